@@ -1,4 +1,4 @@
-#pragma warning disable CA1822 // signatures first; the implementation follows
+#pragma warning disable CA1822, CS9113 // signatures first; the implementation follows
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 
@@ -10,7 +10,6 @@ namespace Serve.Core.Models;
 /// <param name="loggers">Where it logs.</param>
 public sealed class ModelRegistry(ServerConfiguration configuration, TimeProvider time, ILoggerFactory loggers) : IAsyncDisposable
 {
-    private readonly (ServerConfiguration, TimeProvider, ILoggerFactory) _services = (configuration, time, loggers);
 
     /// <summary>Names of all models, sorted.</summary>
     public IReadOnlyList<string> Names => throw new InvalidOperationException();
