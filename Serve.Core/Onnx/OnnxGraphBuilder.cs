@@ -70,8 +70,8 @@ internal sealed class OnnxGraphBuilder(string graphName, string dataFileName)
     /// <summary>A scalar of the type that the graph computes in.</summary>
     public OnnxValue Constant(string name, DataType type, float value) => type switch
     {
-        DataType.Float => Constant(name, type, [], MemoryMarshal.AsBytes(new ReadOnlySpan<float>(in value))),
-        DataType.Float16 => Constant(name, type, [], MemoryMarshal.AsBytes(new ReadOnlySpan<Half>((Half)value))),
+        DataType.Float => Constant(name, type, [], MemoryMarshal.AsBytes<float>([value])),
+        DataType.Float16 => Constant(name, type, [], MemoryMarshal.AsBytes<Half>([(Half)value])),
         _ => throw new ArgumentException($"A scalar constant is FLOAT or FLOAT16; '{name}' is {type}.", nameof(type)),
     };
 

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Google.Protobuf;
-using Microsoft.Win32.SafeHandles;
 using Serve.Core.Onnx.Format;
 
 namespace Serve.Core.Onnx;

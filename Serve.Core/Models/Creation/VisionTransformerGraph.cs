@@ -1,5 +1,4 @@
 using Serve.Core.Onnx;
-using Serve.Core.Onnx.Format;
 using DataType = Serve.Core.Onnx.Format.TensorProto.Types.DataType;
 
 namespace Serve.Core.Models.Creation;
