@@ -28,14 +28,17 @@ internal sealed class VisionTransformerGraph
     private readonly VisionTransformerConfiguration _vit;
     private readonly DataType _type;
     private readonly OnnxGraphBuilder _graph;
-    private readonly Dictionary<string, IReadOnlyList<long>> _shapes;
+    private readonly Dictionary<string, OnnxValue> _weights;
 
     private VisionTransformerGraph(string name, VisionTransformerConfiguration vit, WeightPrecision precision, string dataFileName)
     {
         _vit = vit;
         _type = precision is WeightPrecision.Float16 ? DataType.Float16 : DataType.Float;
         _graph = new(name, dataFileName);
-        _shapes = VisionTransformerWeights.Of(vit).ToDictionary(weight => weight.Name, weight => weight.Shape, StringComparer.Ordinal);
+
+        // All of them first, in the table's order: the data file does not depend on how the graph computes.
+        _weights = VisionTransformerWeights.Of(vit).ToDictionary(
+            weight => weight.Name, weight => _graph.Weight(weight.Name, TypeOf(weight.Name), weight.Shape), StringComparer.Ordinal);
     }
 
     public static OnnxModel Build(string name, VisionTransformerConfiguration vit, WeightPrecision precision, string dataFileName)
@@ -69,7 +72,7 @@ internal sealed class VisionTransformerGraph
         var convolved = _graph.Node(
             "conv_proj",
             "Conv",
-            [pixels, Weight("conv_proj.weight"), Weight("conv_proj.bias")],
+            [pixels, _weights["conv_proj.weight"], _weights["conv_proj.bias"]],
             OnnxAttribute.Ints("kernel_shape", patch, patch),
             OnnxAttribute.Ints("strides", patch, patch));
         var flat = Reshape("conv_proj.flat", convolved, -1, _vit.Width, _vit.Patches);
@@ -77,12 +80,21 @@ internal sealed class VisionTransformerGraph
 
         var withRoom = _graph.Node(
             "encoder.patches", "Pad", [patches, _graph.Constant("encoder.patches.pads", 0, 1, 0, 0, 0, 0)]);
-        var classToken = _graph.Node(
-            "encoder.class_token",
-            "Pad",
-            [Weight("class_token"), _graph.Constant("encoder.class_token.pads", 0, 0, 0, 0, _vit.Patches, 0)]);
-        var offsets = Add("encoder.offsets", classToken, Weight("encoder.pos_embedding")); // constant: folded when the model is loaded
-        return Reshape("encoder.tokens", Add("encoder.embedded", withRoom, offsets), -1, _vit.Width);
+        return Reshape("encoder.tokens", Add("encoder.embedded", withRoom, Offsets()), -1, _vit.Width);
+    }
+
+    /// <summary>
+    /// Class token and positions as one constant [1, tokens, width], which runtimes compute once, when they load the
+    /// model. Always in 32 bits before the cast: ONNX Runtime folds constants on the CPU, which cannot pad 16 bits.
+    /// </summary>
+    private OnnxValue Offsets()
+    {
+        var classToken = _graph.Node("encoder.class_token", "Pad", [
+            _weights["class_token"],
+            _graph.Constant("encoder.class_token.pads", 0, 0, 0, 0, _vit.Patches, 0),
+        ]);
+        var offsets = Add("encoder.offsets", classToken, _weights["encoder.pos_embedding"]);
+        return _type is DataType.Float ? offsets : Cast("encoder.offsets_cast", offsets, _type);
     }
 
     private OnnxValue EncoderLayer(string prefix, OnnxValue tokens)
@@ -159,15 +171,16 @@ internal sealed class VisionTransformerGraph
         return isFloat ? logits : Cast(OutputName, logits, DataType.Float);
     }
 
-    private OnnxValue Weight(string name) => _graph.Weight(name, _type, _shapes[name]);
+    /// <summary>What <see cref="Offsets"/> are made from stays in 32 bits.</summary>
+    private DataType TypeOf(string weight) => weight is "class_token" or "encoder.pos_embedding" ? DataType.Float : _type;
 
     private OnnxValue Linear(string name, string weight, string bias, OnnxValue rows) =>
-        _graph.Node(name, "Gemm", [rows, Weight(weight), Weight(bias)], OnnxAttribute.Int("transB", 1));
+        _graph.Node(name, "Gemm", [rows, _weights[weight], _weights[bias]], OnnxAttribute.Int("transB", 1));
 
     private OnnxValue LayerNorm(string prefix, OnnxValue rows) => _graph.Node(
         prefix,
         "LayerNormalization",
-        [rows, Weight($"{prefix}.weight"), Weight($"{prefix}.bias")],
+        [rows, _weights[$"{prefix}.weight"], _weights[$"{prefix}.bias"]],
         OnnxAttribute.Int("axis", -1),
         OnnxAttribute.Float("epsilon", _vit.LayerNormEpsilon));
 
