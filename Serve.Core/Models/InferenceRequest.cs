@@ -35,7 +35,7 @@ internal sealed class InferenceRequest : ScheduledRequest, IValueTaskSource<Infe
     public ValueTask<InferenceResponse> Answer => new(this, _answer.Version);
 
     /// <summary>Calls back when the client leaves. Before the request is submitted.</summary>
-    public void WatchClient(CancellationToken clientGone, Action<object?> left) => _clientGone = clientGone.UnsafeRegister(left, this);
+    public void WatchClient(Action<object?> left, CancellationToken clientGone) => _clientGone = clientGone.UnsafeRegister(left, this);
 
     /// <summary>Answers with a result; the response is disposed if the request was answered before.</summary>
     public bool TryComplete(InferenceResponse response)

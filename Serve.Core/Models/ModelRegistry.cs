@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
@@ -121,13 +122,8 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         var source = await Task.Run(() => _store.Open(request.Url, request.ModelName), CancellationToken.None).ConfigureAwait(false);
         var configuration = source.Configuration;
         var workers = request.InitialWorkers ?? (source.SaysWorkers ? configuration.MinWorkers : 0);
-        configuration = configuration with
+        configuration = Override(configuration, request) with
         {
-            Handler = request.Handler ?? configuration.Handler,
-            BatchSize = request.BatchSize ?? configuration.BatchSize,
-            MaxBatchDelay = request.MaxBatchDelay ?? configuration.MaxBatchDelay,
-            ResponseTimeout = request.ResponseTimeout ?? configuration.ResponseTimeout,
-            StartupTimeout = request.StartupTimeout ?? configuration.StartupTimeout,
             MinWorkers = workers,
             MaxWorkers = Math.Max(workers, source.SaysWorkers ? configuration.MaxWorkers : workers),
         };
@@ -156,7 +152,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     {
         if (minWorkers < 0) throw new BadRequestException($"min_worker is {minWorkers}; it must be 0 or more.");
         if (maxWorkers < minWorkers) throw new BadRequestException("max_worker cannot be less than min_worker.");
-        if (maxWorkers > ModelConfiguration.MostWorkers) throw new BadRequestException($"max_worker is {maxWorkers}; it must be at most {ModelConfiguration.MostWorkers}.");
+        if (maxWorkers > ModelConfigurationReader.MaxWorkers) throw new BadRequestException($"max_worker is {maxWorkers}; it must be at most {ModelConfigurationReader.MaxWorkers}.");
         var found = Resolve(model, version);
         var settled = found.ScaleAsync(minWorkers, maxWorkers);
         if (!synchronous) return;
@@ -230,6 +226,26 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         {
             // Somebody else keeps files there (a configured runtimeFolder): it stays.
         }
+    }
+
+    // The request's own settings, checked by the rules of the file's keys.
+    private static ModelConfiguration Override(ModelConfiguration configuration, RegistrationRequest request)
+    {
+        Dictionary<string, string> values = [];
+        Add("handler", request.Handler);
+        Add("batchSize", request.BatchSize?.ToString(CultureInfo.InvariantCulture));
+        Add("maxBatchDelay", Milliseconds(request.MaxBatchDelay));
+        Add("responseTimeout", Milliseconds(request.ResponseTimeout));
+        Add("startupTimeout", Milliseconds(request.StartupTimeout));
+        return values.Count == 0 ? configuration : ModelConfigurationReader.Override(configuration, values, key => $"parameter {ParameterOf(key)}").Configuration;
+
+        void Add(string key, string? value)
+        {
+            if (value is not null) values[key] = value;
+        }
+
+        static string? Milliseconds(TimeSpan? value) => value is { } span ? $"{(long)span.TotalMilliseconds}ms" : null;
+        static string ParameterOf(string key) => string.Concat(key.Select(letter => char.IsUpper(letter) ? $"_{char.ToLowerInvariant(letter)}" : letter.ToString()));
     }
 
     private async Task DrainAndDisposeAsync(ModelVersion version)

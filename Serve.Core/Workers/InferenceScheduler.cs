@@ -95,7 +95,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         if (clientGone.CanBeCanceled)
         {
             clientGone.ThrowIfCancellationRequested();
-            request.WatchClient(clientGone, _clientLeft);
+            request.WatchClient(_clientLeft, clientGone);
         }
 
         bool isAdmitted;
@@ -130,7 +130,6 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         lock (_gate)
         {
             worker.Slot = _dispatcher.AddWorker(worker, credit);
-            // What AddWorker dispatched found the slot through its owner, not through this field.
             touched = TakeTouched();
             Rearm();
         }
@@ -333,7 +332,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     // Under the gate. The request to answer, or null when nobody waits or more is to come.
     private InferenceRequest? ApplyOutput(WorkerSlot slot, in LinkEvent e)
     {
-        if (_dispatcher.Find(slot, e.Id) is not InferenceRequest request) return null;
+        if (slot.Find(e.Id) is not InferenceRequest request) return null;
         if (!e.IsLast)
         {
             if (e.Response is null) return null;
