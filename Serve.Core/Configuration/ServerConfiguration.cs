@@ -1,0 +1,74 @@
+namespace Serve.Core.Configuration;
+
+/// <summary>
+/// The server's own settings: <c>configs/serve.yaml</c>, overridden by environment variables (<c>SERVE_…</c>), overridden
+/// by flags; validated, all problems reported at once.
+/// </summary>
+public sealed record ServerConfiguration
+{
+    /// <summary>Where inference is served. Default <c>http://127.0.0.1:8080</c>; port 0 takes a free one.</summary>
+    public string InferenceAddress { get; init; } = "http://127.0.0.1:8080";
+
+    /// <summary>Where models are managed. Default <c>http://127.0.0.1:8081</c>.</summary>
+    public string ManagementAddress { get; init; } = "http://127.0.0.1:8081";
+
+    /// <summary>Where Prometheus scrapes. Default <c>http://127.0.0.1:8082</c>.</summary>
+    public string MetricsAddress { get; init; } = "http://127.0.0.1:8082";
+
+    /// <summary>The model store's folder; relative paths are relative to the configuration file's parent folder. Default <c>model-store</c>.</summary>
+    public string ModelStore { get; init; } = "model-store";
+
+    /// <summary>What is registered at start: <c>all</c>, <c>none</c>, or names of the store. Default all.</summary>
+    public IReadOnlyList<string> LoadModels { get; init; } = ["all"];
+
+    /// <summary>Must be <c>none</c> to bind a listener to anything but loopback as long as no tokens are configured.</summary>
+    public string? Auth { get; init; }
+
+    /// <summary>Whether models may be registered and unregistered over the management API. Default true.</summary>
+    public bool EnableModelApi { get; init; } = true;
+
+    /// <summary>The largest request body, in bytes. Default 64 MiB; a larger one is answered 413.</summary>
+    public long MaxRequestSize { get; init; } = 64L << 20;
+
+    /// <summary>The most open connections of each listener. Default 10,000.</summary>
+    public int MaxConnections { get; init; } = 10_000;
+
+    /// <summary>The queue length of models that do not say one. TorchServe's <c>job_queue_size</c>. Default 100.</summary>
+    public int DefaultMaxQueueSize { get; init; } = 100;
+
+    /// <summary>The <c>responseTimeout</c> of models that do not say one. Seconds in the file. Default 120 s.</summary>
+    public TimeSpan DefaultResponseTimeout { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>The <c>startupTimeout</c> of models that do not say one. Seconds in the file. Default 120 s.</summary>
+    public TimeSpan DefaultStartupTimeout { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>How long unregistering may take. Seconds in the file. Default 120 s.</summary>
+    public TimeSpan UnregisterTimeout { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>How long accepted requests may take to finish when the server stops or a worker is scaled away. Seconds in the file. Default 30 s.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often a worker shows that it lives. Milliseconds in the file. Default 1 s.</summary>
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>A worker that shows nothing for this long is killed and replaced. Milliseconds in the file. Default 5 s.</summary>
+    public TimeSpan HeartbeatTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Private folder for sockets (mode 0700). Null: one under the system's temporary folder.</summary>
+    public string? RuntimeFolder { get; init; }
+
+    /// <summary>The worker's executable. Null: <c>serve-worker</c> beside the server.</summary>
+    public string? WorkerExecutable { get; init; }
+
+    /// <summary>
+    /// <c>pool</c>: answers are completed on the thread pool. <c>inline</c>: on the reading threads, faster as long as
+    /// nothing blocks. Default pool.
+    /// </summary>
+    public string FastPath { get; init; } = "pool";
+
+    /// <summary>Lowest level that is logged: <c>trace</c>, <c>debug</c>, <c>information</c>, <c>warning</c>, <c>error</c>. Default information.</summary>
+    public string LogLevel { get; init; } = "information";
+
+    /// <summary>Whether each request is logged. Default false.</summary>
+    public bool AccessLog { get; init; }
+}

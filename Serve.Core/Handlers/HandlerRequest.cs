@@ -1,0 +1,59 @@
+using System.Text;
+
+namespace Serve.Core.Handlers;
+
+/// <summary>
+/// One request as a handler sees it: named parts and headers. A raw body is one part named <c>body</c>; a form's fields
+/// and a multipart body's parts keep their names, as in TorchServe.
+/// </summary>
+/// <param name="id">The request's number on the worker link.</param>
+/// <param name="parts">The parts, at least one (it may be empty).</param>
+/// <param name="headers">HTTP headers or gRPC metadata, plus <c>url_path</c> where the URL had more segments.</param>
+public sealed class HandlerRequest(ulong id, IReadOnlyList<RequestPart> parts, IReadOnlyList<KeyValuePair<string, string>> headers)
+{
+    /// <summary>The request's number on the worker link.</summary>
+    public ulong Id { get; } = id;
+
+    /// <summary>The parts, in the order in which they arrived.</summary>
+    public IReadOnlyList<RequestPart> Parts { get; } = parts;
+
+    /// <summary>Headers, names as they were sent.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; } = headers;
+
+    /// <summary>The input of the stock handlers, as in TorchServe: the part <c>data</c>, else <c>body</c>, else the first.</summary>
+    public RequestPart Input => Find("data") ?? Find("body") ?? Parts[0];
+
+    /// <summary>The part with that name, or null.</summary>
+    /// <param name="name">Compared exactly.</param>
+    public RequestPart? Find(string name)
+    {
+        foreach (var part in Parts)
+        {
+            if (part.Name == name) return part;
+        }
+
+        return null;
+    }
+
+    /// <summary>The first header with that name, or null.</summary>
+    /// <param name="name">Compared without regard to case.</param>
+    public string? Header(string name)
+    {
+        foreach (var header in Headers)
+        {
+            if (header.Key.Equals(name, StringComparison.OrdinalIgnoreCase)) return header.Value;
+        }
+
+        return null;
+    }
+}
+
+/// <summary>A named part of a request. Its bytes belong to the worker and are valid until the request is answered.</summary>
+/// <param name="Name">The field's name; <c>body</c> for a raw body.</param>
+/// <param name="ContentType">The part's media type; empty if it had none.</param>
+/// <param name="Data">The bytes as they came.</param>
+public readonly record struct RequestPart(string Name, string ContentType, ReadOnlyMemory<byte> Data)
+{
+    /// <summary>The bytes as UTF-8 text.</summary>
+    public string Text => Encoding.UTF8.GetString(Data.Span);
+}
