@@ -1,10 +1,12 @@
+using Serve.Core.Errors;
+
 namespace Serve.Worker.Images;
 
 /// <summary>
 /// A picture that a client sent was refused: unknown, broken, cut off, too large or too slow to decode.
-/// The message says what is wrong and where.
+/// The message says what is wrong and where. A client's fault always: 400.
 /// </summary>
-public sealed class ImageException : Exception
+public sealed class ImageException : BadRequestException
 {
     /// <summary>Refuses a picture as a whole.</summary>
     /// <param name="message">What is wrong, for people.</param>

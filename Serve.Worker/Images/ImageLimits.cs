@@ -6,8 +6,8 @@ internal sealed record ImageLimits
     /// <summary>No format is decoded with a longer side: it keeps coefficient tables small. JPEG and GIF cannot say more.</summary>
     public const int MaxSide = 65_535;
 
-    /// <summary>The most pixels (width times height). Default 8192 times 8192. A decoder's largest single buffer is 8 bytes a pixel.</summary>
-    public long MaxImagePixels { get; init; } = 8192 * 8192;
+    /// <summary>The most pixels (width times height). Default: PIL's warning limit. A decoder's largest single buffer is 8 bytes a pixel.</summary>
+    public long MaxImagePixels { get; init; } = 89_478_485;
 
     /// <summary>How long one picture may be decoded before it is refused.</summary>
     public TimeSpan DecodeTimeout { get; init; } = TimeSpan.FromSeconds(2);

@@ -7,6 +7,6 @@ internal interface IDecodedImage : IDisposable
 
     int Height { get; }
 
-    /// <summary>Row <paramref name="y"/> from the top: three bytes, red, green, blue, for each pixel. Its memory stays where it is until disposal, also for native readers.</summary>
+    /// <summary>Row <paramref name="y"/> from the top: three bytes, red, green, blue, for each pixel. Valid until disposal; nothing behind its end may be read.</summary>
     ReadOnlySpan<byte> Row(int y);
 }

@@ -13,6 +13,7 @@ internal readonly unsafe struct Avx2Kernel : IResampleKernel
 {
     public static bool IsSupported => Avx2.IsSupported;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Horizontal(AxisPlan plan, byte* row0, byte* row1, byte* output0, byte* output1, int from, int to)
     {
         // 16 bytes hold four pixels and a third: [R0R1 G0G1 B0B1 --] in the lower half, [R2R3 G2G3 B2B3 --] in the upper, as 16-bit pairs.
@@ -59,6 +60,7 @@ internal readonly unsafe struct Avx2Kernel : IResampleKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Vertical(AxisPlan plan, int output, byte* ring, nint stride, int mask, byte* row, int bytes)
     {
         var pairs = plan.Pairs;

@@ -1,3 +1,5 @@
+using Serve.Core.Configuration;
+
 namespace Serve.Worker.Images.Resampling;
 
 /// <summary>
@@ -62,18 +64,18 @@ internal sealed class AxisPlan
     /// <summary>What the plan takes in memory, roughly.</summary>
     public long SizeBytes => 128 + (4L * (Starts.Length + Weights.Length)) + (2L * (BlockWeights.Length + PairWeights.Length));
 
-    public static AxisPlan Create(in AxisGeometry axis, ResampleFilter filter, bool antialias)
+    public static AxisPlan Create(in AxisGeometry axis, Interpolation filter, bool antialias)
     {
         if (axis.InputSize == axis.ResizedSize)
             return new AxisPlan(axis.First, axis.First + axis.Count, [], 0, []);
         return antialias ? CreateAntialiased(axis, filter) : CreatePointSampled(axis, filter);
     }
 
-    private static AxisPlan CreateAntialiased(in AxisGeometry axis, ResampleFilter filter)
+    private static AxisPlan CreateAntialiased(in AxisGeometry axis, Interpolation filter)
     {
         var scale = (double)axis.InputSize / axis.ResizedSize;
         var filterScale = Math.Max(scale, 1.0);
-        var support = (filter == ResampleFilter.Bilinear ? 1.0 : 2.0) * filterScale;
+        var support = (filter == Interpolation.Bilinear ? 1.0 : 2.0) * filterScale;
         var inverse = 1.0 / filterScale;
         var widest = ((int)Math.Ceiling(support) * 2) + 1;
 
@@ -108,12 +110,12 @@ internal sealed class AxisPlan
     /// What torch computes on tensors with antialias=False: two or four taps whatever the scale, edge pixels repeated, bicubic with a = -0.75.
     /// torch rounds once and this twice: the results may differ by one level.
     /// </summary>
-    private static AxisPlan CreatePointSampled(in AxisGeometry axis, ResampleFilter filter)
+    private static AxisPlan CreatePointSampled(in AxisGeometry axis, Interpolation filter)
     {
         var scale = (double)axis.InputSize / axis.ResizedSize;
-        var widest = Math.Min(filter == ResampleFilter.Bilinear ? 2 : 4, axis.InputSize);
-        var before = filter == ResampleFilter.Bilinear ? 0 : 1;
-        var taken = filter == ResampleFilter.Bilinear ? 2 : 4;
+        var widest = Math.Min(filter == Interpolation.Bilinear ? 2 : 4, axis.InputSize);
+        var before = filter == Interpolation.Bilinear ? 0 : 1;
+        var taken = filter == Interpolation.Bilinear ? 2 : 4;
 
         var starts = new int[axis.Count];
         var lengths = new int[axis.Count];
@@ -122,7 +124,7 @@ internal sealed class AxisPlan
         for (var i = 0; i < axis.Count; i++)
         {
             var position = ((axis.First + i + 0.5) * scale) - 0.5;
-            if (filter == ResampleFilter.Bilinear)
+            if (filter == Interpolation.Bilinear)
                 position = Math.Max(position, 0.0);
             var floor = (int)Math.Floor(position);
             var start = Math.Clamp(floor - before, 0, axis.InputSize - widest);
@@ -146,10 +148,10 @@ internal sealed class AxisPlan
         return new AxisPlan(starts[0], starts[^1] + lengths[^1], starts, taps, packed);
     }
 
-    private static double Evaluate(ResampleFilter filter, double x, double a)
+    private static double Evaluate(Interpolation filter, double x, double a)
     {
         x = Math.Abs(x);
-        if (filter == ResampleFilter.Bilinear)
+        if (filter == Interpolation.Bilinear)
             return x < 1.0 ? 1.0 - x : 0.0;
         if (x < 1.0)
             return ((((a + 2.0) * x) - (a + 3.0)) * x * x) + 1;

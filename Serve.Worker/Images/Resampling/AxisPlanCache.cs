@@ -1,3 +1,5 @@
+using Serve.Core.Configuration;
+
 namespace Serve.Worker.Images.Resampling;
 
 /// <summary>
@@ -31,7 +33,7 @@ internal sealed class AxisPlanCache(int maxPlans = 256, long maxBytes = 16 << 20
         }
     }
 
-    public AxisPlan Get(in AxisGeometry axis, ResampleFilter filter, bool antialias)
+    public AxisPlan Get(in AxisGeometry axis, Interpolation filter, bool antialias)
     {
         var key = new Key(axis.InputSize, axis.ResizedSize, axis.First, axis.Count, filter, antialias);
         lock (_lock)
@@ -71,5 +73,5 @@ internal sealed class AxisPlanCache(int maxPlans = 256, long maxBytes = 16 << 20
         }
     }
 
-    private readonly record struct Key(int InputSize, int ResizedSize, int First, int Count, ResampleFilter Filter, bool Antialias);
+    private readonly record struct Key(int InputSize, int ResizedSize, int First, int Count, Interpolation Filter, bool Antialias);
 }

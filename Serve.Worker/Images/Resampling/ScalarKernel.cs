@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Serve.Worker.Images.Resampling;
 
 /// <summary>The loops in plain integers: PIL's own, and the reference of the vector paths.</summary>
@@ -5,6 +7,7 @@ internal readonly unsafe struct ScalarKernel : IResampleKernel
 {
     private const int Half = 1 << (AxisPlan.FractionBits - 1);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Horizontal(AxisPlan plan, byte* row0, byte* row1, byte* output0, byte* output1, int from, int to)
     {
         HorizontalRow(plan, row0, output0, from, to);
@@ -12,6 +15,7 @@ internal readonly unsafe struct ScalarKernel : IResampleKernel
             HorizontalRow(plan, row1, output1, from, to);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Vertical(AxisPlan plan, int output, byte* ring, nint stride, int mask, byte* row, int bytes)
     {
         var start = plan.Starts[output];
@@ -25,6 +29,7 @@ internal readonly unsafe struct ScalarKernel : IResampleKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void HorizontalRow(AxisPlan plan, byte* row, byte* output, int from, int to)
     {
         for (var x = from; x < to; x++)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
@@ -9,6 +10,7 @@ internal readonly unsafe struct Vector128Kernel : IResampleKernel
 {
     public static bool IsSupported => Ssse3.IsSupported || AdvSimd.Arm64.IsSupported;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Horizontal(AxisPlan plan, byte* row0, byte* row1, byte* output0, byte* output1, int from, int to)
     {
         HorizontalRow(plan, row0, output0, from, to);
@@ -16,6 +18,7 @@ internal readonly unsafe struct Vector128Kernel : IResampleKernel
             HorizontalRow(plan, row1, output1, from, to);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Vertical(AxisPlan plan, int output, byte* ring, nint stride, int mask, byte* row, int bytes)
     {
         var pairs = plan.Pairs;
@@ -57,6 +60,7 @@ internal readonly unsafe struct Vector128Kernel : IResampleKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void HorizontalRow(AxisPlan plan, byte* row, byte* output, int from, int to)
     {
         var blocks = plan.Blocks;
