@@ -1,5 +1,6 @@
 #pragma warning disable CA1822 // signatures first; the implementation follows
 using Serve.Core.Configuration;
+using Serve.Core.Observability;
 using Serve.Core.Protocol;
 
 namespace Serve.Core.Models;
@@ -15,6 +16,9 @@ public sealed class ModelVersion
 
     /// <summary>Configuration in force.</summary>
     public ModelConfiguration Configuration => throw new InvalidOperationException();
+
+    /// <summary>Its instruments; transports tell them what they accept and answer.</summary>
+    public ModelMetrics Metrics => throw new InvalidOperationException();
 
     /// <summary>Whether at least one worker is ready.</summary>
     public bool IsReady => throw new InvalidOperationException();
