@@ -306,6 +306,19 @@ public sealed class Dispatcher
         if (anyWaited) Dispatch(now);
     }
 
+    /// <summary>Takes out everything that waits; what workers have stays theirs.</summary>
+    /// <param name="waiting">Receives the requests; they have left.</param>
+    public void RemoveWaiting(List<ScheduledRequest> waiting)
+    {
+        var now = _time.GetTimestamp();
+        while ((_queue.Peek(now) ?? _quarantine.First) is { } request)
+        {
+            _deadlines.Remove(request);
+            LeaveLine(request);
+            waiting.Add(request);
+        }
+    }
+
     /// <summary>Time has passed: sends what was held for a batch to fill. Harmless at any time.</summary>
     public void Wake() => Dispatch(_time.GetTimestamp());
 
