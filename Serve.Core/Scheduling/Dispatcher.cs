@@ -5,7 +5,7 @@ namespace Serve.Core.Scheduling;
 /// <summary>
 /// Decides which worker a request of one model version goes to, and when: the frontend's half of the dynamic batcher. A
 /// request goes to a worker that has credit for it, the one with the fewest outstanding rows first, and waits in its lane
-/// while none has. The worker's half, <c>BatchFormer</c>, makes batches of what it has.
+/// while none has. The worker's half, <see cref="BatchFormer{TRow}"/>, makes batches of what it has.
 /// </summary>
 /// <remarks>
 /// Hot path: called for every request, without allocation. Pure and deterministic: no threads, no input or output, time
