@@ -105,7 +105,7 @@ internal sealed class FashionVitScenario : IScenario
 
     private static (double Batches, double Rows) BatchCount(ServeProcess serve)
     {
-        const string Labels = "{model_name=\"fashion-vit\",model_version=\"1.0\"}";
+        const string Labels = "{model=\"fashion-vit\",version=\"1.0\"}";
         return (serve.Metric($"serve_batch_size_count{Labels}") ?? 0, serve.Metric($"serve_batch_size_sum{Labels}") ?? 0);
     }
 
