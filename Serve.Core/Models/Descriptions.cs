@@ -1,0 +1,88 @@
+using Serve.Core.Configuration;
+using Serve.Core.Handlers;
+
+namespace Serve.Core.Models;
+
+/// <summary>A model version as it is now, for describe, the command line and the console.</summary>
+public sealed record ModelDescription
+{
+    /// <summary>Name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Version.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>What it was registered from.</summary>
+    public required string Url { get; init; }
+
+    /// <summary>Whether requests that name no version go to this one.</summary>
+    public required bool IsDefault { get; init; }
+
+    /// <summary>Whether it was registered when the server started.</summary>
+    public required bool LoadedAtStartup { get; init; }
+
+    /// <summary>Configuration in force; worker numbers as last scaled.</summary>
+    public required ModelConfiguration Configuration { get; init; }
+
+    /// <summary>State.</summary>
+    public required ModelState State { get; init; }
+
+    /// <summary>Why it is <see cref="ModelState.Failed"/>, or the last worker's failure; null if there was none.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>Inputs and outputs; null until a worker was ready, or for a handler without a model.</summary>
+    public ModelSignature? Signature { get; init; }
+
+    /// <summary>What the worker has to say about the model.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>Workers, oldest first.</summary>
+    public required IReadOnlyList<WorkerDescription> Workers { get; init; }
+
+    /// <summary>Requests that wait.</summary>
+    public required int PendingRequests { get; init; }
+
+    /// <summary>How many more may wait.</summary>
+    public required int RemainingCapacity { get; init; }
+}
+
+/// <summary>A worker as it is now.</summary>
+public sealed record WorkerDescription
+{
+    /// <summary>Unique within the server's life; TorchServe's is a port number, this counts from 9000 likewise.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>When its process started.</summary>
+    public required DateTimeOffset StartTime { get; init; }
+
+    /// <summary>State.</summary>
+    public required WorkerState State { get; init; }
+
+    /// <summary>Process id; null before the process runs.</summary>
+    public int? Pid { get; init; }
+
+    /// <summary>Resident memory in bytes, as the worker last told; 0 before.</summary>
+    public long MemoryBytes { get; init; }
+
+    /// <summary>Device, for example <c>cpu:0</c>; null until known.</summary>
+    public string? Device { get; init; }
+
+    /// <summary>How often this place in the pool was filled again.</summary>
+    public int Restarts { get; init; }
+
+    /// <summary>Rows at the worker now.</summary>
+    public int OutstandingRows { get; init; }
+}
+
+/// <summary>What <c>/ping</c> says.</summary>
+public enum ServerHealth
+{
+    /// <summary>Every default version has at least its <c>minWorkers</c> ready.</summary>
+    Healthy,
+
+    /// <summary>Every default version serves, some with fewer workers than asked for.</summary>
+    PartialHealthy,
+
+    /// <summary>Some default version that should serve has no ready worker.</summary>
+    Unhealthy,
+}

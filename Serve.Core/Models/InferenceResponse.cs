@@ -1,0 +1,67 @@
+using System.Buffers;
+
+namespace Serve.Core.Models;
+
+/// <summary>A worker's answer to one request. Dispose it when it is written: its body is pooled.</summary>
+public sealed class InferenceResponse : IDisposable
+{
+    private byte[]? _buffer;
+    private int _length;
+
+    internal InferenceResponse(int status, string? contentType, IReadOnlyList<KeyValuePair<string, string>> headers, StageTimes times)
+    {
+        Status = status;
+        ContentType = contentType;
+        Headers = headers;
+        Times = times;
+    }
+
+    /// <summary>HTTP status that the handler chose; 200 unless it said otherwise.</summary>
+    public int Status { get; }
+
+    /// <summary>Media type, or null if the handler named none.</summary>
+    public string? ContentType { get; }
+
+    /// <summary>Headers that the handler set.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; }
+
+    /// <summary>Where the time went.</summary>
+    public StageTimes Times { get; internal set; }
+
+    /// <summary>The body.</summary>
+    public ReadOnlyMemory<byte> Body => _buffer.AsMemory(0, _length);
+
+    /// <summary>Returns the body's buffer to the pool.</summary>
+    public void Dispose()
+    {
+        var buffer = Interlocked.Exchange(ref _buffer, null);
+        _length = 0;
+        if (buffer is { Length: > 0 }) ArrayPool<byte>.Shared.Return(buffer);
+    }
+
+    /// <summary>Adds bytes at the end of the body: an answer may come in several frames.</summary>
+    internal Span<byte> Append(int count)
+    {
+        var needed = checked(_length + count);
+        if (_buffer is null || _buffer.Length < needed)
+        {
+            var larger = ArrayPool<byte>.Shared.Rent(needed);
+            _buffer.AsSpan(0, _length).CopyTo(larger);
+            if (_buffer is { Length: > 0 } old) ArrayPool<byte>.Shared.Return(old);
+            _buffer = larger;
+        }
+
+        var span = _buffer.AsSpan(_length, count);
+        _length = needed;
+        return span;
+    }
+}
+
+/// <summary>Where a request's time went, by the worker's clock.</summary>
+/// <param name="BatchRows">Rows of the batch that it ran in; 0 if it did not run.</param>
+/// <param name="DecodeWait">From arrival at the worker until decoding began.</param>
+/// <param name="Decode">Decoding and preprocessing.</param>
+/// <param name="Assemble">From ready until its batch began.</param>
+/// <param name="Execute">The batch's execution.</param>
+/// <param name="Encode">Postprocessing.</param>
+public readonly record struct StageTimes(int BatchRows, TimeSpan DecodeWait, TimeSpan Decode, TimeSpan Assemble, TimeSpan Execute, TimeSpan Encode);

@@ -1,0 +1,18 @@
+using Prometheus;
+
+namespace Serve.Core.Observability;
+
+/// <summary>Counts what one listener answers.</summary>
+public sealed class HttpMetrics
+{
+    private readonly Counter.Child[] _byClass = new Counter.Child[6];
+
+    internal HttpMetrics(Counter requests, string listener)
+    {
+        for (var c = 1; c < _byClass.Length; c++) _byClass[c] = requests.WithLabels(listener, $"{c}xx");
+    }
+
+    /// <summary>A request was answered.</summary>
+    /// <param name="status">Its HTTP status code.</param>
+    public void Answered(int status) => _byClass[Math.Clamp(status / 100, 1, 5)].Inc();
+}

@@ -1,0 +1,216 @@
+using Prometheus;
+using Serve.Core.Models;
+
+namespace Serve.Core.Observability;
+
+/// <summary>
+/// The instruments of one model version, looked up once: made when it is registered, disposed when it is unregistered,
+/// which takes its series out of the scrape. All members are safe from any thread; counting after disposal is harmless.
+/// </summary>
+public sealed class ModelMetrics : IDisposable
+{
+    private static readonly string[] StageLabels = [.. Enum.GetValues<RequestStage>().Select(ServeMetrics.Label)];
+    private static readonly string[] RejectLabels = [.. Enum.GetValues<RejectReason>().Select(ServeMetrics.Label)];
+    private static readonly string[] DeathLabels = [.. Enum.GetValues<WorkerDeath>().Select(ServeMetrics.Label)];
+    private static readonly string[] WorkerStateLabels = [.. Enum.GetValues<WorkerState>().Select(ServeMetrics.Label)];
+    private static readonly string[] ModelStateLabels = [.. Enum.GetValues<ModelState>().Select(ServeMetrics.Label)];
+
+    private readonly string _model;
+    private readonly string _version;
+    private readonly Counter.Child?[] _requests = new Counter.Child?[500];
+    private readonly Histogram.Child _duration;
+    private readonly Histogram.Child[] _stages;
+    private readonly Gauge.Child _inFlight;
+    private readonly Counter.Child _requestBytes;
+    private readonly Counter.Child _responseBytes;
+    private readonly Histogram.Child _batchSize;
+    private readonly Gauge.Child _queueRequests;
+    private readonly Gauge.Child _queueCapacity;
+    private readonly Counter.Child[] _rejected;
+    private readonly Counter.Child _expired;
+    private readonly Counter.Child _cancelled;
+    private readonly Counter.Child _retries;
+    private readonly Gauge.Child[] _workers;
+    private readonly Counter.Child _workerStarts;
+    private readonly Counter.Child[] _workerDeaths;
+    private readonly Gauge.Child _load;
+    private readonly Gauge.Child[] _states;
+    private readonly Lock _gate = new();
+    private Gauge.Child? _info;
+    private bool _disposed;
+
+    /// <summary>Creates the series of a version, all at zero.</summary>
+    /// <param name="model">The registered model's name.</param>
+    /// <param name="version">The version.</param>
+    public ModelMetrics(string model, string version)
+    {
+        (_model, _version) = (model, version);
+        _requests[100] = ServeMetrics.Requests.WithLabels(model, version, "200");
+        _duration = ServeMetrics.RequestDuration.WithLabels(model, version);
+        _stages = [.. StageLabels.Select(stage => ServeMetrics.StageDuration.WithLabels(model, version, stage))];
+        _inFlight = ServeMetrics.RequestsInFlight.WithLabels(model, version);
+        _requestBytes = ServeMetrics.RequestBytes.WithLabels(model, version);
+        _responseBytes = ServeMetrics.ResponseBytes.WithLabels(model, version);
+        _batchSize = ServeMetrics.BatchSize.WithLabels(model, version);
+        _queueRequests = ServeMetrics.QueueRequests.WithLabels(model, version);
+        _queueCapacity = ServeMetrics.QueueCapacity.WithLabels(model, version);
+        _rejected = [.. RejectLabels.Select(reason => ServeMetrics.Rejected.WithLabels(model, version, reason))];
+        _expired = ServeMetrics.Expired.WithLabels(model, version);
+        _cancelled = ServeMetrics.Cancelled.WithLabels(model, version);
+        _retries = ServeMetrics.Retries.WithLabels(model, version);
+        _workers = [.. WorkerStateLabels.Select(state => ServeMetrics.Workers.WithLabels(model, version, state))];
+        _workerStarts = ServeMetrics.WorkerStarts.WithLabels(model, version);
+        _workerDeaths = [.. DeathLabels.Select(reason => ServeMetrics.WorkerDeaths.WithLabels(model, version, reason))];
+        _load = ServeMetrics.ModelLoad.WithLabels(model, version);
+        _states = [.. ModelStateLabels.Select(state => ServeMetrics.ModelState.WithLabels(model, version, state))];
+    }
+
+    /// <summary>A transport took a request; <see cref="RequestAnswered"/> follows, whatever happens. Hot path.</summary>
+    /// <param name="bodyBytes">Bytes of its body.</param>
+    public void RequestAccepted(long bodyBytes)
+    {
+        _inFlight.Inc();
+        _requestBytes.Inc(bodyBytes);
+    }
+
+    /// <summary>A request's answer was written. Hot path.</summary>
+    /// <param name="status">HTTP status code; 499 if the client left first.</param>
+    /// <param name="duration">Since its headers arrived.</param>
+    /// <param name="bodyBytes">Bytes of the answer's body.</param>
+    public void RequestAnswered(int status, TimeSpan duration, long bodyBytes)
+    {
+        _inFlight.Dec();
+        _duration.Observe(duration.TotalSeconds);
+        _responseBytes.Inc(bodyBytes);
+        var slot = Math.Clamp(status, 100, 599) - 100;
+        (_requests[slot] ?? CountStatus(slot)).Inc();
+    }
+
+    /// <summary>A request left a stage. Hot path.</summary>
+    /// <param name="stage">The stage.</param>
+    /// <param name="time">How long it was there.</param>
+    public void StageDone(RequestStage stage, TimeSpan time) => _stages[(int)stage].Observe(time.TotalSeconds);
+
+    /// <summary>A worker began a batch. Hot path.</summary>
+    /// <param name="rows">Its rows.</param>
+    public void BatchBegun(int rows) => _batchSize.Observe(rows);
+
+    /// <summary>How many requests wait now. Hot path.</summary>
+    /// <param name="waiting">Requests.</param>
+    public void SetQueueLength(int waiting) => _queueRequests.Set(waiting);
+
+    /// <summary>How many requests may wait.</summary>
+    /// <param name="capacity">Requests.</param>
+    public void SetQueueCapacity(int capacity) => _queueCapacity.Set(capacity);
+
+    /// <summary>A request was refused on arrival.</summary>
+    /// <param name="reason">Why.</param>
+    public void RequestRejected(RejectReason reason) => _rejected[(int)reason].Inc();
+
+    /// <summary>A request's deadline passed before its answer.</summary>
+    public void RequestExpired() => _expired.Inc();
+
+    /// <summary>A request's client left before its answer.</summary>
+    public void RequestCancelled() => _cancelled.Inc();
+
+    /// <summary>A request goes to another worker because its own died.</summary>
+    public void RequestRetried() => _retries.Inc();
+
+    /// <summary>How many workers are in a state.</summary>
+    /// <param name="state">The state.</param>
+    /// <param name="count">Workers.</param>
+    public void SetWorkers(WorkerState state, int count) => _workers[(int)state].Set(count);
+
+    /// <summary>A worker process was started.</summary>
+    public void WorkerStarted() => _workerStarts.Inc();
+
+    /// <summary>A worker was lost.</summary>
+    /// <param name="reason">How.</param>
+    public void WorkerDied(WorkerDeath reason) => _workerDeaths[(int)reason].Inc();
+
+    /// <summary>A worker became ready.</summary>
+    /// <param name="time">Since its process was started.</param>
+    public void ModelLoaded(TimeSpan time) => _load.Set(time.TotalSeconds);
+
+    /// <summary>The version is in this state now.</summary>
+    /// <param name="state">The state.</param>
+    public void SetState(ModelState state)
+    {
+        for (var i = 0; i < _states.Length; i++) _states[i].Set(i == (int)state ? 1 : 0);
+    }
+
+    /// <summary>What serves the version, once known.</summary>
+    /// <param name="handler">A stock handler's name, or <c>custom</c>.</param>
+    /// <param name="device">For example <c>cpu</c>.</param>
+    public void SetInfo(string handler, string device)
+    {
+        lock (_gate)
+        {
+            if (_disposed) return;
+            _info?.Remove();
+            _info = ServeMetrics.ModelInfo.WithLabels(_model, _version, handler, device);
+            _info.Set(1);
+        }
+    }
+
+    /// <summary>The series of one worker; dispose them when it has left.</summary>
+    /// <param name="id">The worker's id.</param>
+    public WorkerMetrics ForWorker(string id) => new(_model, _version, id);
+
+    /// <summary>Takes the version's series out of the scrape.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_disposed) return;
+            _disposed = true;
+            _info?.Remove();
+            foreach (var request in _requests) request?.Remove();
+        }
+
+        _duration.Remove();
+        _batchSize.Remove();
+        foreach (var stage in _stages) stage.Remove();
+        foreach (var gauge in (Gauge.Child[])[_inFlight, _queueRequests, _queueCapacity, _load, .. _workers, .. _states]) gauge.Remove();
+        foreach (var counter in (Counter.Child[])[_requestBytes, _responseBytes, _expired, _cancelled, _retries, _workerStarts, .. _rejected, .. _workerDeaths]) counter.Remove();
+    }
+
+    // Statuses other than 200 appear when they happen: at most 500 of them, usually five.
+    private Counter.Child CountStatus(int slot)
+    {
+        lock (_gate)
+        {
+            if (_disposed) return _requests[100]!;
+            return _requests[slot] ??= ServeMetrics.Requests.WithLabels(_model, _version, (slot + 100).ToString(System.Globalization.CultureInfo.InvariantCulture));
+        }
+    }
+}
+
+/// <summary>The series of one worker process; they leave the scrape with it.</summary>
+public sealed class WorkerMetrics : IDisposable
+{
+    private readonly Gauge.Child _memory;
+    private readonly Counter.Child _busy;
+
+    internal WorkerMetrics(string model, string version, string id)
+    {
+        _memory = ServeMetrics.WorkerMemory.WithLabels(model, version, id);
+        _busy = ServeMetrics.WorkerDeviceBusy.WithLabels(model, version, id);
+    }
+
+    /// <summary>What the worker's gauge frame said.</summary>
+    /// <param name="memoryBytes">Resident memory.</param>
+    /// <param name="deviceBusy">Time that its instances executed since it started.</param>
+    public void Update(long memoryBytes, TimeSpan deviceBusy)
+    {
+        _memory.Set(memoryBytes);
+        _busy.IncTo(deviceBusy.TotalSeconds);
+    }
+
+    /// <summary>Takes the worker's series out of the scrape.</summary>
+    public void Dispose()
+    {
+        _memory.Remove();
+        _busy.Remove();
+    }
+}

@@ -1,0 +1,127 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using Prometheus;
+
+namespace Serve.Core.Observability;
+
+/// <summary>
+/// Every instrument of the server. Base units (seconds, bytes), bounded labels: only names of registered models become
+/// label values, and a model's series leave with it. docs/metrics.md explains each one.
+/// </summary>
+/// <remarks>
+/// Label look-ups cost more than the counting: a model version holds a <see cref="ModelMetrics"/>, which has looked up
+/// everything once.
+/// </remarks>
+public static class ServeMetrics
+{
+    internal static readonly string[] ModelLabels = ["model", "version"];
+
+    // From half a millisecond, a small model on an idle server, to the default responseTimeout.
+    private static readonly double[] RequestSeconds =
+        [.0005, .001, .002, .003, .005, .0075, .01, .015, .02, .03, .05, .075, .1, .15, .2, .3, .5, 1, 2, 5, 10, 30, 60, 120];
+
+    // Stages of a request of a small model take microseconds.
+    private static readonly double[] StageSeconds =
+        [.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60];
+
+    private static readonly double[] BatchRows = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+
+    /// <summary>What a scrape collects.</summary>
+    public static CollectorRegistry Registry => Metrics.DefaultRegistry;
+
+    static ServeMetrics()
+    {
+        // process_* and the collector's counts stay; a series for every EventCounter and Meter of the runtime would cost
+        // more memory and scrape time than everything of ours.
+        Metrics.SuppressDefaultMetrics(new SuppressDefaultMetricOptions
+        {
+            SuppressDebugMetrics = true,
+            SuppressEventCounters = true,
+            SuppressMeters = true,
+        });
+
+        var version = typeof(ServeMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+        Metrics.CreateGauge("serve_build_info", "Version of the server and of the .NET runtime that it runs on; always 1.", "version", "runtime")
+            .WithLabels(version, RuntimeInformation.FrameworkDescription).Set(1);
+    }
+
+    // ---- requests ----
+
+    internal static readonly Counter Requests = Metrics.CreateCounter("serve_requests_total",
+        "Inference requests that were answered, by HTTP status code; 499: the client left first.", [.. ModelLabels, "code"]);
+
+    internal static readonly Histogram RequestDuration = Metrics.CreateHistogram("serve_request_duration_seconds",
+        "Time from the arrival of a request's headers until its answer was written.",
+        new HistogramConfiguration { LabelNames = ModelLabels, Buckets = RequestSeconds });
+
+    internal static readonly Histogram StageDuration = Metrics.CreateHistogram("serve_stage_duration_seconds",
+        "Time that a request spent in one stage: read (body), queue, transfer (to the worker and back), decode_wait, decode, assemble (ready until its batch began), execute, encode, write (answer).",
+        new HistogramConfiguration { LabelNames = [.. ModelLabels, "stage"], Buckets = StageSeconds });
+
+    internal static readonly Gauge RequestsInFlight = Metrics.CreateGauge("serve_requests_in_flight",
+        "Requests that are accepted and not yet answered.", ModelLabels);
+
+    internal static readonly Counter RequestBytes = Metrics.CreateCounter("serve_request_bytes_total",
+        "Bytes of inference request bodies.", ModelLabels);
+
+    internal static readonly Counter ResponseBytes = Metrics.CreateCounter("serve_response_bytes_total",
+        "Bytes of inference answer bodies.", ModelLabels);
+
+    // ---- batches and queue ----
+
+    internal static readonly Histogram BatchSize = Metrics.CreateHistogram("serve_batch_size",
+        "Rows of the batches that were executed.", new HistogramConfiguration { LabelNames = ModelLabels, Buckets = BatchRows });
+
+    internal static readonly Gauge QueueRequests = Metrics.CreateGauge("serve_queue_requests", "Requests that wait in the queue.", ModelLabels);
+
+    internal static readonly Gauge QueueCapacity = Metrics.CreateGauge("serve_queue_capacity", "Requests that may wait in the queue (maxQueueSize).", ModelLabels);
+
+    internal static readonly Counter Rejected = Metrics.CreateCounter("serve_rejected_total",
+        "Requests that were refused on arrival with 503, by reason.", [.. ModelLabels, "reason"]);
+
+    internal static readonly Counter Expired = Metrics.CreateCounter("serve_expired_total",
+        "Requests whose deadline passed before they were answered (504).", ModelLabels);
+
+    internal static readonly Counter Cancelled = Metrics.CreateCounter("serve_cancelled_total", "Requests whose client left before they were answered.", ModelLabels);
+
+    internal static readonly Counter Retries = Metrics.CreateCounter("serve_retries_total", "Requests that were given to another worker because theirs died.", ModelLabels);
+
+    // ---- workers ----
+
+    internal static readonly Gauge Workers = Metrics.CreateGauge("serve_workers", "Worker processes, by state.", [.. ModelLabels, "state"]);
+
+    internal static readonly Counter WorkerStarts = Metrics.CreateCounter("serve_worker_starts_total", "Worker processes that were started.", ModelLabels);
+
+    internal static readonly Counter WorkerDeaths = Metrics.CreateCounter("serve_worker_deaths_total",
+        "Workers that were lost: not those that were asked to leave.", [.. ModelLabels, "reason"]);
+
+    internal static readonly Gauge WorkerMemory = Metrics.CreateGauge("serve_worker_memory_bytes", "Resident memory of a worker process.", [.. ModelLabels, "worker"]);
+
+    internal static readonly Counter WorkerDeviceBusy = Metrics.CreateCounter("serve_worker_device_busy_seconds_total",
+        "Time for which a worker's instances executed batches.", [.. ModelLabels, "worker"]);
+
+    // ---- models ----
+
+    internal static readonly Gauge ModelLoad = Metrics.CreateGauge("serve_model_load_seconds", "How long the last worker took from its start until it was ready.", ModelLabels);
+
+    internal static readonly Gauge ModelState = Metrics.CreateGauge("serve_model_state", "1 for the state that the model version is in, 0 for the others.", [.. ModelLabels, "state"]);
+
+    internal static readonly Gauge ModelInfo = Metrics.CreateGauge("serve_model_info", "Handler and device of a model version; always 1.", [.. ModelLabels, "handler", "device"]);
+
+    // ---- HTTP ----
+
+    private static readonly Counter HttpRequests = Metrics.CreateCounter("serve_http_requests_total",
+        "HTTP requests that were answered, by listener and class of status code.", "listener", "code");
+
+    /// <summary>The counters of one listener, by the first digit of the status code.</summary>
+    /// <param name="listener">The listener's name: <c>inference</c>, <c>management</c> or <c>metrics</c>.</param>
+    public static HttpMetrics Http(string listener) => new(HttpRequests, listener);
+
+    /// <summary>A label value for an enumeration's name: <c>QueueFull</c> is <c>queue_full</c>.</summary>
+    internal static string Label<T>(T value)
+        where T : struct, Enum
+    {
+        var name = value.ToString();
+        return string.Concat(name.Select((letter, i) => char.IsUpper(letter) && i > 0 ? $"_{char.ToLowerInvariant(letter)}" : $"{char.ToLowerInvariant(letter)}"));
+    }
+}

@@ -1,0 +1,100 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Serve.Core.Configuration;
+using Serve.Core.Handlers;
+
+namespace Serve.Core.Protocol;
+
+/// <summary>Hello: who is there.</summary>
+/// <param name="Protocol">The protocol's version, <see cref="Current"/>.</param>
+/// <param name="Token">The one-time token from <c>SERVE_WORKER_TOKEN</c>.</param>
+/// <param name="Pid">The worker's process id.</param>
+/// <param name="Worker">Its program and version, for the log.</param>
+public sealed record HelloMessage(int Protocol, string Token, int Pid, string Worker)
+{
+    /// <summary>The protocol's version that this code speaks.</summary>
+    public const int Current = 1;
+}
+
+/// <summary>Load: what to serve.</summary>
+/// <param name="ModelName">The model's name.</param>
+/// <param name="ModelVersion">Its version.</param>
+/// <param name="ModelFolder">The folder with its files, absolute.</param>
+/// <param name="Configuration">Its configuration, complete.</param>
+/// <param name="Device">Where to run it.</param>
+/// <param name="HeartbeatMilliseconds">How often to send a Gauge.</param>
+/// <param name="HostWorkers">How many workers share the machine.</param>
+public sealed record LoadMessage(string ModelName, string ModelVersion, string ModelFolder, ModelConfiguration Configuration, DeviceMessage Device, int HeartbeatMilliseconds, int HostWorkers);
+
+/// <summary>A device.</summary>
+/// <param name="Type">Its kind.</param>
+/// <param name="Index">Its number among its kind.</param>
+public sealed record DeviceMessage(DeviceType Type, int Index);
+
+/// <summary>Ready: loaded and warm.</summary>
+/// <param name="Credit">Rows that may be outstanding.</param>
+/// <param name="Device">Where it runs, for example <c>cpu:0</c>.</param>
+/// <param name="Handler">The handler's name.</param>
+/// <param name="Signature">The model's inputs and outputs, or null.</param>
+/// <param name="LoadMilliseconds">From Load to Ready.</param>
+/// <param name="Notes">Sentences for whoever describes the model.</param>
+public sealed record ReadyMessage(int Credit, string Device, string Handler, ModelSignature? Signature = null, long LoadMilliseconds = 0, IReadOnlyList<string>? Notes = null);
+
+/// <summary>LoadFailed: why not.</summary>
+/// <param name="Type">The error's TorchServe name.</param>
+/// <param name="Message">For people.</param>
+/// <param name="Permanent">Whether another try is no use.</param>
+public sealed record LoadFailedMessage(string Type, string Message, bool Permanent = true);
+
+/// <summary>Gauge: heartbeat and figures; counters count from the worker's start.</summary>
+/// <param name="ResidentBytes">Resident memory.</param>
+/// <param name="DeviceBytes">Device memory, 0 where not known.</param>
+/// <param name="BusyMicroseconds">Time in which at least one batch executed.</param>
+/// <param name="Batches">Batches executed.</param>
+/// <param name="Rows">Rows executed.</param>
+/// <param name="DecodeQueue">Requests that wait for decoding.</param>
+/// <param name="Ready">Rows that wait for the device.</param>
+public sealed record GaugeMessage(long ResidentBytes = 0, long DeviceBytes = 0, long BusyMicroseconds = 0, long Batches = 0, long Rows = 0, int DecodeQueue = 0, int Ready = 0);
+
+/// <summary>The body of an Output that is an error of the server's.</summary>
+/// <param name="Type">The error's TorchServe name.</param>
+/// <param name="Message">For people.</param>
+public sealed record ErrorMessage(string Type, string Message);
+
+/// <summary>JSON of the control messages, generated at build time.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(HelloMessage))]
+[JsonSerializable(typeof(LoadMessage))]
+[JsonSerializable(typeof(ReadyMessage))]
+[JsonSerializable(typeof(LoadFailedMessage))]
+[JsonSerializable(typeof(GaugeMessage))]
+[JsonSerializable(typeof(ErrorMessage))]
+public sealed partial class ProtocolJson : JsonSerializerContext
+{
+    /// <summary>Reads a control message.</summary>
+    /// <typeparam name="T">Its type.</typeparam>
+    /// <param name="body">The frame's body.</param>
+    /// <param name="type">Its generated description.</param>
+    /// <exception cref="ProtocolException">It is no such JSON.</exception>
+    public static T Read<T>(ReadOnlySpan<byte> body, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
+        where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(body, type) ?? throw new ProtocolException($"A {typeof(T).Name} that is null.");
+        }
+        catch (JsonException e)
+        {
+            throw new ProtocolException($"A {typeof(T).Name} that is not the expected JSON: {e.Message}");
+        }
+    }
+
+    /// <summary>Puts a control message into a sender's buffer.</summary>
+    /// <typeparam name="T">Its type.</typeparam>
+    /// <param name="sender">The sender.</param>
+    /// <param name="frame">The frame's type.</param>
+    /// <param name="message">The message.</param>
+    /// <param name="type">Its generated description.</param>
+    public static void Enqueue<T>(FrameSender sender, FrameType frame, T message, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) =>
+        sender.Enqueue(frame, 0, 0, JsonSerializer.SerializeToUtf8Bytes(message, type));
+}

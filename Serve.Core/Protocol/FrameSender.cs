@@ -1,0 +1,346 @@
+using System.Buffers;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace Serve.Core.Protocol;
+
+/// <summary>
+/// Sends frames over one socket, for many threads. Small frames gather in a double buffer; payloads above
+/// <see cref="CopyLimitBytes"/> stay where they are and are sent from there. A thread that flushes sends at most what the
+/// socket takes without waiting; the rest is left to the sender's own thread, so that a stopped peer stalls nobody.
+/// Hot path: allocates nothing once its buffers have grown.
+/// </summary>
+public sealed class FrameSender : IDisposable
+{
+    /// <summary>Payloads up to this size are copied beside their header; larger ones are sent from their own memory.</summary>
+    public const int CopyLimitBytes = 8 << 10;
+
+    private readonly Socket _socket;
+    private readonly object _gate = new();
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly Thread _thread;
+    private Outgoing _filling = new();
+    private Outgoing _draining = new();
+    private Exception? _failure;
+    private int _waiters;
+    private bool _isSending;
+    private volatile bool _isDisposed;
+
+    /// <summary>Starts the sender's thread.</summary>
+    /// <param name="socket">A connected, blocking socket; it stays the caller's.</param>
+    /// <param name="name">The thread's name.</param>
+    public FrameSender(Socket socket, string name)
+    {
+        _socket = socket;
+        _thread = new Thread(SendLoop) { IsBackground = true, Name = name };
+        _thread.Start();
+    }
+
+    /// <summary>Adds a frame whose body is the two spans, copied. Send it with <see cref="Flush"/>.</summary>
+    /// <param name="type">What it is.</param>
+    /// <param name="flags">By type.</param>
+    /// <param name="id">By type.</param>
+    /// <param name="head">The first part of the body.</param>
+    /// <param name="rest">The rest of the body.</param>
+    public void Enqueue(FrameType type, byte flags, ulong id, ReadOnlySpan<byte> head, ReadOnlySpan<byte> rest = default)
+    {
+        lock (_gate)
+        {
+            if (_failure is not null || _isDisposed) return;
+            var span = _filling.Reserve(FrameHeader.Size + head.Length + rest.Length);
+            new FrameHeader(head.Length + rest.Length, type, flags, id).Write(span);
+            head.CopyTo(span[FrameHeader.Size..]);
+            rest.CopyTo(span[(FrameHeader.Size + head.Length)..]);
+        }
+    }
+
+    /// <summary>Adds a frame whose body ends in a request's header list and payload; large payloads are referenced, not copied.</summary>
+    /// <param name="type">What it is.</param>
+    /// <param name="flags">By type.</param>
+    /// <param name="id">By type.</param>
+    /// <param name="head">The first part of the body, copied.</param>
+    /// <param name="payload">Its head and body follow; a reference is held until they are sent.</param>
+    public void Enqueue(FrameType type, byte flags, ulong id, ReadOnlySpan<byte> head, RequestPayload payload)
+    {
+        var body = payload.Body;
+        var isLarge = body.Length > CopyLimitBytes;
+        var small = head.Length + payload.Head.Length + (isLarge ? 0 : body.Length);
+        lock (_gate)
+        {
+            if (_failure is not null || _isDisposed) return;
+            var span = _filling.Reserve(FrameHeader.Size + small);
+            new FrameHeader(checked(head.Length + payload.Head.Length + body.Length), type, flags, id).Write(span);
+            head.CopyTo(span[FrameHeader.Size..]);
+            payload.Head.Span.CopyTo(span[(FrameHeader.Size + head.Length)..]);
+            if (!isLarge)
+            {
+                body.Span.CopyTo(span[(FrameHeader.Size + head.Length + payload.Head.Length)..]);
+                return;
+            }
+
+            payload.AddReference();
+            _filling.Refer(body, payload, null);
+        }
+    }
+
+    /// <summary>Adds a frame whose body ends in a pooled array, which is returned to <see cref="ArrayPool{T}.Shared"/> when it is sent.</summary>
+    /// <param name="type">What it is.</param>
+    /// <param name="flags">By type.</param>
+    /// <param name="id">By type.</param>
+    /// <param name="head">The first part of the body, copied.</param>
+    /// <param name="pooled">The array; it is the sender's from here on.</param>
+    /// <param name="length">Bytes of it that belong to the body.</param>
+    public void EnqueuePooled(FrameType type, byte flags, ulong id, ReadOnlySpan<byte> head, byte[] pooled, int length)
+    {
+        var isReferenced = false;
+        lock (_gate)
+        {
+            if (_failure is null && !_isDisposed)
+            {
+                isReferenced = length > CopyLimitBytes;
+                var span = _filling.Reserve(FrameHeader.Size + head.Length + (isReferenced ? 0 : length));
+                new FrameHeader(checked(head.Length + length), type, flags, id).Write(span);
+                head.CopyTo(span[FrameHeader.Size..]);
+                if (isReferenced) _filling.Refer(pooled.AsMemory(0, length), null, pooled);
+                else pooled.AsSpan(0, length).CopyTo(span[(FrameHeader.Size + head.Length)..]);
+            }
+        }
+
+        if (!isReferenced) ArrayPool<byte>.Shared.Return(pooled);
+    }
+
+    /// <summary>
+    /// Has everything sent that was added so far. With <paramref name="onThisThread"/> this thread sends what the socket
+    /// takes at once; what it does not take, and all of it otherwise, is the sender thread's. Never waits for the peer.
+    /// </summary>
+    /// <param name="onThisThread">Whether this thread may do a system call.</param>
+    public void Flush(bool onThisThread)
+    {
+        lock (_gate)
+        {
+            if (_isSending || _isDisposed || _filling.IsEmpty || _failure is not null) return;
+            _isSending = true;
+            if (!onThisThread || !NonBlockingSend.IsSupported || _filling.HasReferences)
+            {
+                _wake.Release();
+                return;
+            }
+
+            (_filling, _draining) = (_draining, _filling);
+        }
+
+        if (!TryDrainWithoutWaiting()) _wake.Release();
+    }
+
+    /// <summary>Sends everything that was added so far and returns when the socket has it; waits for the peer if it must.</summary>
+    public void FlushAndWait()
+    {
+        Flush(onThisThread: true);
+        lock (_gate)
+        {
+            while ((_isSending || !_filling.IsEmpty) && _failure is null && !_isDisposed)
+            {
+                _waiters++;
+                Monitor.Wait(_gate);
+                _waiters--;
+            }
+        }
+    }
+
+    /// <summary>Ends the thread; what has not been sent is dropped. Shut the socket down before, or this waits for a stopped peer.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_isDisposed) return;
+            _isDisposed = true;
+            _filling.Clear();
+            Monitor.PulseAll(_gate);
+        }
+
+        _wake.Release();
+        _thread.Join();
+
+        // Only the sender's thread, which has ended, ever owns references.
+        if (_draining.HasReferences) _draining.Clear();
+        _wake.Dispose();
+    }
+
+    // The caller owns _draining (it set _isSending). True when everything is sent and ownership given up.
+    private bool TryDrainWithoutWaiting()
+    {
+        while (true)
+        {
+            try
+            {
+                while (_draining.Rest.Length > 0)
+                {
+                    var sent = NonBlockingSend.Send(_socket, _draining.Rest);
+                    if (sent < 0) return false;
+                    _draining.Skip(sent);
+                }
+            }
+            catch (SocketException e)
+            {
+                Fail(e);
+                return true;
+            }
+
+            _draining.Clear();
+            lock (_gate)
+            {
+                if (_filling.IsEmpty || _isDisposed)
+                {
+                    EndSending();
+                    return true;
+                }
+
+                if (_filling.HasReferences) return false;
+                (_filling, _draining) = (_draining, _filling);
+            }
+        }
+    }
+
+    private void SendLoop()
+    {
+        while (true)
+        {
+            _wake.Wait();
+            try
+            {
+                while (true)
+                {
+                    if (_isDisposed) return;
+                    if (_draining.IsEmpty)
+                    {
+                        lock (_gate)
+                        {
+                            if (_filling.IsEmpty)
+                            {
+                                EndSending();
+                                break;
+                            }
+
+                            (_filling, _draining) = (_draining, _filling);
+                        }
+                    }
+
+                    _draining.SendAll(_socket);
+                    _draining.Clear();
+                }
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                // The reader sees the end of the connection too and says so; here it only matters that nobody waits.
+                Fail(e);
+            }
+
+            if (_isDisposed) return;
+        }
+    }
+
+    // Under the gate.
+    private void EndSending()
+    {
+        _isSending = false;
+        if (_waiters > 0) Monitor.PulseAll(_gate);
+    }
+
+    private void Fail(Exception failure)
+    {
+        lock (_gate)
+        {
+            _failure = failure;
+            _filling.Clear();
+            _draining.Clear();
+            EndSending();
+        }
+    }
+
+    /// <summary>Frames in the order in which they go out: copied bytes, with references to payloads between them.</summary>
+    private sealed class Outgoing
+    {
+        private readonly List<Reference> _references = [];
+        private readonly List<ArraySegment<byte>> _pieces = [];
+        private byte[] _copied = new byte[16 << 10];
+        private int _length;
+        private int _skipped;
+
+        public bool IsEmpty => _length == 0;
+
+        public bool HasReferences => _references.Count > 0;
+
+        public ReadOnlySpan<byte> Rest => _copied.AsSpan(_skipped, _length - _skipped);
+
+        public Span<byte> Reserve(int count)
+        {
+            if (_copied.Length - _length < count) Array.Resize(ref _copied, (int)Math.Min(Math.Max(2L * _copied.Length, (long)_length + count), Array.MaxLength));
+            var span = _copied.AsSpan(_length, count);
+            _length += count;
+            return span;
+        }
+
+        public void Refer(ReadOnlyMemory<byte> memory, RequestPayload? payload, byte[]? pooled) => _references.Add(new Reference(_length, memory, payload, pooled));
+
+        public void Skip(int count) => _skipped += count;
+
+        public void SendAll(Socket socket)
+        {
+            if (_references.Count == 0)
+            {
+                while (_skipped < _length) _skipped += socket.Send(_copied, _skipped, _length - _skipped, SocketFlags.None);
+                return;
+            }
+
+            var at = _skipped;
+            foreach (var reference in _references)
+            {
+                if (reference.At > at) _pieces.Add(new ArraySegment<byte>(_copied, at, reference.At - at));
+                at = Math.Max(at, reference.At);
+                MemoryMarshal.TryGetArray(reference.Memory, out var segment);
+                _pieces.Add(segment);
+            }
+
+            if (_length > at) _pieces.Add(new ArraySegment<byte>(_copied, at, _length - at));
+            var next = 0;
+            while (next < _pieces.Count)
+            {
+                // At most 1,024 pieces a call (IOV_MAX); 64 keep the list short to copy.
+                var some = _pieces.GetRange(next, Math.Min(64, _pieces.Count - next));
+                var sent = socket.Send(some, SocketFlags.None);
+                while (sent > 0 && next < _pieces.Count)
+                {
+                    var piece = _pieces[next];
+                    if (sent < piece.Count)
+                    {
+                        _pieces[next] = piece[sent..];
+                        break;
+                    }
+
+                    sent -= piece.Count;
+                    next++;
+                }
+            }
+
+            _skipped = _length;
+        }
+
+        public void Clear()
+        {
+            foreach (var reference in _references)
+            {
+                reference.Payload?.Release();
+                if (reference.Pooled is { } pooled) ArrayPool<byte>.Shared.Return(pooled);
+            }
+
+            _references.Clear();
+            _pieces.Clear();
+            _length = _skipped = 0;
+
+            // Copied bytes are bounded by the credit, but one burst must not keep its memory for ever.
+            if (_copied.Length > 1 << 20) _copied = new byte[16 << 10];
+        }
+
+        private readonly record struct Reference(int At, ReadOnlyMemory<byte> Memory, RequestPayload? Payload, byte[]? Pooled);
+    }
+}

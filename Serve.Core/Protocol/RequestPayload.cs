@@ -1,0 +1,128 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Serve.Core.Protocol;
+
+/// <summary>
+/// A request's headers, part table and body as they travel to a worker. The body is written once, as it arrives, into a
+/// pooled buffer that lives until the request is answered, because a retry needs it. Counted references: the request holds
+/// one, each send under way another; the last <see cref="Release"/> returns the buffers.
+/// </summary>
+public sealed class RequestPayload : IBufferWriter<byte>
+{
+    private byte[] _body;
+    private byte[] _head;
+    private int _bodyLength;
+    private int _headLength;
+    private int _references = 1;
+
+    private RequestPayload(int bodyCapacity)
+    {
+        _body = bodyCapacity == 0 ? [] : ArrayPool<byte>.Shared.Rent(bodyCapacity);
+        _head = ArrayPool<byte>.Shared.Rent(256);
+    }
+
+    /// <summary>The body so far.</summary>
+    public ReadOnlyMemory<byte> Body => _body.AsMemory(0, _bodyLength);
+
+    /// <summary>Headers and part table as on the wire (docs/worker-protocol.md, Run).</summary>
+    internal ReadOnlyMemory<byte> Head => _head.AsMemory(0, _headLength);
+
+    /// <summary>Number of headers.</summary>
+    internal ushort Headers { get; private set; }
+
+    /// <summary>Number of parts.</summary>
+    internal ushort Parts { get; private set; }
+
+    /// <summary>A payload whose body will be about that long; it grows as needed.</summary>
+    /// <param name="bodyCapacity">Bytes, for example the request's Content-Length; 0 for none.</param>
+    public static RequestPayload Rent(int bodyCapacity) => new(bodyCapacity);
+
+    /// <summary>Adds a header. All headers come before the first part.</summary>
+    /// <param name="name">At most 65,535 bytes of UTF-8.</param>
+    /// <param name="value">The value.</param>
+    public void AddHeader(string name, string value)
+    {
+        if (Parts > 0) throw new InvalidOperationException("Headers are added before parts.");
+        var at = ReserveHead(6 + Encoding.UTF8.GetMaxByteCount(name.Length) + Encoding.UTF8.GetMaxByteCount(value.Length));
+        var nameLength = Encoding.UTF8.GetBytes(name, _head.AsSpan(at + 2));
+        BinaryPrimitives.WriteUInt16LittleEndian(_head.AsSpan(at), checked((ushort)nameLength));
+        at += 2 + nameLength;
+        var valueLength = Encoding.UTF8.GetBytes(value, _head.AsSpan(at + 4));
+        BinaryPrimitives.WriteUInt32LittleEndian(_head.AsSpan(at), (uint)valueLength);
+        _headLength = at + 4 + valueLength;
+        Headers++;
+    }
+
+    /// <summary>Names a slice of the body as a part.</summary>
+    /// <param name="name">The field's name; <c>body</c> for a raw body.</param>
+    /// <param name="contentType">Its media type, or null.</param>
+    /// <param name="offset">Where it begins in the body.</param>
+    /// <param name="length">Its bytes.</param>
+    public void AddPart(string name, string? contentType, int offset, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)offset + length, _bodyLength, nameof(length));
+        contentType ??= "";
+        var at = ReserveHead(12 + Encoding.UTF8.GetMaxByteCount(name.Length) + contentType.Length);
+        var nameLength = Encoding.UTF8.GetBytes(name, _head.AsSpan(at + 2));
+        BinaryPrimitives.WriteUInt16LittleEndian(_head.AsSpan(at), checked((ushort)nameLength));
+        at += 2 + nameLength;
+        var typeLength = Encoding.ASCII.GetBytes(contentType, _head.AsSpan(at + 2));
+        BinaryPrimitives.WriteUInt16LittleEndian(_head.AsSpan(at), checked((ushort)typeLength));
+        at += 2 + typeLength;
+        BinaryPrimitives.WriteUInt32LittleEndian(_head.AsSpan(at), (uint)offset);
+        BinaryPrimitives.WriteUInt32LittleEndian(_head.AsSpan(at + 4), (uint)length);
+        _headLength = at + 8;
+        Parts++;
+    }
+
+    /// <inheritdoc/>
+    public void Advance(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _body.Length - _bodyLength);
+        _bodyLength += count;
+    }
+
+    /// <inheritdoc/>
+    public Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        Grow(ref _body, _bodyLength, Math.Max(sizeHint, 1));
+        return _body.AsMemory(_bodyLength);
+    }
+
+    /// <inheritdoc/>
+    public Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
+
+    /// <summary>One more holder.</summary>
+    public void AddReference() => Interlocked.Increment(ref _references);
+
+    /// <summary>One holder less; the last one returns the buffers.</summary>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _references) != 0) return;
+        var (body, head) = (_body, _head);
+        _body = _head = [];
+        _bodyLength = _headLength = 0;
+        if (body.Length > 0) ArrayPool<byte>.Shared.Return(body);
+        ArrayPool<byte>.Shared.Return(head);
+    }
+
+    private int ReserveHead(int count)
+    {
+        Grow(ref _head, _headLength, count);
+        return _headLength;
+    }
+
+    private static void Grow(ref byte[] buffer, int used, int more)
+    {
+        if (buffer.Length - used >= more) return;
+        var larger = ArrayPool<byte>.Shared.Rent(checked((int)Math.Min(Math.Max((long)used + more, 2L * buffer.Length), Array.MaxLength)));
+        buffer.AsSpan(0, used).CopyTo(larger);
+        if (buffer.Length > 0) ArrayPool<byte>.Shared.Return(buffer);
+        buffer = larger;
+    }
+}
