@@ -1,5 +1,4 @@
 using Microsoft.ML.OnnxRuntime;
-using Serve.Core.Handlers;
 
 namespace Serve.Worker.Execution;
 

@@ -39,7 +39,7 @@ internal sealed class TensorSlot(TensorInfo info) : IDisposable
         _elements = 0;
     }
 
-    public Span<byte> Allocate(long rows, ReadOnlySpan<long> shape, bool shapeHasAllDimensions)
+    public Span<byte> Allocate(long rows, scoped ReadOnlySpan<long> shape, bool shapeHasAllDimensions)
     {
         SetShape(rows, shape, shapeHasAllDimensions);
         IsSet = true;
