@@ -1,0 +1,34 @@
+namespace Serve.Worker.Pipeline;
+
+/// <summary>What a worker does with requests: an ONNX model behind a handler, or a batch handler that computes by itself.</summary>
+internal interface IModelWork : IDisposable
+{
+    /// <summary>Whether requests must be decoded before they can be batched.</summary>
+    bool Decodes { get; }
+
+    /// <summary>The most rows in one batch.</summary>
+    int MaxBatchRows { get; }
+
+    /// <summary>Whether a batch may run on the reader's thread when batches turn out to cost next to nothing.</summary>
+    bool MayRunOnReader { get; }
+
+    /// <summary>Decodes and preprocesses one request, on a decode thread. What it throws answers that request.</summary>
+    /// <returns>The request's shape class: only requests with the same share a batch.</returns>
+    int Decode(WorkerRequest request);
+
+    /// <summary>The executor of one device thread, made and used on it alone.</summary>
+    IBatchRunner CreateRunner();
+
+    /// <summary>Writes the response of a request that has executed. What it throws answers that request.</summary>
+    void Encode(WorkerRequest request);
+
+    /// <summary>The request is at its end; its row may be reused.</summary>
+    void Release(WorkerRequest request);
+}
+
+/// <summary>Executes batches on one thread.</summary>
+internal interface IBatchRunner : IDisposable
+{
+    /// <summary>Executes the batch. A request that fails gets its error by <see cref="Core.Handlers.HandlerCall.Fail"/>; this does not throw for one.</summary>
+    void Execute(Batch batch);
+}
