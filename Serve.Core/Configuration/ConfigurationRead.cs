@@ -1,0 +1,7 @@
+namespace Serve.Core.Configuration;
+
+/// <summary>A configuration that was read and is valid.</summary>
+/// <typeparam name="T">The record.</typeparam>
+/// <param name="Configuration">What holds.</param>
+/// <param name="Warnings">Sentences for the log: settings that were understood and have no effect here.</param>
+public sealed record ConfigurationRead<T>(T Configuration, IReadOnlyList<string> Warnings);

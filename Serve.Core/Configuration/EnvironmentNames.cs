@@ -1,0 +1,54 @@
+using System.Text;
+
+namespace Serve.Core.Configuration;
+
+/// <summary>How the server's keys are called in the environment (<c>SERVE_INFERENCE_ADDRESS</c>) and as flags (<c>--inference-address</c>).</summary>
+public static class EnvironmentNames
+{
+    /// <summary>What every variable begins with.</summary>
+    public const string Prefix = "SERVE_";
+
+    /// <summary>The one-time token that the frontend gives to a worker: not a setting.</summary>
+    private const string WorkerToken = "SERVE_WORKER_TOKEN";
+
+    /// <summary>The variable of a key.</summary>
+    /// <param name="key">In camelCase.</param>
+    public static string Of(string key) => Prefix + Words(key, '_').ToUpperInvariant();
+
+    /// <summary>The flag of a key.</summary>
+    /// <param name="key">In camelCase.</param>
+    public static string Flag(string key) => "--" + Words(key, '-');
+
+    /// <summary>The settings in an environment, by key. An empty variable counts as not set.</summary>
+    /// <remarks>
+    /// Variables that Kubernetes makes for a service called <c>serve</c> (<c>SERVE_SERVICE_HOST</c>, <c>SERVE_PORT_…</c>)
+    /// are not settings, nor is the token of a worker.
+    /// </remarks>
+    internal static IEnumerable<KeyValuePair<string, string>> Settings(IReadOnlyDictionary<string, string> environment) => environment
+        .Where(variable => variable.Key.StartsWith(Prefix, StringComparison.Ordinal) && variable.Value.Trim().Length > 0)
+        .Where(variable => variable.Key != WorkerToken && !IsOfKubernetes(variable.Key))
+        .OrderBy(variable => variable.Key, StringComparer.Ordinal)
+        .Select(variable => KeyValuePair.Create(Key(variable.Key), variable.Value))
+        .DistinctBy(setting => setting.Key, StringComparer.Ordinal);
+
+    private static bool IsOfKubernetes(string name) =>
+        name.StartsWith("SERVE_SERVICE_", StringComparison.Ordinal) || name == "SERVE_PORT" || name.StartsWith("SERVE_PORT_", StringComparison.Ordinal);
+
+    private static string Key(string variable)
+    {
+        var words = variable[Prefix.Length..].Split('_', StringSplitOptions.RemoveEmptyEntries).Select(word => word.ToLowerInvariant());
+        return string.Concat(words.Select((word, index) => index == 0 ? word : char.ToUpperInvariant(word[0]) + word[1..]));
+    }
+
+    private static string Words(string key, char separator)
+    {
+        var words = new StringBuilder();
+        foreach (var c in key)
+        {
+            if (char.IsAsciiLetterUpper(c) && words.Length > 0) words.Append(separator);
+            words.Append(char.ToLowerInvariant(c));
+        }
+
+        return words.ToString();
+    }
+}

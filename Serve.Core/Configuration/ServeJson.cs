@@ -1,0 +1,12 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Serve.Core.Configuration;
+
+/// <summary>
+/// The JSON of configurations, as it travels in the worker protocol's Load frame: camelCase, every key, durations as
+/// <c>hh:mm:ss.fffffff</c>. What is read equals what was written.
+/// </summary>
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(ModelConfiguration))]
+public sealed partial class ServeJson : JsonSerializerContext;

@@ -1,0 +1,86 @@
+namespace Serve.Core.Configuration;
+
+/// <summary>The keys of the server's configuration.</summary>
+internal static class ServerSettings
+{
+    private static readonly TimeSpan Millisecond = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Day = TimeSpan.FromHours(24);
+
+    /// <summary>Lays the settings over what holds so far.</summary>
+    /// <param name="settings">One source's settings.</param>
+    /// <param name="below">What holds for keys that it does not set.</param>
+    /// <param name="folder">What its relative paths are relative to.</param>
+    public static ServerConfiguration Bind(SettingsReader settings, ServerConfiguration below, string folder) => below with
+    {
+        InferenceAddress = Address(settings, "inferenceAddress", below.InferenceAddress),
+        ManagementAddress = Address(settings, "managementAddress", below.ManagementAddress),
+        MetricsAddress = Address(settings, "metricsAddress", below.MetricsAddress),
+        ModelStore = settings.Has("modelStore") ? FullPath(settings.RequiredText("modelStore", below.ModelStore), folder) : Known(settings, "modelStore", below.ModelStore),
+        LoadModels = LoadModels(settings, below.LoadModels),
+        Auth = Auth(settings, below.Auth),
+        EnableModelApi = settings.Flag("enableModelApi", below.EnableModelApi),
+        MaxRequestSize = settings.Size("maxRequestSize", below.MaxRequestSize, 1024, 2_000_000_000),
+        MaxConnections = settings.Integer("maxConnections", below.MaxConnections, 1, 1_000_000),
+        DefaultMaxQueueSize = settings.Integer("defaultMaxQueueSize", below.DefaultMaxQueueSize, 1, 1_000_000),
+        DefaultResponseTimeout = settings.Duration("defaultResponseTimeout", below.DefaultResponseTimeout, Second, Millisecond, Day),
+        DefaultStartupTimeout = settings.Duration("defaultStartupTimeout", below.DefaultStartupTimeout, Second, Millisecond, Day),
+        UnregisterTimeout = settings.Duration("unregisterTimeout", below.UnregisterTimeout, Second, Millisecond, Day),
+        DrainTimeout = settings.Duration("drainTimeout", below.DrainTimeout, Second, TimeSpan.Zero, Day),
+        HeartbeatInterval = settings.Duration("heartbeatInterval", below.HeartbeatInterval, Millisecond, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1)),
+        HeartbeatTimeout = settings.Duration("heartbeatTimeout", below.HeartbeatTimeout, Millisecond, TimeSpan.FromMilliseconds(50), TimeSpan.FromHours(1)),
+        RuntimeFolder = OptionalPath(settings, "runtimeFolder", below.RuntimeFolder, folder),
+        WorkerExecutable = OptionalPath(settings, "workerExecutable", below.WorkerExecutable, folder),
+        FastPath = settings.Choice("fastPath", below.FastPath, ["pool", "inline"]),
+        LogLevel = settings.Choice("logLevel", below.LogLevel, ["trace", "debug", "information", "warning", "error"]),
+        AccessLog = settings.Flag("accessLog", below.AccessLog),
+    };
+
+    private static string Address(SettingsReader settings, string key, string below)
+    {
+        var text = settings.RequiredText(key, below);
+        if (!settings.Has(key) || ListenAddress.Parse(text, out var fault) is not null) return text;
+
+        settings.Problem(key, fault);
+        return below;
+    }
+
+    private static string? Auth(SettingsReader settings, string? below)
+    {
+        var text = settings.Text("auth", below);
+        if (text is null or "none") return text;
+
+        settings.Problem("auth", $"{text} is not allowed; give none (only needed where a listener is not on loopback), or remove the line. Tokens are not available yet");
+        return below;
+    }
+
+    private static IReadOnlyList<string> LoadModels(SettingsReader settings, IReadOnlyList<string> below)
+    {
+        var models = settings.Words("loadModels", below, [], "all, none, or names of the model store, for example [fashion-vit, resnet.mar]");
+        if (models.Count == 0) return ["none"];
+        if (models.Count > 1 && models.FirstOrDefault(model => model is "all" or "none") is { } word)
+        {
+            settings.Problem("loadModels", $"has {word} beside other names; give {word} alone, or names only");
+        }
+
+        return models;
+    }
+
+    private static string? OptionalPath(SettingsReader settings, string key, string? below, string folder)
+    {
+        var text = settings.Text(key, below);
+        if (!settings.Has(key) || text is null) return text;
+        if (text.Length > 0) return FullPath(text, folder);
+
+        settings.Problem(key, "is empty; give a path, or remove the line for the default");
+        return below;
+    }
+
+    private static string FullPath(string path, string folder) => Path.GetFullPath(path, folder);
+
+    private static string Known(SettingsReader settings, string key, string below)
+    {
+        settings.Take(key);
+        return below;
+    }
+}
