@@ -12,18 +12,10 @@ internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, 
     [ThreadStatic]
     private static byte[]? _head;
 
-    /// <summary>Answers all requests of an executed batch, those that were late when it was closed among them.</summary>
+    /// <summary>Answers all requests of an executed batch.</summary>
     public void WriteBatch(Batch batch)
     {
-        WriteLate(batch);
         foreach (var request in batch.Requests) WriteExecuted(request, batch);
-    }
-
-    /// <summary>Answers the requests whose deadline had passed when the batch was closed.</summary>
-    public void WriteLate(Batch batch)
-    {
-        foreach (var request in batch.Late) WriteLate(request);
-        // They stay in the list until the batch is finished; they must not be answered again.
     }
 
     /// <summary>Answers a request that did not execute with an error.</summary>

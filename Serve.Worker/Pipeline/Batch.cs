@@ -3,7 +3,7 @@ using Serve.Core.Handlers;
 namespace Serve.Worker.Pipeline;
 
 /// <summary>Requests that execute together. Reused; belongs to the device thread, then to the thread that answers.</summary>
-internal sealed class Batch
+internal sealed class Batch : IDisposable
 {
     private readonly List<IDisposable> _outputs = [];
     private CancellationTokenSource _cancellation = new();
@@ -60,5 +60,11 @@ internal sealed class Batch
         // A source that was handed out may be cancelled at any later time: it must not reach the next batch.
         if (count > 0 && _cancelledCount == count) _cancellation = new CancellationTokenSource();
         _cancelledCount = 0;
+    }
+
+    public void Dispose()
+    {
+        ReleaseOutputs();
+        _cancellation.Dispose();
     }
 }

@@ -12,18 +12,10 @@ internal sealed class DeviceThread(PendingRequests pending, BatchExecutor execut
         var batch = answers.Rent();
         while (pending.TakeBatch(batch))
         {
-            if (batch.Requests.Count == 0)
-            {
-                answers.Answer(batch); // all that it found was late
-            }
-            else
-            {
-                var nextIsWaiting = executor.Execute(batch, runner);
-                shortcut.Observe(batch);
-                if (nextIsWaiting) answers.Enqueue(batch);
-                else answers.Answer(batch);
-            }
-
+            var nextIsWaiting = executor.Execute(batch, runner);
+            shortcut.Observe(batch);
+            if (nextIsWaiting) answers.Enqueue(batch);
+            else answers.Answer(batch);
             batch = answers.Rent();
         }
     }

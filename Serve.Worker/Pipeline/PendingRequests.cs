@@ -140,7 +140,6 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
         }
 
         foreach (var request in batch.Requests) Release(request);
-        foreach (var request in batch.Late) Release(request);
     }
 
     /// <summary>Nobody waits for the request any more.</summary>

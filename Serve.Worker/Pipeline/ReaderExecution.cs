@@ -15,12 +15,8 @@ internal sealed class ReaderExecution(PendingRequests pending, BatchExecutor exe
                 return;
             }
 
-            if (batch.Requests.Count > 0)
-            {
-                executor.Execute(batch, runner);
-                shortcut.ObserveOnReader(batch);
-            }
-
+            executor.Execute(batch, runner);
+            shortcut.ObserveOnReader(batch);
             answers.Answer(batch);
         }
     }

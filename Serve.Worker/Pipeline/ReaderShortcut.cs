@@ -23,7 +23,7 @@ internal sealed class ReaderShortcut(PendingRequests pending, IModelWork work, T
     /// <summary>A batch has executed on the device thread.</summary>
     public void Observe(Batch batch)
     {
-        if (!_isAllowed || _isDecided) return;
+        if (!_isAllowed || _isDecided || batch.Requests.Count == 0) return;
         _sum += time.GetElapsedTime(batch.BegunTimestamp, batch.ExecutedTimestamp);
         if (++_batches < Trial) return;
         _isDecided = true;
@@ -33,6 +33,7 @@ internal sealed class ReaderShortcut(PendingRequests pending, IModelWork work, T
     /// <summary>A batch has executed on the reader's thread.</summary>
     public void ObserveOnReader(Batch batch)
     {
+        if (batch.Requests.Count == 0) return;
         var took = time.GetElapsedTime(batch.BegunTimestamp, batch.ExecutedTimestamp);
         _sum = ((_sum * (Trial - 1)) + (took * Trial)) / Trial;
         if (_sum / Trial < CheapMean && took < TooSlow) return;
