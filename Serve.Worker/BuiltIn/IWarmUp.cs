@@ -1,9 +1,14 @@
+using Serve.Core.Handlers;
+
 namespace Serve.Worker.BuiltIn;
 
-/// <summary>A stock handler whose code is slow the first times it runs.</summary>
+/// <summary>A stock handler, which can run without a request, so that its code is compiled and its buffers are there before the first one.</summary>
 internal interface IWarmUp
 {
-    /// <summary>Runs what requests will run, before there are requests.</summary>
-    /// <param name="runs">How often, at most.</param>
-    void WarmUp(int runs);
+    /// <summary>Decodes as requests will have it decoded.</summary>
+    /// <param name="decodes">How often, at most.</param>
+    void WarmUp(int decodes);
+
+    /// <summary>Writes a row as requests will have it, filled with zeros.</summary>
+    void WriteZeros(InputRow inputs);
 }

@@ -38,7 +38,9 @@ internal sealed class ImageClassifier : IModelHandler, IWarmUp
         }
     }
 
-    public void WarmUp(int runs) => _picture!.WarmUp(runs);
+    public void WarmUp(int decodes) => _picture!.WarmUp(decodes);
+
+    public void WriteZeros(InputRow inputs) => _picture!.WriteZeros(inputs);
 
     public void Preprocess(HandlerRequest request, InputRow inputs) => _picture!.Write(request, inputs);
 

@@ -25,7 +25,9 @@ internal sealed class ImageEmbedder : IModelHandler, IWarmUp
         _normalize = HandlerOption.Flag(context, "normalize", false);
     }
 
-    public void WarmUp(int runs) => _picture!.WarmUp(runs);
+    public void WarmUp(int decodes) => _picture!.WarmUp(decodes);
+
+    public void WriteZeros(InputRow inputs) => _picture!.WriteZeros(inputs);
 
     public void Preprocess(HandlerRequest request, InputRow inputs) => _picture!.Write(request, inputs);
 

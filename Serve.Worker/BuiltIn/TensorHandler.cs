@@ -10,7 +10,7 @@ namespace Serve.Worker.BuiltIn;
 /// name; outputs likewise. A list with the model's full rank is several rows and the answer keeps that dimension; one level
 /// less is a single row.
 /// </summary>
-internal sealed class TensorHandler : IModelHandler
+internal sealed class TensorHandler : IModelHandler, IWarmUp
 {
     // Remembered in HandlerRequest.State: the client wrote the batch dimension, although it has one row.
     private static readonly object BatchDimensionWritten = new();
@@ -21,15 +21,24 @@ internal sealed class TensorHandler : IModelHandler
     [ThreadStatic]
     private static Utf8JsonWriter? _writer;
 
+    private ModelSignature? _signature;
     private IReadOnlyList<TensorInfo> _inputs = [];
     private RowBatching _batching;
 
     public void Load(HandlerContext context)
     {
         var signature = context.Signature ?? throw new InvalidModelException("The tensor handler needs an ONNX model.");
+        _signature = signature;
         _inputs = signature.Inputs;
         _batching = signature.Batching;
     }
+
+    public void WarmUp(int decodes)
+    {
+        // Nothing is decoded but JSON, of which it takes few requests to be compiled.
+    }
+
+    public void WriteZeros(InputRow inputs) => ZeroRow.Write(_signature!, inputs);
 
     public void Preprocess(HandlerRequest request, InputRow inputs)
     {

@@ -1,5 +1,6 @@
-using System.Net.Sockets;
 using System.Buffers.Binary;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Serve.Core.Protocol;
 
 namespace Serve.Worker.Pipeline;
@@ -8,13 +9,13 @@ namespace Serve.Worker.Pipeline;
 /// The reader's thread: takes in frames until the connection ends. Requests of one chunk are taken in together, so that they
 /// can share a batch.
 /// </summary>
-internal sealed class FrameIntake(FrameReader reader, FrameSender sender, RequestPool pool, PendingRequests pending, AnswerWriter answers, TimeProvider time)
+internal sealed class FrameIntake(FrameReader reader, FrameSender sender, TimeProvider time)
 {
     private readonly List<ulong> _returned = [];
-    private ReaderExecution? _execution;
+    private volatile WorkerPipeline? _pipeline;
 
-    /// <summary>Has batches executed on this thread while <see cref="PendingRequests.RunsOnReader"/> says so.</summary>
-    public void ExecuteWith(ReaderExecution execution) => _execution = execution;
+    /// <summary>The model is loaded: requests go to this pipeline from here on. Before, there must be none.</summary>
+    public void Serve(WorkerPipeline pipeline) => _pipeline = pipeline;
 
     /// <summary>Runs until the frontend says Stop or the connection ends.</summary>
     /// <returns>Whether it was a Stop.</returns>
@@ -30,8 +31,8 @@ internal sealed class FrameIntake(FrameReader reader, FrameSender sender, Reques
                 Handle();
             }
 
-            _execution?.RunWaiting();
-            answers.Flush();
+            _pipeline?.OnReader.RunWaiting();
+            sender.Flush(onThisThread: true);
         }
         while (reader.Receive());
 
@@ -43,14 +44,14 @@ internal sealed class FrameIntake(FrameReader reader, FrameSender sender, Reques
         switch (reader.Header.Type)
         {
             case FrameType.Run:
-                Accept();
+                Accept(Pipeline);
                 break;
             case FrameType.Cancel:
                 var id = reader.Header.Id;
-                if (pending.Cancel(id)) answers.WriteCancelled(id);
+                if (Pipeline.Pending.Cancel(id)) Pipeline.Answers.WriteCancelled(id);
                 break;
             case FrameType.Recall:
-                Recall();
+                Recall(Pipeline);
                 break;
             case FrameType.Drain:
                 break; // what is there is finished anyway, and nothing more will come
@@ -59,20 +60,22 @@ internal sealed class FrameIntake(FrameReader reader, FrameSender sender, Reques
         }
     }
 
-    private void Accept()
+    private WorkerPipeline Pipeline => _pipeline ?? throw new ProtocolException($"A {reader.Header.Type} before Ready.");
+
+    private void Accept(WorkerPipeline pipeline)
     {
         var header = reader.Header;
-        var request = pool.Rent();
+        var request = pipeline.Pool.Rent();
         request.Accept(header.Id, reader.TakeBody(), header.Length, time.GetTimestamp(), time.TimestampFrequency);
-        pending.Arrive(request, (header.Flags & FrameHeader.More) != 0);
+        pipeline.Pending.Arrive(request, (header.Flags & FrameHeader.More) != 0);
     }
 
-    private void Recall()
+    private void Recall(WorkerPipeline pipeline)
     {
         if (reader.Body.Length < sizeof(uint)) throw new ProtocolException($"A Recall of {reader.Body.Length} bytes.");
         var rows = BinaryPrimitives.ReadUInt32LittleEndian(reader.Body);
-        pending.Recall((int)Math.Min(rows, int.MaxValue), _returned);
-        IdListFrame.Enqueue(sender, FrameType.Returned, 0, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_returned));
+        pipeline.Pending.Recall((int)Math.Min(rows, int.MaxValue), _returned);
+        IdListFrame.Enqueue(sender, FrameType.Returned, 0, CollectionsMarshal.AsSpan(_returned));
         _returned.Clear();
     }
 }

@@ -23,10 +23,17 @@ internal sealed class HandlerWork(IBatchHandler handler, int batchSize) : IModel
     {
     }
 
+    public void DisposeHandler() => handler.Dispose();
+
     public void Dispose() => handler.Dispose();
 
     private sealed class Runner(IBatchHandler handler) : IBatchRunner
     {
+        public void WarmUp()
+        {
+            // Only its author knows what may be run without a request: Load is the place for it.
+        }
+
         public void Execute(Batch batch)
         {
             try

@@ -16,7 +16,7 @@ internal interface IModelWork : IDisposable
     /// <returns>The request's shape class: only requests with the same share a batch.</returns>
     int Decode(WorkerRequest request);
 
-    /// <summary>The executor of one device thread, made and used on it alone.</summary>
+    /// <summary>The executor of one device thread, made, warmed up and used on it alone.</summary>
     IBatchRunner CreateRunner();
 
     /// <summary>Writes the response of a request that has executed. What it throws answers that request.</summary>
@@ -24,11 +24,17 @@ internal interface IModelWork : IDisposable
 
     /// <summary>The request is at its end; its row may be reused.</summary>
     void Release(WorkerRequest request);
+
+    /// <summary>Lets the handler clean up when the worker leaves; batches may still execute.</summary>
+    void DisposeHandler();
 }
 
 /// <summary>Executes batches on one thread.</summary>
 internal interface IBatchRunner : IDisposable
 {
+    /// <summary>Runs what batches will run, so that the first of them is as fast as the thousandth.</summary>
+    void WarmUp();
+
     /// <summary>Executes the batch. A request that fails gets its error by <see cref="Core.Handlers.HandlerCall.Fail"/>; this does not throw for one.</summary>
     void Execute(Batch batch);
 }

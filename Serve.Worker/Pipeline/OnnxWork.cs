@@ -1,10 +1,14 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.ML.OnnxRuntime;
+using Serve.Core.Configuration;
 using Serve.Core.Handlers;
+using Serve.Worker.BuiltIn;
 using Serve.Worker.Execution;
 
 namespace Serve.Worker.Pipeline;
 
 /// <summary>An ONNX model with a handler before and after it.</summary>
-internal sealed class OnnxWork(IModelHandler handler, OnnxModel model, int batchSize) : IModelWork
+internal sealed partial class OnnxWork(IModelHandler handler, OnnxModel model, int batchSize, WarmupConfiguration warmup, ILogger logger) : IModelWork
 {
     private readonly BatchRowPool _rows = new(model.Signature, batchSize);
     private readonly ShapeClasses _shapes = new(model.Signature);
@@ -24,7 +28,7 @@ internal sealed class OnnxWork(IModelHandler handler, OnnxModel model, int batch
         return _shapes.Of(row.Inputs);
     }
 
-    public IBatchRunner CreateRunner() => new Runner(model);
+    public IBatchRunner CreateRunner() => new Runner(this);
 
     public void Encode(WorkerRequest request) => handler.Postprocess(request.Request, request.Row!.Outputs, request.Response);
 
@@ -35,6 +39,8 @@ internal sealed class OnnxWork(IModelHandler handler, OnnxModel model, int batch
         _rows.Return(row);
     }
 
+    public void DisposeHandler() => handler.Dispose();
+
     public void Dispose()
     {
         handler.Dispose();
@@ -42,10 +48,59 @@ internal sealed class OnnxWork(IModelHandler handler, OnnxModel model, int batch
         model.Dispose();
     }
 
-    private sealed class Runner(OnnxModel model) : IBatchRunner
+    private OnnxModel Model => model;
+
+    // The largest batch first: memory arenas are then as large as they will be.
+    private void WarmUp(BatchExecution execution)
     {
-        private readonly BatchExecution _execution = new(model);
+        if (!warmup.Enabled) return;
+        var rows = new BatchRow[MaxBatchRows];
+        for (var i = 0; i < rows.Length; i++) rows[i] = _rows.Rent();
+        try
+        {
+            foreach (var row in rows) WriteZeros(row.Inputs);
+            for (var i = 0; i < warmup.Runs; i++) RunWarm(execution, rows);
+            if (rows.Length == 1) return;
+            for (var i = 0; i < warmup.Runs; i++) RunWarm(execution, rows.AsSpan(0, 1));
+        }
+        catch (OnnxRuntimeException e) when (handler is not ImageClassifier and not ImageEmbedder)
+        {
+            // Zeros of the smallest shape need not be an input that the model takes.
+            Log.WarmUpRefused(logger, RuntimeFailure.Describe(e));
+        }
+        finally
+        {
+            foreach (var row in rows) _rows.Return(row);
+        }
+    }
+
+    private void WriteZeros(RowInputs inputs)
+    {
+        if (handler is IWarmUp stock) stock.WriteZeros(inputs);
+        else ZeroRow.Write(model.Signature, inputs);
+        inputs.Complete();
+    }
+
+    private void RunWarm(BatchExecution execution, ReadOnlySpan<BatchRow> rows)
+    {
+        using var outputs = execution.Run(rows, CancellationToken.None);
+        if (handler is not IWarmUp) return; // a user's Postprocess may expect a request
+        var request = new WorkerRequest();
+        handler.Postprocess(request.Request, rows[0].Outputs, request.Response);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Information, "Not warmed up: the model refuses zeros of the smallest shape ({Reason})")]
+        public static partial void WarmUpRefused(ILogger logger, string reason);
+    }
+
+    private sealed class Runner(OnnxWork work) : IBatchRunner
+    {
+        private readonly BatchExecution _execution = new(work.Model);
         private BatchRow[] _rows = new BatchRow[1];
+
+        public void WarmUp() => work.WarmUp(_execution);
 
         public void Execute(Batch batch)
         {
