@@ -5,7 +5,7 @@ namespace Serve.Core.Scheduling;
 /// <summary>
 /// Decides which worker a request of one model version goes to, and when: the frontend's half of the dynamic batcher. A
 /// request goes to a worker that has credit for it, the one with the fewest outstanding rows first, and waits in its lane
-/// while none has. The worker's half, <c>BatchFormer</c>, makes batches of what it has.
+/// while none has. The worker's half, <see cref="BatchFormer{TRow}"/>, makes batches of what it has.
 /// </summary>
 /// <remarks>
 /// Hot path: called for every request, without allocation. Pure and deterministic: no threads, no input or output, time
@@ -304,6 +304,19 @@ public sealed class Dispatcher
         }
 
         if (anyWaited) Dispatch(now);
+    }
+
+    /// <summary>Takes out everything that waits; what workers have stays theirs.</summary>
+    /// <param name="waiting">Receives the requests; they have left.</param>
+    public void RemoveWaiting(List<ScheduledRequest> waiting)
+    {
+        var now = _time.GetTimestamp();
+        while ((_queue.Peek(now) ?? _quarantine.First) is { } request)
+        {
+            _deadlines.Remove(request);
+            LeaveLine(request);
+            waiting.Add(request);
+        }
     }
 
     /// <summary>Time has passed: sends what was held for a batch to fill. Harmless at any time.</summary>

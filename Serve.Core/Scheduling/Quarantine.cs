@@ -24,6 +24,9 @@ internal sealed class Quarantine(int batchSize, int maxSoloDeaths)
 
     public bool HasWaiting => _groups.Count > 0;
 
+    /// <summary>Who waits first; null: nobody.</summary>
+    public ScheduledRequest? First => _groups.Count == 0 ? null : _groups[0].Waiting.First;
+
     /// <summary>The last worker's last turn was a group's: ordinary requests go first now.</summary>
     public bool IsOrdinaryTurn { get; private set; }
 
