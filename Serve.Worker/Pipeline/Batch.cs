@@ -1,4 +1,5 @@
 using Serve.Core.Handlers;
+using Serve.Core.Scheduling;
 
 namespace Serve.Worker.Pipeline;
 
@@ -28,11 +29,11 @@ internal sealed class Batch : IDisposable
     /// <summary>Cancelled when nobody waits for any of the answers any more.</summary>
     public CancellationToken Cancellation => _cancellation.Token;
 
-    public void Add(WorkerRequest request)
+    /// <summary>Fills this batch with what is ready.</summary>
+    public void CloseFrom(BatchFormer<WorkerRequest> former, long now, int maxRows)
     {
-        Requests.Add(request);
-        Calls.Add(request.Call);
-        Rows += request.Rows;
+        Rows = former.Close(now, maxRows, Requests, Late);
+        foreach (var request in Requests) Calls.Add(request.Call);
     }
 
     /// <summary>Keeps memory that the requests' outputs lie in until they are answered.</summary>

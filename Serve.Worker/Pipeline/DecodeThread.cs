@@ -17,10 +17,10 @@ internal sealed class DecodeThread(PendingRequests pending, IModelWork work, Ans
 
     private void Decode(WorkerRequest request)
     {
-        int shapeClass;
+        DecodedRow row;
         try
         {
-            shapeClass = work.Decode(request);
+            row = work.Decode(request);
         }
         catch (Exception e)
         {
@@ -32,7 +32,7 @@ internal sealed class DecodeThread(PendingRequests pending, IModelWork work, Ans
             return;
         }
 
-        pending.EndDecoding(request, shapeClass);
+        pending.EndDecoding(request, row);
     }
 
     private void AnswerLate(WorkerRequest request)

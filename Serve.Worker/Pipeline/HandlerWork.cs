@@ -11,7 +11,7 @@ internal sealed class HandlerWork(IBatchHandler handler, int batchSize) : IModel
 
     public bool MayRunOnReader => true;
 
-    public int Decode(WorkerRequest request) => 0;
+    public DecodedRow Decode(WorkerRequest request) => new(request.Rows, 0);
 
     public IBatchRunner CreateRunner() => new Runner(handler);
 

@@ -13,8 +13,7 @@ internal interface IModelWork : IDisposable
     bool MayRunOnReader { get; }
 
     /// <summary>Decodes and preprocesses one request, on a decode thread. What it throws answers that request.</summary>
-    /// <returns>The request's shape class: only requests with the same share a batch.</returns>
-    int Decode(WorkerRequest request);
+    DecodedRow Decode(WorkerRequest request);
 
     /// <summary>The executor of one device thread, made, warmed up and used on it alone.</summary>
     IBatchRunner CreateRunner();
@@ -28,6 +27,11 @@ internal interface IModelWork : IDisposable
     /// <summary>Lets the handler clean up when the worker leaves; batches may still execute.</summary>
     void DisposeHandler();
 }
+
+/// <summary>What decoding found out.</summary>
+/// <param name="Rows">Rows of the batch that the request fills.</param>
+/// <param name="ShapeClass">Only requests with the same share a batch.</param>
+internal readonly record struct DecodedRow(int Rows, int ShapeClass);
 
 /// <summary>Executes batches on one thread.</summary>
 internal interface IBatchRunner : IDisposable

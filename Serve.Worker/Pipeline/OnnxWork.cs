@@ -19,13 +19,12 @@ internal sealed partial class OnnxWork(IModelHandler handler, OnnxModel model, i
 
     public bool MayRunOnReader => false;
 
-    public int Decode(WorkerRequest request)
+    public DecodedRow Decode(WorkerRequest request)
     {
         var row = request.Row = _rows.Rent();
         handler.Preprocess(request.Request, row.Inputs);
         row.Inputs.Complete();
-        request.Rows = row.Inputs.Rows;
-        return _shapes.Of(row.Inputs);
+        return new DecodedRow(row.Inputs.Rows, _shapes.Of(row.Inputs));
     }
 
     public IBatchRunner CreateRunner() => new Runner(this);

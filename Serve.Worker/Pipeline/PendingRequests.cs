@@ -1,4 +1,5 @@
 using Serve.Core.Protocol;
+using Serve.Core.Scheduling;
 
 namespace Serve.Worker.Pipeline;
 
@@ -10,13 +11,11 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
 {
     private readonly object _gate = new();
     private readonly Dictionary<ulong, WorkerRequest> _byId = [];
-    private readonly ReadyRows _ready = new(work.MaxBatchRows);
-    private readonly List<WorkerRequest> _recallable = [];
+    private readonly BatchFormer<WorkerRequest> _former = new(new BatchFormerOptions(), time.TimestampFrequency);
+    private readonly List<WorkerRequest> _recalled = [];
     private readonly BusyTime _busy = new(time);
-    private long _sequence;
     private int _executing;
     private int _idleDevices;
-    private bool _moreFollows;
     private bool _runsOnReader;
     private bool _isClosed;
 
@@ -25,18 +24,17 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
 
     /// <summary>A request has arrived.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="more">Another request of the same batch follows at once; no batch is closed before it is there.</param>
+    /// <param name="more">Another request of the same batch follows at once; none of them is ready before all are.</param>
     /// <exception cref="ProtocolException">Its id is in use.</exception>
     public void Arrive(WorkerRequest request, bool more)
     {
         lock (_gate)
         {
             if (!_byId.TryAdd(request.Id, request)) throw new ProtocolException($"Run {request.Id} came twice.");
-            request.Sequence = ++_sequence;
-            _moreFollows = more;
+            _former.AddArrived(request, more, request.ArrivalTimestamp);
             if (!work.Decodes)
             {
-                MakeReady(request, 0);
+                MakeReady(request, new DecodedRow(request.Rows, 0));
                 return;
             }
 
@@ -62,14 +60,14 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
     }
 
     /// <summary>A decode thread has written a request's row.</summary>
-    public void EndDecoding(WorkerRequest request, int shapeClass)
+    public void EndDecoding(WorkerRequest request, DecodedRow row)
     {
         lock (_gate)
         {
             request.IsWithDecoder = false;
             if (request.Phase == RequestPhase.Decoding)
             {
-                MakeReady(request, shapeClass);
+                MakeReady(request, row);
                 return;
             }
         }
@@ -86,8 +84,9 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
             request.IsWithDecoder = false;
             if (request.Phase == RequestPhase.Decoding)
             {
+                _former.Remove(request);
                 Forget(request);
-                WakeDevice(); // a batch in delayed mode may have waited for this row only
+                WakeDevice(); // the rest of a delayed batch may have waited for this row only
                 return true;
             }
         }
@@ -105,9 +104,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
             while (!_isClosed)
             {
                 if (TryClose(batch)) return true;
-                _idleDevices++;
-                Monitor.Wait(_gate);
-                _idleDevices--;
+                WaitForRows();
             }
 
             return false;
@@ -127,7 +124,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
         lock (_gate)
         {
             _busy.End(--_executing == 0, batch.Rows);
-            return _ready.Count > 0;
+            return _former.ReadyRequests > 0;
         }
     }
 
@@ -177,21 +174,15 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
     {
         lock (_gate)
         {
-            foreach (var request in _byId.Values)
+            _former.Recall(rows, _recalled);
+            foreach (var request in _recalled)
             {
-                if (request.Phase is RequestPhase.Decoding or RequestPhase.Ready) _recallable.Add(request);
-            }
-
-            _recallable.Sort(static (one, other) => other.Sequence.CompareTo(one.Sequence));
-            foreach (var request in _recallable)
-            {
-                if (request.Rows > rows) continue;
-                rows -= request.Rows;
                 ids.Add(request.Id);
-                if (TakeBack(request)) Release(request);
+                Forget(request);
+                if (!request.IsWithDecoder) Release(request);
             }
 
-            _recallable.Clear();
+            _recalled.Clear();
         }
     }
 
@@ -204,7 +195,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
             lock (_gate)
             {
                 _runsOnReader = value;
-                if (!value && _ready.Count > 0) WakeDevice();
+                if (!value && _former.ReadyRequests > 0) WakeDevice();
             }
         }
     }
@@ -220,7 +211,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
     {
         lock (_gate)
         {
-            return new GaugeMessage(residentBytes, 0, _busy.Microseconds, _busy.Batches, _busy.Rows, ToDecode.Count, _ready.Count);
+            return new GaugeMessage(residentBytes, 0, _busy.Microseconds, _busy.Batches, _busy.Rows, ToDecode.Count, _former.ReadyRows);
         }
     }
 
@@ -238,24 +229,41 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
 
     // All below: under the lock.
 
-    private void MakeReady(WorkerRequest request, int shapeClass)
+    private void MakeReady(WorkerRequest request, DecodedRow row)
     {
         request.Phase = RequestPhase.Ready;
-        request.ReadyTimestamp = time.GetTimestamp();
-        _ready.Add(request, shapeClass);
+        request.Rows = row.Rows;
+        _former.MarkReady(request, row.ShapeClass, time.GetTimestamp());
         if (!_runsOnReader) WakeDevice();
     }
 
     private void WakeDevice()
     {
-        if (_idleDevices > 0 && !_moreFollows) Monitor.Pulse(_gate);
+        if (_idleDevices > 0 && _former.ReadyRequests > 0) Monitor.Pulse(_gate);
+    }
+
+    private void WaitForRows()
+    {
+        _idleDevices++;
+        if (_former.NextWakeup == long.MaxValue)
+        {
+            Monitor.Wait(_gate);
+        }
+        else
+        {
+            // A delayed batch is open; should its announced successor be lost, it is closed at that time.
+            var wait = time.GetElapsedTime(time.GetTimestamp(), _former.NextWakeup);
+            Monitor.Wait(_gate, Math.Max(1, (int)Math.Ceiling(wait.TotalMilliseconds)));
+        }
+
+        _idleDevices--;
     }
 
     private bool TryClose(Batch batch)
     {
-        if (_executing == instances || _moreFollows || _ready.Count == 0) return false;
+        if (_executing == instances) return false;
         var now = time.GetTimestamp();
-        _ready.Close(batch, now);
+        batch.CloseFrom(_former, now, work.MaxBatchRows);
         foreach (var request in batch.Late) Forget(request);
         if (batch.Requests.Count == 0) return batch.Late.Count > 0;
 
@@ -279,7 +287,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
     /// <returns>Whether the caller releases the request; else the decode thread does that has it.</returns>
     private bool TakeBack(WorkerRequest request)
     {
-        if (request.Phase == RequestPhase.Ready) _ready.Remove(request);
+        _former.Remove(request);
         Forget(request);
         return !request.IsWithDecoder;
     }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Serve.Core.Handlers;
 using Serve.Core.Protocol;
+using Serve.Core.Scheduling;
 using Serve.Worker.Execution;
 
 namespace Serve.Worker.Pipeline;
@@ -10,7 +11,7 @@ namespace Serve.Worker.Pipeline;
 /// object serves one request after another. <see cref="Phase"/> and the flags belong to <see cref="PendingRequests"/> and its
 /// lock; the rest belongs to the stage that has the request.
 /// </summary>
-internal sealed class WorkerRequest
+internal sealed class WorkerRequest : FormerRow
 {
     private readonly List<RequestPart> _parts = [];
     private readonly List<(string Name, string ContentType, int Offset, int Length)> _partTable = [];
@@ -25,14 +26,7 @@ internal sealed class WorkerRequest
 
     public ulong Id { get; private set; }
 
-    public int Lane { get; private set; }
-
-    /// <summary>Rows of the batch that it fills: as the frontend said, or as the handler found.</summary>
-    public int Rows { get; set; }
-
     public long ArrivalTimestamp { get; private set; }
-
-    public long DeadlineTimestamp { get; private set; }
 
     public HandlerRequest Request { get; }
 
@@ -44,11 +38,6 @@ internal sealed class WorkerRequest
     public BatchRow? Row { get; set; }
 
     public long DecodeStartTimestamp { get; set; }
-
-    public long ReadyTimestamp { get; set; }
-
-    /// <summary>Its place in the order of arrival.</summary>
-    public long Sequence { get; set; }
 
     public RequestPhase Phase { get; set; }
 
