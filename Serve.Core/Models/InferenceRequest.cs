@@ -34,8 +34,13 @@ internal sealed class InferenceRequest : ScheduledRequest, IValueTaskSource<Infe
 
     public ValueTask<InferenceResponse> Answer => new(this, _answer.Version);
 
-    /// <summary>Calls back when the client leaves. Before the request is submitted.</summary>
-    public void WatchClient(Action<object?> left, CancellationToken clientGone) => _clientGone = clientGone.UnsafeRegister(left, this);
+    /// <summary>Calls back when the client leaves. After the request was admitted; its answer may have come meanwhile.</summary>
+    public void WatchClient(Action<object?> left, CancellationToken clientGone)
+    {
+        _clientGone = clientGone.UnsafeRegister(left, this);
+        Interlocked.MemoryBarrier();
+        if (IsAnswered) _clientGone.Unregister();
+    }
 
     /// <summary>Answers with a result; the response is disposed if the request was answered before.</summary>
     public bool TryComplete(InferenceResponse response)

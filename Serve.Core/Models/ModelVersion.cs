@@ -158,6 +158,9 @@ public sealed partial class ModelVersion
 
         _scheduler.FailQueued(() => Refuse(ModelState.Draining));
         await ScaleAsync(0, 0, TimeSpan.Zero).ConfigureAwait(false);
+
+        // What a worker had that was stopped over it went back into the queue.
+        _scheduler.FailQueued(() => Refuse(ModelState.Draining));
         _scheduler.Dispose();
         Metrics.Dispose();
     }

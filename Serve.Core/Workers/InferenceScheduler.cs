@@ -92,12 +92,6 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             ArrivalTimestamp = now,
             DeadlineTimestamp = now + (long)(timeout.TotalSeconds * _time.TimestampFrequency),
         };
-        if (clientGone.CanBeCanceled)
-        {
-            clientGone.ThrowIfCancellationRequested();
-            request.WatchClient(_clientLeft, clientGone);
-        }
-
         bool isAdmitted;
         int queued;
         Touched touched;
@@ -118,6 +112,10 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             request.TryFail(new ServiceUnavailableException(
                 $"The queue of {_title} is full: {_configuration.MaxQueueSize} requests wait (maxQueueSize). Try again later, or scale its workers.",
                 TimeSpan.FromSeconds(1)));
+        }
+        else if (clientGone.CanBeCanceled)
+        {
+            request.WatchClient(_clientLeft, clientGone);
         }
 
         return request.Answer;
@@ -240,13 +238,17 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         return isEmpty;
     }
 
-    /// <summary>How long the worker's oldest batch has been running; zero if none is.</summary>
-    public TimeSpan OldestBatchAge(PooledWorker worker)
+    /// <summary>
+    /// How long the worker has been at what it does: its oldest batch, or, if it has begun none, the oldest request that it
+    /// has. Zero if it has nothing.
+    /// </summary>
+    public TimeSpan OldestWorkAge(PooledWorker worker)
     {
         lock (_gate)
         {
-            var begun = worker.Slot?.OldestBegunTimestamp ?? long.MaxValue;
-            return begun == long.MaxValue ? TimeSpan.Zero : _time.GetElapsedTime(begun);
+            if (worker.Slot is not { } slot) return TimeSpan.Zero;
+            if (slot.OldestBegunTimestamp != long.MaxValue) return _time.GetElapsedTime(slot.OldestBegunTimestamp);
+            return slot.Sent.First is InferenceRequest request ? _time.GetElapsedTime(request.SentTimestamp) : TimeSpan.Zero;
         }
     }
 
@@ -398,14 +400,17 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     {
         Touched touched;
         bool waited;
+        TaskCompletionSource? idle = null;
         lock (_gate)
         {
             waited = _dispatcher.Remove(request);
             if (!waited && request.Worker is { } worker) EnqueueCancel(worker, request);
             touched = TakeTouched();
+            if (_idle is not null && Pending() == 0) (idle, _idle) = (_idle, null);
         }
 
         touched.Flush(evenIfBusy: true);
+        idle?.TrySetResult();
         if (!request.TryFail(new ClientGoneException())) return;
         _metrics.RequestCancelled();
         if (waited) request.Payload.Release();

@@ -27,6 +27,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
     private readonly TaskCompletionSource<LoadFailedMessage?> _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _emptied = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Completion> _completions = [];
     private readonly Lock _gate = new();
@@ -122,7 +123,21 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
             reason = e.Message;
         }
 
-        return await EndAsync(reason, permanent).ConfigureAwait(false);
+        try
+        {
+            return await EndAsync(reason, permanent).ConfigureAwait(false);
+        }
+        finally
+        {
+            _ended.TrySetResult();
+        }
+    }
+
+    /// <summary>It is never started: the place was given up first.</summary>
+    public void Forgo()
+    {
+        _workerMetrics.Dispose();
+        _ended.TrySetResult();
     }
 
     /// <summary>Lets it finish what it has, within the limit, and leave.</summary>
@@ -159,11 +174,12 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
 
         try
         {
-            await _exited.Task.WaitAsync(TimeSpan.FromSeconds(5), _time).ConfigureAwait(false);
+            await _ended.Task.WaitAsync(TimeSpan.FromSeconds(5), _time).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
             Kill(null);
+            await _ended.Task.ConfigureAwait(false);
         }
     }
 
@@ -179,7 +195,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
             return;
         }
 
-        var age = _scheduler.OldestBatchAge(this);
+        var age = _scheduler.OldestWorkAge(this);
         if (age > _load.Configuration.ResponseTimeout)
         {
             Log.Stuck(_log, Id, Pid ?? 0, age.TotalSeconds);
@@ -225,7 +241,11 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
         if (State != WorkerState.Loading) throw new ProtocolException($"It says Ready while it is {State}.");
         About = message;
         SetState(WorkerState.Ready);
-        _scheduler.AddWorker(this, Math.Max(1, message.Credit));
+        lock (_gate)
+        {
+            if (!_isLeaving) _scheduler.AddWorker(this, Math.Max(1, message.Credit));
+        }
+
         _loaded.TrySetResult(null);
     }
 
@@ -310,12 +330,17 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
 
         _process = process;
         Pid = process.Id;
+        _ = WatchExitAsync(process);
         process.OutputDataReceived += (_, line) => Relay(line.Data);
         process.ErrorDataReceived += (_, line) => Relay(line.Data);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         process.StandardInput.Close();
-        _ = WatchExitAsync(process);
+        lock (_gate)
+        {
+            // LeaveAsync found no process to stop.
+            if (_isLeaving) throw new WorkerStartException("it was told to leave while it started");
+        }
     }
 
     private async Task WatchExitAsync(Process process)

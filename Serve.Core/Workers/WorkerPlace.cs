@@ -136,6 +136,7 @@ internal sealed partial class WorkerPlace
         if (_stop.IsCancellationRequested)
         {
             // LeaveAsync may have looked before this worker was there.
+            worker.Forgo();
             return new WorkerEnd("it was told to leave", true, false, false);
         }
 

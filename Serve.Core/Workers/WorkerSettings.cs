@@ -28,9 +28,7 @@ public sealed record WorkerSettings
     /// <exception cref="Errors.InternalServerException">The worker's executable is not there.</exception>
     public static WorkerSettings From(ServerConfiguration configuration)
     {
-        var folder = configuration.RuntimeFolder ?? Path.Combine(Path.GetTempPath(), $"serve-{Environment.ProcessId}");
-        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
-        else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var folder = configuration.RuntimeFolder is { } configured ? PrivateFolder(configured) : Directory.CreateTempSubdirectory("serve-").FullName;
         var executable = configuration.WorkerExecutable
             ?? Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "serve-worker.exe" : "serve-worker");
         if (!File.Exists(executable))
@@ -47,5 +45,16 @@ public sealed record WorkerSettings
             DrainTimeout = configuration.DrainTimeout,
             CompleteInline = configuration.FastPath == "inline",
         };
+    }
+
+    // Whoever may write there may pretend to be a worker.
+    private static string PrivateFolder(string path)
+    {
+        path = Path.GetFullPath(path);
+        if (OperatingSystem.IsWindows()) return Directory.CreateDirectory(path).FullName;
+        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+        if ((File.GetUnixFileMode(path) & Others) != 0) throw new Errors.InternalServerException($"The folder {path} (runtimeFolder) is open to others; its mode must be 0700.");
+        return path;
     }
 }
