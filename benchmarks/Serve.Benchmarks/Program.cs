@@ -18,7 +18,7 @@ switch (args)
 IScenario[] scenarios = [new NoOpScenario(), new LargeBodyScenario(), new FashionVitScenario(), new IdleScenario()];
 string[] names = [.. scenarios.Select(scenario => scenario.Name)];
 
-var only = new Option<string[]>("--only") { Description = $"Which scenarios, separated by commas: {string.Join(", ", names)} [default: all]", HelpName = "NAMES", DefaultValueFactory = _ => names };
+var only = new Option<string[]>("--only") { Description = $"Which scenarios, separated by commas: {string.Join(", ", names)}; all of them if it is not given", HelpName = "NAMES" };
 only.CustomParser = result => [.. result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries))];
 only.Validators.Add(result =>
 {
@@ -36,7 +36,7 @@ var command = new RootCommand("Measures the built server beside what limits it, 
 };
 command.SetAction(arguments =>
 {
-    var settings = new BenchmarkSettings(arguments.GetValue(only)!, Math.Max(1, arguments.GetValue(rounds)), arguments.GetValue(seconds), arguments.GetValue(fastPathOption)!);
+    var settings = new BenchmarkSettings(arguments.GetValue(only) is { Length: > 0 } chosen ? chosen : names, Math.Max(1, arguments.GetValue(rounds)), arguments.GetValue(seconds), arguments.GetValue(fastPathOption)!);
     try
     {
         return Measure(settings, arguments.GetValue(strict));
@@ -54,6 +54,9 @@ int Measure(BenchmarkSettings settings, bool isStrict)
     if (!OperatingSystem.IsLinux()) throw new BenchmarkException("The benchmarks need Linux: /proc and epoll.");
     var repository = Repository.Find();
     _ = repository.Server;
+
+    // A pipe has no width; tables must not be folded for it.
+    if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 240;
     var surroundings = Surroundings.Now();
     AnsiConsole.WriteLine(surroundings.ToString());
     if (surroundings.LoadAverage > surroundings.Processors) AnsiConsole.WriteLine("Others are using this machine: the figures will be worse than they should.");

@@ -22,7 +22,7 @@ internal sealed class Report
         var table = new Table { Border = AnsiConsole.Profile.Capabilities.Ansi ? TableBorder.Rounded : TableBorder.Markdown };
         table.AddColumns("figure", "unit");
         foreach (var numeric in (string[])["median", "min .. max", "bar"]) table.AddColumn(new TableColumn(numeric).RightAligned());
-        table.AddColumn("");
+        table.AddColumn("verdict");
         foreach (var figure in _figures.Where(figure => scenario is null || figure.Scenario == scenario))
         {
             table.AddRow(
@@ -34,8 +34,6 @@ internal sealed class Report
                 figure.Holds switch { true => "[green]holds[/]", false => "[red]MISSED[/]", null => "" });
         }
 
-        // A pipe has no width; the table must not be folded for it.
-        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 200;
         AnsiConsole.Write(table);
     }
 
