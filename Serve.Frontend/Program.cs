@@ -1,1 +1,3 @@
-Console.WriteLine("serve");
+using Serve.Frontend.Commands;
+
+return await ServeCommandLine.RunAsync(args, Console.Out, Console.Error);

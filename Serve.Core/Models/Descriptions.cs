@@ -30,6 +30,9 @@ public sealed record ModelDescription
     /// <summary>Why it is <see cref="ModelState.Failed"/>, or the last worker's failure; null if there was none.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>The handler, as the worker named it once ready.</summary>
+    public string? Handler { get; init; }
+
     /// <summary>Inputs and outputs; null until a worker was ready, or for a handler without a model.</summary>
     public ModelSignature? Signature { get; init; }
 

@@ -6,6 +6,7 @@ namespace Serve.Core.Models;
 public sealed class InferenceResponse : IDisposable
 {
     private byte[]? _buffer;
+    private int _offset;
     private int _length;
 
     internal InferenceResponse(int status, string? contentType, IReadOnlyList<KeyValuePair<string, string>> headers, StageTimes times)
@@ -29,31 +30,33 @@ public sealed class InferenceResponse : IDisposable
     public StageTimes Times { get; internal set; }
 
     /// <summary>The body.</summary>
-    public ReadOnlyMemory<byte> Body => _buffer.AsMemory(0, _length);
+    public ReadOnlyMemory<byte> Body => _buffer.AsMemory(_offset, _length);
 
     /// <summary>Returns the body's buffer to the pool.</summary>
     public void Dispose()
     {
         var buffer = Interlocked.Exchange(ref _buffer, null);
-        _length = 0;
+        _offset = _length = 0;
         if (buffer is { Length: > 0 }) ArrayPool<byte>.Shared.Return(buffer);
     }
 
+    /// <summary>Takes over a pooled array that holds the body.</summary>
+    internal void Adopt(byte[] pooled, int offset, int length) => (_buffer, _offset, _length) = (pooled, offset, length);
+
     /// <summary>Adds bytes at the end of the body: an answer may come in several frames.</summary>
-    internal Span<byte> Append(int count)
+    internal void Append(ReadOnlySpan<byte> bytes)
     {
-        var needed = checked(_length + count);
-        if (_buffer is null || _buffer.Length < needed)
+        var needed = checked(_length + bytes.Length);
+        if (_buffer is null || _buffer.Length - _offset < needed)
         {
-            var larger = ArrayPool<byte>.Shared.Rent(needed);
-            _buffer.AsSpan(0, _length).CopyTo(larger);
+            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, 2 * _length));
+            Body.Span.CopyTo(larger);
             if (_buffer is { Length: > 0 } old) ArrayPool<byte>.Shared.Return(old);
-            _buffer = larger;
+            (_buffer, _offset) = (larger, 0);
         }
 
-        var span = _buffer.AsSpan(_length, count);
+        bytes.CopyTo(_buffer.AsSpan(_offset + _length));
         _length = needed;
-        return span;
     }
 }
 

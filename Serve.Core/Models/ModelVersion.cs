@@ -1,41 +1,227 @@
-#pragma warning disable CA1822 // signatures first; the implementation follows
+using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
+using Serve.Core.Errors;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
+using Serve.Core.Workers;
 
 namespace Serve.Core.Models;
 
 /// <summary>One registered version of a model: its queue, its workers, its state.</summary>
-public sealed class ModelVersion
+public sealed partial class ModelVersion
 {
+    private readonly WorkerPool _pool;
+    private readonly InferenceScheduler _scheduler;
+    private readonly ILogger _log;
+    private readonly Lock _gate = new();
+    private readonly bool _completeInline;
+    private readonly bool _isLoadedAtStartup;
+    private readonly ModelSource _source;
+    private ModelConfiguration _configuration;
+    private volatile bool _isDraining;
+    private volatile bool _wasReady;
+    private int _state = (int)ModelState.Idle;
+
+    internal ModelVersion(ModelSource source, ModelConfiguration configuration, bool isLoadedAtStartup, WorkerEnvironment environment, ILoggerFactory loggers)
+    {
+        _source = source;
+        _configuration = configuration;
+        _isLoadedAtStartup = isLoadedAtStartup;
+        _completeInline = environment.Settings.CompleteInline;
+        _log = loggers.CreateLogger($"Serve.Model.{Name}/{Version}");
+        Metrics = new ModelMetrics(Name, Version);
+        _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Time, Metrics);
+        _pool = new WorkerPool(Name, Version, source.Folder, configuration, environment, _scheduler, Metrics, _log, Refresh);
+        Metrics.SetState(ModelState.Idle);
+    }
+
     /// <summary>The model's name.</summary>
-    public string Name => throw new InvalidOperationException();
+    public string Name => _source.Name;
 
     /// <summary>The version.</summary>
-    public string Version => throw new InvalidOperationException();
+    public string Version => _source.Version;
 
     /// <summary>Configuration in force.</summary>
-    public ModelConfiguration Configuration => throw new InvalidOperationException();
+    public ModelConfiguration Configuration => _configuration;
 
-    /// <summary>Its instruments; transports tell them what they accept and answer.</summary>
-    public ModelMetrics Metrics => throw new InvalidOperationException();
+    /// <summary>The version's instruments, for transports: requests, durations, bytes.</summary>
+    public ModelMetrics Metrics { get; }
+
+    /// <summary>What the version can do now.</summary>
+    public ModelState State => (ModelState)Volatile.Read(ref _state);
 
     /// <summary>Whether at least one worker is ready.</summary>
-    public bool IsReady => throw new InvalidOperationException();
+    public bool IsReady => State == ModelState.Ready;
+
+    /// <summary>Workers that take requests now.</summary>
+    public int ReadyWorkers => _pool.ReadyCount;
+
+    /// <summary>Whether requests that name no version go to this one. The registry's to change.</summary>
+    public bool IsDefault { get; internal set; }
+
+    internal ModelSource Source => _source;
+
+    internal string? Reason => _pool.Reason;
 
     /// <summary>The version as it is now.</summary>
-    public ModelDescription Describe() => throw new InvalidOperationException();
+    public ModelDescription Describe()
+    {
+        var queued = _scheduler.QueuedRequests;
+        var about = _pool.About;
+        return new ModelDescription
+        {
+            Name = Name,
+            Version = Version,
+            Url = _source.Url,
+            IsDefault = IsDefault,
+            LoadedAtStartup = _isLoadedAtStartup,
+            Configuration = _configuration,
+            State = State,
+            Reason = _pool.Reason,
+            Handler = about?.Handler ?? _configuration.Handler,
+            Signature = about?.Signature,
+            Notes = about?.Notes ?? [],
+            Workers = _pool.Describe(),
+            PendingRequests = queued,
+            RemainingCapacity = Math.Max(0, _configuration.MaxQueueSize - queued),
+        };
+    }
 
     /// <summary>
-    /// Runs one request. Takes over <paramref name="payload"/> and releases it, whatever happens.
+    /// Runs one request. Takes over <paramref name="payload"/> and releases it, whatever happens. Hot path.
     /// </summary>
     /// <param name="payload">Headers, parts and body.</param>
     /// <param name="options">Priority and timeout, if the client named them.</param>
     /// <param name="clientGone">Cancelled when the client has left: the request leaves the queue, or its row is freed.</param>
     /// <returns>The answer; dispose it when it is written.</returns>
-    /// <exception cref="Errors.ServeException">
-    /// The answer is an error: 400 (the handler refuses the request), 500, 503 (queue full, no worker, draining), 504.
+    /// <exception cref="ServeException">
+    /// The answer is an error: 400 (the handler refuses the request), 500, 503 (queue full, no worker, draining), 504; 499
+    /// when <paramref name="clientGone"/> was cancelled first.
     /// </exception>
-    /// <exception cref="OperationCanceledException"><paramref name="clientGone"/> was cancelled first.</exception>
-    public ValueTask<InferenceResponse> InferAsync(RequestPayload payload, in InferenceOptions options, CancellationToken clientGone) => throw new InvalidOperationException();
+    public ValueTask<InferenceResponse> InferAsync(RequestPayload payload, in InferenceOptions options, CancellationToken clientGone)
+    {
+        var state = State;
+        if (state is not (ModelState.Ready or ModelState.Recovering))
+        {
+            payload.Release();
+            return ValueTask.FromException<InferenceResponse>(Refuse(state));
+        }
+
+        var levels = _configuration.PriorityLevels;
+        var priority = options.Priority is > 0 and var wanted ? wanted : (levels + 1) / 2;
+        if (priority > levels)
+        {
+            payload.Release();
+            return ValueTask.FromException<InferenceResponse>(new BadRequestException($"The priority is {priority}; model \"{Name}\" has the levels 1 (first) to {levels} (priorityLevels)."));
+        }
+
+        var timeout = options.Timeout is { } asked && asked < _configuration.ResponseTimeout ? asked : _configuration.ResponseTimeout;
+        return _scheduler.Submit(payload, priority - 1, timeout, _completeInline, clientGone);
+    }
+
+    /// <summary>Changes the number of workers.</summary>
+    /// <returns>Completes when new workers are ready or have failed, and those too many have left.</returns>
+    /// <param name="minWorkers">The new minimum.</param>
+    /// <param name="maxWorkers">The new maximum.</param>
+    /// <param name="drainLimit">How long workers that leave may take; null: <c>drainTimeout</c>.</param>
+    internal Task ScaleAsync(int minWorkers, int maxWorkers, TimeSpan? drainLimit = null)
+    {
+        Task settled;
+        lock (_gate)
+        {
+            _configuration = _configuration with { MinWorkers = minWorkers, MaxWorkers = maxWorkers };
+            settled = _pool.ScaleAsync(minWorkers, maxWorkers, _configuration, drainLimit);
+        }
+
+        return settled;
+    }
+
+    /// <summary>Refuses new requests from now on.</summary>
+    internal void BeginDrain()
+    {
+        _isDraining = true;
+        Refresh();
+    }
+
+    /// <summary>Finishes what was accepted within the limit, then stops the workers.</summary>
+    internal async Task DrainAsync(TimeSpan limit, TimeProvider time)
+    {
+        BeginDrain();
+        try
+        {
+            await _scheduler.WhenIdle().WaitAsync(limit, time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            Log.DrainTimedOut(_log, limit.TotalSeconds, _scheduler.PendingRequests);
+        }
+
+        _scheduler.FailQueued(() => Refuse(ModelState.Draining));
+        await ScaleAsync(0, 0, TimeSpan.Zero).ConfigureAwait(false);
+
+        // What a worker had that was stopped over it went back into the queue.
+        _scheduler.FailQueued(() => Refuse(ModelState.Draining));
+        _scheduler.Dispose();
+        Metrics.Dispose();
+    }
+
+    internal void Check(bool forgiveSilence) => _pool.Check(forgiveSilence);
+
+    // After any change of a worker, on whatever thread made it.
+    private void Refresh()
+    {
+        ModelState before, after;
+        lock (_gate)
+        {
+            before = State;
+            after = Compute();
+            if (after == ModelState.Ready) _wasReady = true;
+            Volatile.Write(ref _state, (int)after);
+            foreach (var group in Enum.GetValues<WorkerState>()) Metrics.SetWorkers(group, 0);
+            foreach (var group in _pool.Describe().CountBy(worker => worker.State)) Metrics.SetWorkers(group.Key, group.Value);
+            if (after == before) return;
+            Metrics.SetState(after);
+            if (after == ModelState.Ready && _pool.About is { } about) Metrics.SetInfo(about.Handler, about.Device);
+        }
+
+        Log.Changed(_log, before, after, _pool.Reason);
+        if (after is ModelState.Failed or ModelState.Idle) _scheduler.FailQueued(() => Refuse(after));
+    }
+
+    private ModelState Compute()
+    {
+        if (_isDraining) return ModelState.Draining;
+        if (_pool.ReadyCount > 0) return ModelState.Ready;
+        if (_pool.Count == 0) return ModelState.Idle;
+        if (_pool.HasFailed) return ModelState.Failed;
+        return _wasReady ? ModelState.Recovering : ModelState.Loading;
+    }
+
+    private ServiceUnavailableException Refuse(ModelState state)
+    {
+        switch (state)
+        {
+            case ModelState.Loading:
+                Metrics.RequestRejected(RejectReason.NoWorker);
+                return new ServiceUnavailableException($"Model \"{Name}\" Version {Version} is loading; no worker is ready yet.", TimeSpan.FromSeconds(1));
+            case ModelState.Failed:
+                Metrics.RequestRejected(RejectReason.Failed);
+                return new ServiceUnavailableException($"Model \"{Name}\" Version {Version} has failed: {_pool.Reason}. Scale its workers to try again.", TimeSpan.FromSeconds(30));
+            case ModelState.Draining:
+                Metrics.RequestRejected(RejectReason.Draining);
+                return new ServiceUnavailableException($"Model \"{Name}\" Version {Version} takes no more requests: it is being unregistered, or the server stops.", TimeSpan.FromSeconds(5));
+            default:
+                Metrics.RequestRejected(RejectReason.NoWorker);
+                return new ServiceUnavailableException($"Model \"{Name}\" has no worker to serve inference request. Please use scale workers API to add workers.", TimeSpan.FromSeconds(10));
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(21, LogLevel.Information, "{Before} -> {After} {Reason}")]
+        public static partial void Changed(ILogger log, ModelState before, ModelState after, string? reason);
+
+        [LoggerMessage(22, LogLevel.Warning, "{Pending} requests were not finished within {Seconds:0.0} s (drainTimeout)")]
+        public static partial void DrainTimedOut(ILogger log, double seconds, int pending);
+    }
 }

@@ -66,22 +66,19 @@ public sealed class ModelMetrics : IDisposable
     }
 
     /// <summary>A transport took a request; <see cref="RequestAnswered"/> follows, whatever happens. Hot path.</summary>
-    /// <param name="bodyBytes">Bytes of its body.</param>
-    public void RequestAccepted(long bodyBytes)
-    {
-        _inFlight.Inc();
-        _requestBytes.Inc(bodyBytes);
-    }
+    public void RequestAccepted() => _inFlight.Inc();
 
     /// <summary>A request's answer was written. Hot path.</summary>
     /// <param name="status">HTTP status code; 499 if the client left first.</param>
     /// <param name="duration">Since its headers arrived.</param>
-    /// <param name="bodyBytes">Bytes of the answer's body.</param>
-    public void RequestAnswered(int status, TimeSpan duration, long bodyBytes)
+    /// <param name="requestBytes">Bytes of its body.</param>
+    /// <param name="responseBytes">Bytes of the answer's body.</param>
+    public void RequestAnswered(int status, TimeSpan duration, long requestBytes, long responseBytes)
     {
         _inFlight.Dec();
         _duration.Observe(duration.TotalSeconds);
-        _responseBytes.Inc(bodyBytes);
+        _requestBytes.Inc(requestBytes);
+        _responseBytes.Inc(responseBytes);
         var slot = Math.Clamp(status, 100, 599) - 100;
         (_requests[slot] ?? CountStatus(slot)).Inc();
     }

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Google.Protobuf;
 using Serve.Core.Onnx.Format;
@@ -38,18 +39,25 @@ internal static class OnnxModelWriter
         RandomAccess.SetLength(file, model.DataFileBytes);
 
         var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellation };
-        Parallel.ForEach(
-            Pieces(model.Weights),
-            options,
-            () => new PieceBuffer(),
-            (piece, _, buffer) =>
-            {
-                var bytes = buffer.Make(source, piece);
-                RandomAccess.Write(file, bytes, piece.Weight.OffsetBytes + (piece.FirstElement * piece.Weight.ElementBytes));
-                written?.Invoke(bytes.Length);
-                return buffer;
-            },
-            _ => { });
+        try
+        {
+            Parallel.ForEach(
+                Pieces(model.Weights),
+                options,
+                () => new PieceBuffer(),
+                (piece, _, buffer) =>
+                {
+                    var bytes = buffer.Make(source, piece);
+                    RandomAccess.Write(file, bytes, piece.Weight.OffsetBytes + (piece.FirstElement * piece.Weight.ElementBytes));
+                    written?.Invoke(bytes.Length);
+                    return buffer;
+                },
+                _ => { });
+        }
+        catch (AggregateException failures)
+        {
+            ExceptionDispatchInfo.Throw(failures.InnerExceptions[0]); // one thread's failure is the cause; the others met the same
+        }
     }
 
     private static IEnumerable<Piece> Pieces(IReadOnlyList<OnnxWeight> weights)

@@ -1,6 +1,9 @@
 namespace Serve.Core.Scheduling;
 
-/// <summary>What the <c>Dispatcher</c> decides, carried out. Called under the version's lock; must not block and must not call back.</summary>
+/// <summary>
+/// What the <see cref="Dispatcher"/> decides, carried out. Called under the version's lock; must not block, must not throw
+/// and must not call the dispatcher back.
+/// </summary>
 public interface IDispatchSink
 {
     /// <summary>Hands a request to a worker.</summary>
@@ -13,4 +16,13 @@ public interface IDispatchSink
     /// <param name="worker">The worker.</param>
     /// <param name="rows">How many rows at most.</param>
     void Recall(WorkerSlot worker, int rows);
+
+    /// <summary>
+    /// A worker is done with a request that was abandoned earlier (<see cref="ScheduledRequest.IsAbandoned"/>): the scheduler
+    /// does not refer to it any more, and its memory may be used again.
+    /// </summary>
+    /// <param name="request">The request; it is <see cref="RequestPlace.Nowhere"/> now.</param>
+    void Released(ScheduledRequest request)
+    {
+    }
 }

@@ -1,6 +1,6 @@
 namespace Serve.Core.Scheduling;
 
-/// <summary>A worker as the <c>Dispatcher</c> sees it: credit, and what it has outstanding. Only touched under the version's lock.</summary>
+/// <summary>A worker as the <see cref="Dispatcher"/> sees it: credit, and what it has outstanding. Only touched under the version's lock.</summary>
 public sealed class WorkerSlot
 {
     /// <summary>What the pool knows this worker by.</summary>
@@ -9,9 +9,56 @@ public sealed class WorkerSlot
     /// <summary>Rows that may be outstanding at once.</summary>
     public int Credit { get; internal set; }
 
-    /// <summary>Rows that are outstanding.</summary>
-    public int OutstandingRows { get; internal set; }
+    /// <summary>Rows that are outstanding: sent, and neither answered nor returned.</summary>
+    public int OutstandingRows => Sent.Rows + Begun.Rows;
+
+    /// <summary>Requests that are outstanding.</summary>
+    public int OutstandingRequests => Sent.Count + Begun.Count;
+
+    /// <summary>Rows that it has and that have not begun.</summary>
+    public int UnbegunRows => Sent.Rows;
 
     /// <summary>Whether it is given nothing more.</summary>
     public bool IsDraining { get; internal set; }
+
+    /// <summary>Whether it runs a group of suspects, and nothing else.</summary>
+    public bool IsIsolating => Group is not null;
+
+    /// <summary>When the oldest batch that it still runs began, as a timestamp; <see cref="long.MaxValue"/>: it runs none. Against <c>responseTimeout</c>.</summary>
+    public long OldestBegunTimestamp => Begun.First?.BegunTimestamp ?? long.MaxValue;
+
+    /// <summary>The outstanding request with this id; null: none, so what the worker says about it is void.</summary>
+    public ScheduledRequest? Find(ulong id) => InFlight.GetValueOrDefault(id);
+
+    /// <summary>What it has not begun, in the order of sending.</summary>
+    internal RequestList Sent { get; } = new();
+
+    /// <summary>What runs, in the order of beginning.</summary>
+    internal RequestList Begun { get; } = new();
+
+    /// <summary>Everything outstanding, by id.</summary>
+    internal Dictionary<ulong, ScheduledRequest> InFlight { get; } = [];
+
+    /// <summary>Batches that it has begun.</summary>
+    internal long Batches { get; set; }
+
+    /// <summary>Kept free of ordinary requests, because a group of suspects runs on it or waits for it to become idle.</summary>
+    internal bool IsReserved { get; set; }
+
+    /// <summary>The group of suspects that it runs.</summary>
+    internal SuspectGroup? Group { get; set; }
+
+    /// <summary>A Recall is on its way; the worker answers it with Returned.</summary>
+    internal bool RecallPending { get; set; }
+
+    /// <summary>Its last Recall brought nothing: it is not asked again before its next batch.</summary>
+    internal bool RecallWasFutile { get; set; }
+
+    internal bool IsIdle => InFlight.Count == 0;
+
+    /// <summary>Whether it may be given ordinary requests.</summary>
+    internal bool IsOrdinary => !IsDraining && !IsReserved && Credit > 0;
+
+    /// <summary>A request with more rows than the credit may go to an idle worker: otherwise it could go nowhere.</summary>
+    internal bool HasCreditFor(int rows) => Credit > 0 && (IsIdle || rows <= Credit - OutstandingRows);
 }

@@ -59,7 +59,7 @@ public sealed class ServeMetricsTests
         Assert.Contains(model, await ScrapeAsync(), StringComparison.Ordinal);
 
         metrics.Dispose();
-        metrics.RequestAnswered(418, TimeSpan.Zero, 0);
+        metrics.RequestAnswered(418, TimeSpan.Zero, 0, 0);
         metrics.SetInfo("tensor", "cpu");
 
         Assert.DoesNotContain(model, await ScrapeAsync(), StringComparison.Ordinal);
@@ -70,8 +70,8 @@ public sealed class ServeMetricsTests
     {
         var model = Unique();
         using var metrics = Used(model);
-        metrics.RequestAccepted(10);
-        metrics.RequestAnswered(503, TimeSpan.FromSeconds(2), 20);
+        metrics.RequestAccepted();
+        metrics.RequestAnswered(503, TimeSpan.FromSeconds(2), 10, 20);
         metrics.SetState(ModelState.Failed);
         var scrape = await ScrapeAsync();
         var labels = $"model=\"{model}\",version=\"1.0\"";
@@ -94,8 +94,8 @@ public sealed class ServeMetricsTests
     private static ModelMetrics Used(string model)
     {
         var metrics = new ModelMetrics(model, "1.0");
-        metrics.RequestAccepted(100);
-        metrics.RequestAnswered(200, TimeSpan.FromMilliseconds(3), 10);
+        metrics.RequestAccepted();
+        metrics.RequestAnswered(200, TimeSpan.FromMilliseconds(3), 100, 10);
         foreach (var stage in Enum.GetValues<RequestStage>()) metrics.StageDone(stage, TimeSpan.FromMilliseconds(1));
         metrics.BatchBegun(3);
         metrics.SetQueueCapacity(100);

@@ -59,6 +59,17 @@ public sealed class OnnxModelWriterTests : IDisposable
     }
 
     [Fact]
+    public void A_failure_while_writing_is_thrown_as_itself()
+    {
+        var graph = new OnnxGraphBuilder("graph", "weights.bin");
+        graph.Weight("w", DataType.Float, 2000, 1000);
+
+        var failure = Assert.Throws<InvalidDataException>(() => OnnxModelWriter.Write(
+            graph.Build(Header), new Failing(), _folder.Path, "model.onnx", written: null, TestContext.Current.CancellationToken));
+        Assert.Equal("no weight called w", failure.Message);
+    }
+
+    [Fact]
     public void A_name_used_twice_and_a_value_that_nothing_makes_are_refused_while_building()
     {
         var graph = new OnnxGraphBuilder("graph", "data");
@@ -80,6 +91,12 @@ public sealed class OnnxModelWriterTests : IDisposable
 
         Assert.Equal(8, model.IrVersion);
         Assert.Equal(bytes, Google.Protobuf.MessageExtensions.ToByteArray(model));
+    }
+
+    private sealed class Failing : IWeightSource
+    {
+        public void Fill(OnnxWeight weight, long firstElement, Span<float> destination) =>
+            throw new InvalidDataException($"no weight called {weight.Name}");
     }
 
     /// <summary>Element i is i.</summary>

@@ -1,6 +1,9 @@
 using System.Security.Cryptography;
+using System.Text.Json;
+using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Models.Creation;
+using YamlDotNet.Serialization;
 
 namespace Serve.Tests.Core.Models.Creation;
 
@@ -67,6 +70,26 @@ public sealed class ModelCreatorTests : IDisposable
         Assert.Equal(created.TotalBytes, Directory.EnumerateFiles(created.Folder).Sum(file => new FileInfo(file).Length));
         Assert.Equal(["vit_ti_16"], Directory.EnumerateFileSystemEntries(_store.Path).Select(Path.GetFileName));
         Assert.Contains(progress.Reports, report => report.WrittenBytes == 5_717_416 * sizeof(float));
+    }
+
+    [Fact]
+    public void The_configuration_has_known_keys_and_torchvisions_preparation_of_each_architecture()
+    {
+        foreach (var architecture in VisionTransformerArchitecture.All)
+        {
+            var text = ModelConfigurationText.For(architecture, new() { Architecture = architecture.Name, ModelStore = "" });
+            var keys = new DeserializerBuilder().Build().Deserialize<Dictionary<string, object>>(text);
+            var preprocessing = Assert.IsType<Dictionary<object, object>>(keys["preprocessing"]);
+
+            Assert.Subset(Keys<ModelConfiguration>(), keys.Keys.ToHashSet());
+            Assert.Subset(Keys<PreprocessingConfiguration>(), preprocessing.Keys.Cast<string>().ToHashSet());
+            Assert.Equal("image_classifier", keys["handler"]);
+            Assert.Equal(architecture.Name == "vit_l_16" ? "242" : "256", preprocessing["resize"]);
+            Assert.Equal("224", preprocessing["crop"]);
+        }
+
+        static HashSet<string> Keys<T>() =>
+            [.. typeof(T).GetProperties().Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name))];
     }
 
     [Fact]

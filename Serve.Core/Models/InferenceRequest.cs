@@ -1,0 +1,74 @@
+using System.Threading.Tasks.Sources;
+using Serve.Core.Protocol;
+using Serve.Core.Scheduling;
+
+namespace Serve.Core.Models;
+
+/// <summary>
+/// One request on its way: what the scheduler orders, and the promise of its answer. It is answered exactly once; who comes
+/// second (a worker's answer after the deadline, a client that leaves) finds it answered.
+/// </summary>
+internal sealed class InferenceRequest : ScheduledRequest, IValueTaskSource<InferenceResponse>
+{
+    private ManualResetValueTaskSourceCore<InferenceResponse> _answer;
+    private CancellationTokenRegistration _clientGone;
+    private int _isAnswered;
+
+    public InferenceRequest(RequestPayload payload, bool completeInline)
+    {
+        Payload = payload;
+        _answer.RunContinuationsAsynchronously = !completeInline;
+    }
+
+    /// <summary>Headers, parts and body; held until no worker can need them any more.</summary>
+    public RequestPayload Payload { get; }
+
+    /// <summary>When it was last handed to a worker.</summary>
+    public long SentTimestamp { get; set; }
+
+    /// <summary>The parts of an answer that comes in several frames.</summary>
+    public InferenceResponse? Partial { get; set; }
+
+    /// <summary>Whether somebody still waits.</summary>
+    public bool IsAnswered => Volatile.Read(ref _isAnswered) != 0;
+
+    public ValueTask<InferenceResponse> Answer => new(this, _answer.Version);
+
+    /// <summary>Calls back when the client leaves. After the request was admitted; its answer may have come meanwhile.</summary>
+    public void WatchClient(Action<object?> left, CancellationToken clientGone)
+    {
+        _clientGone = clientGone.UnsafeRegister(left, this);
+        Interlocked.MemoryBarrier();
+        if (IsAnswered) _clientGone.Unregister();
+    }
+
+    /// <summary>Answers with a result; the response is disposed if the request was answered before.</summary>
+    public bool TryComplete(InferenceResponse response)
+    {
+        if (Interlocked.Exchange(ref _isAnswered, 1) != 0)
+        {
+            response.Dispose();
+            return false;
+        }
+
+        _clientGone.Unregister();
+        _answer.SetResult(response);
+        return true;
+    }
+
+    /// <summary>Answers with an error.</summary>
+    public bool TryFail(Exception error)
+    {
+        if (Interlocked.Exchange(ref _isAnswered, 1) != 0) return false;
+        _clientGone.Unregister();
+        _answer.SetException(error);
+        return true;
+    }
+
+    InferenceResponse IValueTaskSource<InferenceResponse>.GetResult(short token) => _answer.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<InferenceResponse>.GetStatus(short token) => _answer.GetStatus(token);
+
+    void IValueTaskSource<InferenceResponse>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _answer.OnCompleted(continuation, state, token, flags);
+}

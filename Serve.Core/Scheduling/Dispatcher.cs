@@ -1,0 +1,546 @@
+using Serve.Core.Configuration;
+
+namespace Serve.Core.Scheduling;
+
+/// <summary>
+/// Decides which worker a request of one model version goes to, and when: the frontend's half of the dynamic batcher. A
+/// request goes to a worker that has credit for it, the one with the fewest outstanding rows first, and waits in its lane
+/// while none has. The worker's half, <see cref="BatchFormer{TRow}"/>, makes batches of what it has.
+/// </summary>
+/// <remarks>
+/// Hot path: called for every request, without allocation. Pure and deterministic: no threads, no input or output, time
+/// only from the <see cref="TimeProvider"/>. Every call happens under the model version's lock.
+/// </remarks>
+public sealed class Dispatcher
+{
+    private readonly DispatcherOptions _options;
+    private readonly TimeProvider _time;
+    private readonly IDispatchSink _sink;
+    private readonly long _maxBatchDelay;
+    private readonly long _minBatchTimeForRecall;
+    private readonly LaneQueue _queue;
+    private readonly Quarantine _quarantine;
+    private readonly IndexedHeap<ScheduledRequest, ByDeadline> _deadlines = new();
+    private readonly List<WorkerSlot> _workers = [];
+    private readonly List<ScheduledRequest> _suspects = [];
+    private long _sequence;
+    private long _typicalBatchTime;
+
+    /// <summary>Creates the dispatcher of one model version.</summary>
+    /// <param name="options">Queue, lanes and batches.</param>
+    /// <param name="time">The clock that all timestamps are of.</param>
+    /// <param name="sink">Carries out what is decided.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    public Dispatcher(DispatcherOptions options, TimeProvider time, IDispatchSink sink)
+    {
+        options.Validate();
+        _options = options;
+        _time = time;
+        _sink = sink;
+        _maxBatchDelay = Ticks(options.MaxBatchDelay);
+        _minBatchTimeForRecall = Ticks(options.MinBatchTimeForRecall);
+        _queue = new LaneQueue(options.Lanes, Ticks(options.StarvationLimit), options.BatchSize);
+        _quarantine = new Quarantine(options.BatchSize, options.MaxSoloDeaths);
+    }
+
+    /// <summary>Requests that wait in their lanes.</summary>
+    public int QueuedRequests => _queue.Requests;
+
+    /// <summary>Rows that wait in their lanes.</summary>
+    public int QueuedRows => _queue.Rows;
+
+    /// <summary>Suspected requests that wait to be run apart from others.</summary>
+    public int QuarantinedRequests => _quarantine.Requests;
+
+    /// <summary>When the oldest request that waits in a lane arrived, as a timestamp; <see cref="long.MaxValue"/>: none waits.</summary>
+    public long OldestQueuedArrival => _queue.OldestArrival;
+
+    /// <summary>The workers that there are.</summary>
+    public IReadOnlyList<WorkerSlot> Workers => _workers;
+
+    /// <summary>Rows that workers have.</summary>
+    public int OutstandingRows
+    {
+        get
+        {
+            var rows = 0;
+            foreach (var worker in _workers) rows += worker.OutstandingRows;
+            return rows;
+        }
+    }
+
+    /// <summary>
+    /// When <see cref="CollectLate"/> or <see cref="Wake"/> has something to do, as a timestamp; <see cref="long.MaxValue"/>:
+    /// not by the passing of time.
+    /// </summary>
+    public long NextWakeup
+    {
+        get
+        {
+            var next = _deadlines.First?.DeadlineTimestamp ?? long.MaxValue;
+            if (_options.Mode == BatchingMode.Delayed && _queue.Requests > 0 && FindFreeWorker() is not null)
+                next = Math.Min(next, _queue.OldestArrival + _maxBatchDelay);
+
+            return next;
+        }
+    }
+
+    /// <summary>Takes a request in: it is sent at once when there is credit and nobody is before it in line, else it waits.</summary>
+    /// <returns>False: the queue is full, and the request is <see cref="RequestPlace.Nowhere"/>.</returns>
+    public bool TryAdmit(ScheduledRequest request)
+    {
+        var now = _time.GetTimestamp();
+        request.Admit(++_sequence);
+        _queue.Add(request, now);
+        if (request.DeadlineTimestamp != long.MaxValue) _deadlines.Add(request);
+
+        Dispatch(now);
+        if (request.Place != RequestPlace.Queued || _queue.Requests <= _options.MaxQueueSize) return true;
+
+        _queue.Remove(request);
+        _deadlines.Remove(request);
+        return false;
+    }
+
+    /// <summary>A worker is ready.</summary>
+    /// <param name="owner">What the pool knows it by.</param>
+    /// <param name="credit">Rows that it wants outstanding at once.</param>
+    public WorkerSlot AddWorker(object owner, int credit)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(credit);
+        var worker = new WorkerSlot { Owner = owner, Credit = credit };
+        _workers.Add(worker);
+        Dispatch(_time.GetTimestamp());
+        return worker;
+    }
+
+    /// <summary>A worker can take more.</summary>
+    public void Grant(WorkerSlot worker, int rows)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(rows);
+        worker.Credit = (int)Math.Min((long)worker.Credit + rows, int.MaxValue);
+        Dispatch(_time.GetTimestamp());
+    }
+
+    /// <summary>A batch begins. Ids that the worker does not have are ignored.</summary>
+    public void Begun(WorkerSlot worker, ReadOnlySpan<ulong> ids)
+    {
+        var now = _time.GetTimestamp();
+        worker.Batches++;
+        worker.RecallWasFutile = false;
+        foreach (var id in ids)
+        {
+            if (!worker.InFlight.TryGetValue(id, out var request) || request.Place != RequestPlace.Sent) continue;
+            worker.Sent.Remove(request);
+            worker.Begun.Append(request);
+            request.Place = RequestPlace.Begun;
+            request.Batch = worker.Batches;
+            request.BegunTimestamp = now;
+        }
+
+        RecallForIdle();
+    }
+
+    /// <summary>A worker gave its final answer to a request: the request leaves, and its credit is free for others.</summary>
+    /// <remarks>Whether anybody still wants the answer: <see cref="ScheduledRequest.IsAbandoned"/>.</remarks>
+    public void Complete(WorkerSlot worker, ScheduledRequest request)
+    {
+        if (request.Worker != worker) throw new InvalidOperationException($"Request {request.Id} is not at this worker.");
+
+        var now = _time.GetTimestamp();
+        if (request.Place == RequestPlace.Begun) LearnBatchTime(now - request.BegunTimestamp);
+        Detach(worker, request);
+        _deadlines.Remove(request);
+        _quarantine.Answered();
+        _quarantine.Finish(worker, request, returned: false);
+        if (request.IsAbandoned) _sink.Released(request);
+        Dispatch(now);
+    }
+
+    /// <summary>The worker's answer to a Recall: these have not begun, and go back to their old place in line.</summary>
+    public void Returned(WorkerSlot worker, ReadOnlySpan<ulong> ids)
+    {
+        var now = _time.GetTimestamp();
+        worker.RecallPending = false;
+        worker.RecallWasFutile = ids.IsEmpty;
+        foreach (var id in ids)
+        {
+            if (!worker.InFlight.TryGetValue(id, out var request)) continue;
+            Detach(worker, request);
+            var wanted = !request.IsAbandoned;
+            var suspected = request.Group is not null;
+            _quarantine.Finish(worker, request, returned: wanted);
+            if (!wanted) _sink.Released(request);
+            else if (!suspected) _queue.PutBack(request, now);
+        }
+
+        if (worker.IsDraining && !worker.RecallWasFutile) RecallAll(worker);
+        Dispatch(now);
+    }
+
+    /// <summary>The client has gone, or nobody wants the answer any more.</summary>
+    /// <returns>
+    /// True: the request waited and is out. False: a worker has it (the caller sends Cancel; see
+    /// <see cref="ScheduledRequest.IsAbandoned"/>), or it had ended before (<see cref="ScheduledRequest.Worker"/> is null).
+    /// </returns>
+    public bool Remove(ScheduledRequest request)
+    {
+        _deadlines.Remove(request);
+        switch (request.Place)
+        {
+            case RequestPlace.Sent or RequestPlace.Begun:
+                request.IsAbandoned = true;
+                return false;
+            case RequestPlace.Nowhere:
+                return false;
+            default:
+                LeaveLine(request);
+                Dispatch(_time.GetTimestamp());
+                return true;
+        }
+    }
+
+    /// <summary>
+    /// Gives a worker nothing more, and has what it has not begun run elsewhere. What there is nobody else for, it finishes
+    /// itself.
+    /// </summary>
+    public void Drain(WorkerSlot worker)
+    {
+        if (worker.IsDraining) return;
+
+        worker.IsDraining = true;
+        if (!worker.IsIsolating)
+        {
+            worker.IsReserved = false;
+            RecallAll(worker);
+        }
+
+        Dispatch(_time.GetTimestamp());
+    }
+
+    /// <summary>
+    /// A worker is gone, after everything that it had written was read. What it had goes back to its place in line; what was
+    /// running is treated as the reason says.
+    /// </summary>
+    /// <param name="worker">The worker.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="failed">
+    /// Receives the requests that are not run again; they have left. The reason tells those of a batch that took too long;
+    /// others killed <see cref="DispatcherOptions.MaxSoloDeaths"/> workers by themselves
+    /// (<see cref="ScheduledRequest.SoloDeaths"/>) or had begun to answer (<see cref="ScheduledRequest.AnswerStarted"/>).
+    /// </param>
+    /// <returns>
+    /// Whether suspected requests ran alone on the worker and explain its death, so that it should not be counted against the
+    /// model.
+    /// </returns>
+    public bool RemoveWorker(WorkerSlot worker, WorkerLossReason reason, List<ScheduledRequest> failed)
+    {
+        if (!_workers.Remove(worker)) return false;
+
+        var now = _time.GetTimestamp();
+        var firstFailed = failed.Count;
+        var group = worker.Group;
+        var alone = worker.OutstandingRequests == 1;
+        var oldestBatch = worker.Begun.First?.Batch;
+        while ((worker.Begun.First ?? worker.Sent.First) is { } request)
+        {
+            var begun = request.Place == RequestPlace.Begun;
+            Detach(worker, request);
+            if (request.IsAbandoned)
+            {
+                request.Group = null;
+                _sink.Released(request);
+            }
+            else if (request.AnswerStarted || (reason == WorkerLossReason.TimedOut && begun && request.Batch == oldestBatch))
+            {
+                failed.Add(request);
+            }
+            else if (group is not null || (reason == WorkerLossReason.Crashed && IsSuspect(request, begun)))
+            {
+                _suspects.Add(request);
+            }
+            else
+            {
+                _queue.PutBack(request, now);
+            }
+        }
+
+        var explained = false;
+        if (group is null) _quarantine.Suspect(_suspects, alone, failed);
+        else if (reason == WorkerLossReason.Crashed) explained = _quarantine.GroupDied(worker, _suspects, alone, failed);
+        else _quarantine.GroupStopped(worker, _suspects);
+
+        for (var i = firstFailed; i < failed.Count; i++)
+        {
+            failed[i].Group = null;
+            _deadlines.Remove(failed[i]);
+        }
+
+        _suspects.Clear();
+        Dispatch(now);
+        return explained;
+    }
+
+    /// <summary>
+    /// Collects the requests whose deadline has passed, each once. Those that waited have left. Those that a worker has
+    /// (<see cref="ScheduledRequest.Worker"/>) are abandoned from now on: the caller answers them and sends Cancel.
+    /// </summary>
+    public void CollectLate(List<ScheduledRequest> late)
+    {
+        var now = _time.GetTimestamp();
+        var anyWaited = false;
+        while (_deadlines.First is { } request && request.DeadlineTimestamp <= now)
+        {
+            _deadlines.Remove(request);
+            late.Add(request);
+            if (request.Worker is not null)
+            {
+                request.IsAbandoned = true;
+                continue;
+            }
+
+            LeaveLine(request);
+            anyWaited = true;
+        }
+
+        if (anyWaited) Dispatch(now);
+    }
+
+    /// <summary>Takes out everything that waits; what workers have stays theirs.</summary>
+    /// <param name="waiting">Receives the requests; they have left.</param>
+    public void RemoveWaiting(List<ScheduledRequest> waiting)
+    {
+        var now = _time.GetTimestamp();
+        while ((_queue.Peek(now) ?? _quarantine.First) is { } request)
+        {
+            _deadlines.Remove(request);
+            LeaveLine(request);
+            waiting.Add(request);
+        }
+    }
+
+    /// <summary>Time has passed: sends what was held for a batch to fill. Harmless at any time.</summary>
+    public void Wake() => Dispatch(_time.GetTimestamp());
+
+    private void Dispatch(long now)
+    {
+        if (_quarantine.HasWaiting) SendSuspects(now);
+        var sent = _options.Mode == BatchingMode.Delayed ? SendDelayed(now) : SendAdaptive(now);
+        if (sent && _quarantine.IsOrdinaryTurn)
+        {
+            _quarantine.EndOrdinaryTurn();
+            if (_quarantine.HasWaiting) SendSuspects(now);
+        }
+
+        RecallForIdle();
+    }
+
+    private bool SendAdaptive(long now)
+    {
+        var sent = false;
+        while (PeekInTime(now) is { } request && FindWorker(request.Rows) is { } worker)
+        {
+            _queue.Take(request, now);
+            Send(worker, request, more: false);
+            sent = true;
+        }
+
+        return sent;
+    }
+
+    /// <summary>TorchServe's rule: a full batch, or one whose oldest request has waited long enough, to a worker that has nothing.</summary>
+    private bool SendDelayed(long now)
+    {
+        var sent = false;
+        while (PeekInTime(now) is { } request && FindFreeWorker() is { } worker)
+        {
+            var complete = _queue.Rows >= _options.BatchSize
+                || _queue.Requests >= _options.MaxQueueSize // else it would refuse requests while a worker is free
+                || now - _queue.OldestArrival >= _maxBatchDelay;
+            if (!complete) break;
+
+            SendBatch(worker, request, now);
+            sent = true;
+        }
+
+        return sent;
+    }
+
+    private void SendBatch(WorkerSlot worker, ScheduledRequest first, long now)
+    {
+        var room = Math.Min(_options.BatchSize, worker.Credit);
+        for (var request = first; request is not null;)
+        {
+            _queue.Take(request, now);
+            room -= request.Rows;
+            var next = PeekInTime(now) is { } peeked && peeked.Rows <= room ? peeked : null;
+            Send(worker, request, more: next is not null);
+            request = next;
+        }
+    }
+
+    private void SendSuspects(long now)
+    {
+        while (_quarantine.HasWaiting && _quarantine.FindWorker(_workers, _queue.Requests > 0) is { } worker)
+        {
+            var group = _quarantine.Start(worker);
+            while (group.Waiting.First is { } request)
+            {
+                _quarantine.Take(request);
+                Send(worker, request, more: group.Waiting.Count > 0);
+            }
+        }
+
+        if (!_quarantine.HasWaiting) EndReservations();
+    }
+
+    private void EndReservations()
+    {
+        foreach (var worker in _workers)
+        {
+            if (!worker.IsIsolating) worker.IsReserved = false;
+        }
+    }
+
+    private void Send(WorkerSlot worker, ScheduledRequest request, bool more)
+    {
+        request.Place = RequestPlace.Sent;
+        request.Worker = worker;
+        worker.Sent.Append(request);
+        worker.InFlight.Add(request.Id, request);
+        _sink.Send(worker, request, more);
+    }
+
+    /// <summary>Who is next in line; those whose deadline has passed step aside for <see cref="CollectLate"/>.</summary>
+    private ScheduledRequest? PeekInTime(long now)
+    {
+        while (_queue.Peek(now) is { } request)
+        {
+            if (request.DeadlineTimestamp > now) return request;
+            _queue.Remove(request);
+            request.Place = RequestPlace.Late;
+        }
+
+        return null;
+    }
+
+    /// <summary>The ordinary worker with credit that has the fewest rows; among equals the one that was there first.</summary>
+    private WorkerSlot? FindWorker(int rows)
+    {
+        WorkerSlot? best = null;
+        foreach (var worker in _workers)
+        {
+            if (!worker.IsOrdinary || !worker.HasCreditFor(rows)) continue;
+            if (best is null || worker.OutstandingRows < best.OutstandingRows) best = worker;
+        }
+
+        return best;
+    }
+
+    private WorkerSlot? FindFreeWorker()
+    {
+        foreach (var worker in _workers)
+        {
+            if (worker.IsOrdinary && worker.IsIdle) return worker;
+        }
+
+        return null;
+    }
+
+    /// <summary>
+    /// While a worker idles and nobody waits in line, rows that another has not begun are better off there: half of those of
+    /// the most loaded one.
+    /// </summary>
+    private void RecallForIdle()
+    {
+        if (_workers.Count < 2) return;
+
+        RecallFromReserved();
+        if (_options.Mode == BatchingMode.Delayed || _queue.Requests > 0 || _typicalBatchTime < _minBatchTimeForRecall) return;
+
+        var idle = 0;
+        WorkerSlot? loaded = null;
+        foreach (var worker in _workers)
+        {
+            if (worker.RecallPending) idle--; // what it returns is for one of the idle ones
+            else if (!worker.IsOrdinary) continue;
+            else if (worker.IsIdle) idle++;
+            else if (worker.RecallWasFutile || !HasRowsToSpare(worker)) continue;
+            else if (loaded is null || worker.UnbegunRows > loaded.UnbegunRows) loaded = worker;
+        }
+
+        if (loaded is not null && idle > 0) Recall(loaded, (loaded.UnbegunRows + 1) / 2);
+    }
+
+    /// <summary>It executes a batch, so the others wait; or it has more than its next batch takes.</summary>
+    private bool HasRowsToSpare(WorkerSlot worker) =>
+        worker.UnbegunRows > (worker.Begun.Count > 0 ? 0 : _options.BatchSize);
+
+    /// <summary>A worker that is to become idle for a group of suspects does so sooner when others take what it has not begun.</summary>
+    private void RecallFromReserved()
+    {
+        if (!_quarantine.HasWaiting) return;
+        foreach (var worker in _workers)
+        {
+            if (worker is { IsReserved: true, IsIsolating: false, RecallWasFutile: false }) RecallAll(worker);
+        }
+    }
+
+    private void RecallAll(WorkerSlot worker)
+    {
+        if (worker.RecallPending || worker.UnbegunRows == 0) return;
+        foreach (var other in _workers)
+        {
+            if (other != worker && other.IsOrdinary)
+            {
+                Recall(worker, worker.UnbegunRows);
+                return;
+            }
+        }
+    }
+
+    private void Recall(WorkerSlot worker, int rows)
+    {
+        worker.RecallPending = true;
+        _sink.Recall(worker, rows);
+    }
+
+    /// <summary>What was running is suspected; what only waited is not, unless it was there at too many deaths.</summary>
+    private bool IsSuspect(ScheduledRequest request, bool begun) =>
+        begun || ++request.BystanderDeaths >= _options.MaxBystanderDeaths;
+
+    private void LeaveLine(ScheduledRequest request)
+    {
+        if (request.Place == RequestPlace.Queued)
+        {
+            _queue.Remove(request);
+        }
+        else if (request.Place == RequestPlace.Quarantined)
+        {
+            _quarantine.Remove(request);
+            if (!_quarantine.HasWaiting) EndReservations();
+        }
+
+        request.Place = RequestPlace.Nowhere;
+    }
+
+    private static void Detach(WorkerSlot worker, ScheduledRequest request)
+    {
+        (request.Place == RequestPlace.Begun ? worker.Begun : worker.Sent).Remove(request);
+        worker.InFlight.Remove(request.Id);
+        request.Worker = null;
+        request.Place = RequestPlace.Nowhere;
+    }
+
+    private void LearnBatchTime(long ticks) =>
+        _typicalBatchTime = _typicalBatchTime == 0 ? ticks : _typicalBatchTime + (ticks - _typicalBatchTime) / 8;
+
+    private long Ticks(TimeSpan span) => (long)Math.Min(span.TotalSeconds * _time.TimestampFrequency, long.MaxValue / 4);
+
+    private readonly struct ByDeadline : IHeapOrder<ScheduledRequest>
+    {
+        public static bool Before(ScheduledRequest a, ScheduledRequest b) => a.DeadlineTimestamp < b.DeadlineTimestamp;
+
+        public static ref int IndexOf(ScheduledRequest item) => ref item.DeadlineIndex;
+    }
+}

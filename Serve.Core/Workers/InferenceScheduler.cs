@@ -1,0 +1,531 @@
+using Serve.Core.Configuration;
+using Serve.Core.Errors;
+using Serve.Core.Models;
+using Serve.Core.Observability;
+using Serve.Core.Protocol;
+using Serve.Core.Scheduling;
+
+namespace Serve.Core.Workers;
+
+/// <summary>
+/// The requests of one model version between their arrival and their answer: one short lock around the
+/// <see cref="Dispatcher"/>, taken on request threads and on the workers' reader threads. Bytes are sent after the lock is
+/// released, and before anything is completed: feeding the device comes first.
+/// </summary>
+internal sealed class InferenceScheduler : IDispatchSink, IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly Dispatcher _dispatcher;
+    private readonly TimeProvider _time;
+    private readonly ModelMetrics _metrics;
+    private readonly ModelConfiguration _configuration;
+    private readonly string _title;
+    private readonly ITimer _timer;
+    private readonly List<PooledWorker> _touched = [];
+    private readonly List<ScheduledRequest> _late = [];
+    private readonly List<ScheduledRequest> _failed = [];
+    private readonly Action<object?> _clientLeft;
+    private TaskCompletionSource? _idle;
+    private long _timerDue = long.MaxValue;
+    private ulong _lastId;
+    private bool _isDisposed;
+
+    /// <summary>Creates the scheduler of one version.</summary>
+    /// <param name="title">The version as error messages name it, for example <c>model "m", version 1.0</c>.</param>
+    /// <param name="configuration">The version's configuration.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="metrics">The version's instruments.</param>
+    public InferenceScheduler(string title, ModelConfiguration configuration, TimeProvider time, ModelMetrics metrics)
+    {
+        _title = title;
+        _configuration = configuration;
+        _time = time;
+        _metrics = metrics;
+        _dispatcher = new Dispatcher(
+            new DispatcherOptions
+            {
+                MaxQueueSize = configuration.MaxQueueSize,
+                Lanes = configuration.PriorityLevels,
+                Mode = configuration.Batching,
+                BatchSize = configuration.BatchSize,
+                MaxBatchDelay = configuration.MaxBatchDelay,
+            },
+            time,
+            this);
+        _clientLeft = state => Abandon((InferenceRequest)state!);
+        _timer = time.CreateTimer(static state => ((InferenceScheduler)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        metrics.SetQueueCapacity(configuration.MaxQueueSize);
+    }
+
+    /// <summary>Requests that wait for a worker.</summary>
+    public int QueuedRequests
+    {
+        get
+        {
+            lock (_gate) return _dispatcher.QueuedRequests + _dispatcher.QuarantinedRequests;
+        }
+    }
+
+    /// <summary>Requests that wait or run.</summary>
+    public int PendingRequests
+    {
+        get
+        {
+            lock (_gate) return Pending();
+        }
+    }
+
+    /// <summary>Admits a request; its answer comes through <see cref="InferenceRequest.Answer"/>. Hot path.</summary>
+    /// <param name="payload">Released by the scheduler when no worker can need it any more.</param>
+    /// <param name="lane">Priority lane.</param>
+    /// <param name="timeout">From now; the request's deadline.</param>
+    /// <param name="completeInline">Whether the answer's continuation runs on the reader thread.</param>
+    /// <param name="clientGone">Cancelled when the client leaves.</param>
+    /// <exception cref="ServiceUnavailableException">The queue is full.</exception>
+    public ValueTask<InferenceResponse> Submit(RequestPayload payload, int lane, TimeSpan timeout, bool completeInline, CancellationToken clientGone)
+    {
+        var now = _time.GetTimestamp();
+        var request = new InferenceRequest(payload, completeInline)
+        {
+            Id = Interlocked.Increment(ref _lastId),
+            Lane = lane,
+            ArrivalTimestamp = now,
+            DeadlineTimestamp = now + (long)(timeout.TotalSeconds * _time.TimestampFrequency),
+        };
+        bool isAdmitted;
+        int queued;
+        Touched touched;
+        lock (_gate)
+        {
+            isAdmitted = _dispatcher.TryAdmit(request);
+            queued = _dispatcher.QueuedRequests;
+            touched = TakeTouched();
+            Rearm();
+        }
+
+        touched.Flush(evenIfBusy: false);
+        _metrics.SetQueueLength(queued);
+        if (!isAdmitted)
+        {
+            _metrics.RequestRejected(RejectReason.QueueFull);
+            payload.Release();
+            request.TryFail(new ServiceUnavailableException(
+                $"The queue of {_title} is full: {_configuration.MaxQueueSize} requests wait (maxQueueSize). Try again later, or scale its workers.",
+                TimeSpan.FromSeconds(1)));
+        }
+        else if (clientGone.CanBeCanceled)
+        {
+            request.WatchClient(_clientLeft, clientGone);
+        }
+
+        return request.Answer;
+    }
+
+    /// <summary>A worker is ready.</summary>
+    public void AddWorker(PooledWorker worker, int credit)
+    {
+        Touched touched;
+        lock (_gate)
+        {
+            worker.Slot = _dispatcher.AddWorker(worker, credit);
+            touched = TakeTouched();
+            Rearm();
+        }
+
+        touched.Flush(evenIfBusy: true);
+    }
+
+    /// <summary>Applies one chunk of a worker's frames. Hot path; on the worker's reader thread.</summary>
+    public void Apply(PooledWorker worker, List<LinkEvent> events, List<ulong> ids, List<Completion> completions)
+    {
+        var now = _time.GetTimestamp();
+        var at = 0;
+        Touched touched;
+        int queued;
+        TaskCompletionSource? idle = null;
+        lock (_gate)
+        {
+            if (worker.Slot is not { } slot) return;
+            foreach (var e in events)
+            {
+                switch (e.Type)
+                {
+                    case FrameType.Output:
+                        if (ApplyOutput(slot, e) is { } request) completions.Add(new Completion(request, e.Response, e.Error));
+                        else e.Response?.Dispose();
+                        break;
+                    case FrameType.Begun:
+                        _dispatcher.Begun(slot, Slice(ids, ref at, e.Count));
+                        _metrics.BatchBegun(e.Count);
+                        break;
+                    case FrameType.Returned:
+                        _dispatcher.Returned(slot, Slice(ids, ref at, e.Count));
+                        break;
+                    case FrameType.Grant:
+                        _dispatcher.Grant(slot, e.Count);
+                        break;
+                }
+            }
+
+            touched = TakeTouched();
+            queued = _dispatcher.QueuedRequests;
+            if (_idle is not null && Pending() == 0) (idle, _idle) = (_idle, null);
+            Rearm();
+        }
+
+        touched.Flush(evenIfBusy: true);
+        worker.HasServed |= completions.Count > 0;
+        foreach (var completion in completions) Complete(completion, now);
+        completions.Clear();
+        _metrics.SetQueueLength(queued);
+        idle?.TrySetResult();
+    }
+
+    /// <summary>A worker is gone: what it had runs elsewhere, or fails if it is what killed it.</summary>
+    /// <returns>Whether suspects that ran apart from others explain the death.</returns>
+    public bool RemoveWorker(PooledWorker worker, WorkerLossReason reason, string how)
+    {
+        Touched touched;
+        ScheduledRequest[] failed;
+        TaskCompletionSource? idle = null;
+        bool isExplained;
+        lock (_gate)
+        {
+            if (worker.Slot is not { } slot) return false;
+            var running = slot.OutstandingRequests;
+            _failed.Clear();
+            isExplained = _dispatcher.RemoveWorker(slot, reason, _failed);
+            worker.Slot = null;
+            failed = [.. _failed];
+            for (var i = failed.Length; i < running; i++) _metrics.RequestRetried();
+            touched = TakeTouched();
+            if (_idle is not null && Pending() == 0) (idle, _idle) = (_idle, null);
+            Rearm();
+        }
+
+        touched.Flush(evenIfBusy: true);
+        foreach (InferenceRequest request in failed)
+        {
+            request.Partial?.Dispose();
+            request.TryFail(reason == WorkerLossReason.TimedOut
+                ? new ResponseTimeoutException($"No answer within {_configuration.ResponseTimeout.TotalSeconds:0.###} s (responseTimeout); the worker was replaced.")
+                : new WorkerDiedException(request.AnswerStarted
+                    ? $"Worker died. {how}, in the middle of the answer."
+                    : $"Worker died. This request, run alone, ended {request.SoloDeaths} workers of {_title}; the last: {how}. It is not tried again."));
+            request.Payload.Release();
+        }
+
+        idle?.TrySetResult();
+        return isExplained;
+    }
+
+    /// <summary>Gives a worker nothing more.</summary>
+    /// <returns>Whether it has nothing any more.</returns>
+    public bool DrainWorker(PooledWorker worker)
+    {
+        Touched touched;
+        bool isEmpty;
+        lock (_gate)
+        {
+            if (worker.Slot is not { } slot) return true;
+            _dispatcher.Drain(slot);
+            isEmpty = slot.OutstandingRequests == 0;
+            touched = TakeTouched();
+            Rearm();
+        }
+
+        touched.Flush(evenIfBusy: true);
+        return isEmpty;
+    }
+
+    /// <summary>
+    /// How long the worker has been at what it does: its oldest batch, or, if it has begun none, the oldest request that it
+    /// has. Zero if it has nothing.
+    /// </summary>
+    public TimeSpan OldestWorkAge(PooledWorker worker)
+    {
+        lock (_gate)
+        {
+            if (worker.Slot is not { } slot) return TimeSpan.Zero;
+            if (slot.OldestBegunTimestamp != long.MaxValue) return _time.GetElapsedTime(slot.OldestBegunTimestamp);
+            return slot.Sent.First is InferenceRequest request ? _time.GetElapsedTime(request.SentTimestamp) : TimeSpan.Zero;
+        }
+    }
+
+    /// <summary>Rows at the worker now.</summary>
+    public int OutstandingRows(PooledWorker worker)
+    {
+        lock (_gate) return worker.Slot?.OutstandingRows ?? 0;
+    }
+
+    /// <summary>Whether the worker has nothing; it may be told to leave then.</summary>
+    public bool IsEmpty(PooledWorker worker)
+    {
+        lock (_gate) return worker.Slot is null or { OutstandingRequests: 0 };
+    }
+
+    /// <summary>Answers everything that waits with an error; what workers have stays theirs.</summary>
+    public void FailQueued(Func<Exception> error)
+    {
+        List<InferenceRequest> waiting = [];
+        TaskCompletionSource? idle = null;
+        lock (_gate)
+        {
+            List<ScheduledRequest> found = [];
+            _dispatcher.RemoveWaiting(found);
+            foreach (InferenceRequest request in found) waiting.Add(request);
+            if (_idle is not null && Pending() == 0) (idle, _idle) = (_idle, null);
+        }
+
+        foreach (var request in waiting)
+        {
+            request.TryFail(error());
+            request.Payload.Release();
+        }
+
+        _metrics.SetQueueLength(0);
+        idle?.TrySetResult();
+    }
+
+    /// <summary>Completes when nothing waits and nothing runs.</summary>
+    public Task WhenIdle()
+    {
+        lock (_gate)
+        {
+            if (Pending() == 0) return Task.CompletedTask;
+            _idle ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _idle.Task;
+        }
+    }
+
+    /// <summary>Stops the timer. Every request has been answered before.</summary>
+    public void Dispose()
+    {
+        lock (_gate) _isDisposed = true;
+        _timer.Dispose();
+    }
+
+    void IDispatchSink.Send(WorkerSlot worker, ScheduledRequest request, bool more)
+    {
+        var now = _time.GetTimestamp();
+        var mine = (InferenceRequest)request;
+        mine.SentTimestamp = now;
+        Touch((PooledWorker)worker.Owner, worker.OutstandingRequests == 1);
+        var left = request.DeadlineTimestamp == long.MaxValue ? -1 : Math.Max(0, (long)((request.DeadlineTimestamp - now) * 1e6 / _time.TimestampFrequency));
+        RunFrame.Enqueue(((PooledWorker)worker.Owner).Sender, request.Id, more, left, request.Rows, request.Lane, mine.Payload);
+    }
+
+    void IDispatchSink.Recall(WorkerSlot worker, int rows)
+    {
+        Touch((PooledWorker)worker.Owner, isIdle: false);
+        Span<byte> body = stackalloc byte[4];
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32LittleEndian(body, rows);
+        ((PooledWorker)worker.Owner).Sender.Enqueue(FrameType.Recall, 0, 0, body);
+    }
+
+    void IDispatchSink.Released(ScheduledRequest request)
+    {
+        var mine = (InferenceRequest)request;
+        mine.Partial?.Dispose();
+        mine.Partial = null;
+        mine.Payload.Release();
+    }
+
+    // Under the gate. The request to answer, or null when nobody waits or more is to come.
+    private InferenceRequest? ApplyOutput(WorkerSlot slot, in LinkEvent e)
+    {
+        if (slot.Find(e.Id) is not InferenceRequest request) return null;
+        if (!e.IsLast)
+        {
+            if (e.Response is null) return null;
+            request.AnswerStarted = true;
+            if (request.Partial is null)
+            {
+                request.Partial = e.Response;
+            }
+            else
+            {
+                request.Partial.Append(e.Response.Body.Span);
+                e.Response.Dispose();
+            }
+
+            return null;
+        }
+
+        var isWanted = !request.IsAbandoned;
+        _dispatcher.Complete(slot, request);
+        return isWanted ? request : null;
+    }
+
+    private void Complete(in Completion completion, long now)
+    {
+        var request = completion.Request;
+        if (completion.Response is { } response)
+        {
+            if (request.Partial is { } partial)
+            {
+                partial.Append(response.Body.Span);
+                partial.Times = response.Times;
+                response.Dispose();
+                response = partial;
+                request.Partial = null;
+            }
+
+            Record(request, response.Times, now);
+            request.Payload.Release();
+            request.TryComplete(response);
+            return;
+        }
+
+        request.Partial?.Dispose();
+        request.Payload.Release();
+        request.TryFail(completion.Error!);
+    }
+
+    private void Record(InferenceRequest request, in StageTimes times, long now)
+    {
+        var atWorker = _time.GetElapsedTime(request.SentTimestamp, now);
+        var transfer = atWorker - times.DecodeWait - times.Decode - times.Assemble - times.Execute - times.Encode;
+        _metrics.StageDone(RequestStage.Queue, _time.GetElapsedTime(request.ArrivalTimestamp, request.SentTimestamp));
+        _metrics.StageDone(RequestStage.Transfer, transfer < TimeSpan.Zero ? TimeSpan.Zero : transfer);
+        _metrics.StageDone(RequestStage.DecodeWait, times.DecodeWait);
+        _metrics.StageDone(RequestStage.Decode, times.Decode);
+        _metrics.StageDone(RequestStage.Assemble, times.Assemble);
+        _metrics.StageDone(RequestStage.Execute, times.Execute);
+        _metrics.StageDone(RequestStage.Encode, times.Encode);
+    }
+
+    // The client has left: on the thread that noticed.
+    private void Abandon(InferenceRequest request)
+    {
+        Touched touched;
+        bool waited;
+        TaskCompletionSource? idle = null;
+        lock (_gate)
+        {
+            waited = _dispatcher.Remove(request);
+            if (!waited && request.Worker is { } worker) EnqueueCancel(worker, request);
+            touched = TakeTouched();
+            if (_idle is not null && Pending() == 0) (idle, _idle) = (_idle, null);
+        }
+
+        touched.Flush(evenIfBusy: true);
+        idle?.TrySetResult();
+        if (!request.TryFail(new ClientGoneException())) return;
+        _metrics.RequestCancelled();
+        if (waited) request.Payload.Release();
+    }
+
+    private void OnTimer()
+    {
+        Touched touched;
+        InferenceRequest[] late;
+        TaskCompletionSource? idle = null;
+        lock (_gate)
+        {
+            if (_isDisposed) return;
+            _timerDue = long.MaxValue;
+            _late.Clear();
+            _dispatcher.CollectLate(_late);
+            late = _late.Count == 0 ? [] : [.. _late.Cast<InferenceRequest>()];
+            foreach (var request in late)
+            {
+                if (request.Worker is { } worker) EnqueueCancel(worker, request);
+            }
+
+            _dispatcher.Wake();
+            touched = TakeTouched();
+            if (_idle is not null && Pending() == 0) (idle, _idle) = (_idle, null);
+            Rearm();
+        }
+
+        touched.Flush(evenIfBusy: true);
+        foreach (var request in late)
+        {
+            var waited = _time.GetElapsedTime(request.ArrivalTimestamp, request.DeadlineTimestamp);
+            if (request.TryFail(new ResponseTimeoutException($"No answer of {_title} within {waited.TotalMilliseconds:0} ms, the request's deadline."))) _metrics.RequestExpired();
+            if (request.Worker is null) request.Payload.Release();
+        }
+
+        idle?.TrySetResult();
+    }
+
+    private void EnqueueCancel(WorkerSlot slot, InferenceRequest request)
+    {
+        var worker = (PooledWorker)slot.Owner;
+        Touch(worker, isIdle: false);
+        worker.Sender.Enqueue(FrameType.Cancel, 0, request.Id, []);
+    }
+
+    // Under the gate.
+    private int Pending() => _dispatcher.QueuedRequests + _dispatcher.QuarantinedRequests + _dispatcher.OutstandingRows;
+
+    // Under the gate.
+    private void Rearm()
+    {
+        var next = _dispatcher.NextWakeup;
+        if (next >= _timerDue || _isDisposed) return;
+        _timerDue = next;
+        var due = _time.GetElapsedTime(_time.GetTimestamp(), next);
+        _timer.Change(due <= TimeSpan.Zero ? TimeSpan.Zero : due + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
+    }
+
+    // Under the gate: whose sender has frames to send, and whether the worker was idle before.
+    private void Touch(PooledWorker worker, bool isIdle)
+    {
+        if (!worker.IsTouched)
+        {
+            worker.IsTouched = true;
+            worker.WasIdle = isIdle;
+            _touched.Add(worker);
+        }
+    }
+
+    // Under the gate.
+    private Touched TakeTouched()
+    {
+        switch (_touched.Count)
+        {
+            case 0:
+                return default;
+            case 1:
+                var only = _touched[0];
+                only.IsTouched = false;
+                _touched.Clear();
+                return new Touched(only, only.WasIdle, null);
+            default:
+                var all = _touched.ToArray();
+                foreach (var worker in all) worker.IsTouched = false;
+                _touched.Clear();
+                return new Touched(null, false, all);
+        }
+    }
+
+    private static ReadOnlySpan<ulong> Slice(List<ulong> ids, ref int at, int count)
+    {
+        var slice = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(ids).Slice(at, count);
+        at += count;
+        return slice;
+    }
+
+    /// <summary>Workers whose senders have something to send once the lock is released.</summary>
+    private readonly record struct Touched(PooledWorker? Only, bool WasIdle, PooledWorker[]? Many)
+    {
+        /// <summary>
+        /// Sends. A request's thread sends itself only to a worker that had nothing: the shortest way. To a busy one the
+        /// sender's thread sends, so that frames of many requests leave in one system call.
+        /// </summary>
+        public void Flush(bool evenIfBusy)
+        {
+            Only?.Sender.Flush(onThisThread: evenIfBusy || WasIdle);
+            if (Many is null) return;
+            foreach (var worker in Many) worker.Sender.Flush(onThisThread: evenIfBusy);
+        }
+    }
+}
+
+/// <summary>A request and its answer, to be put together after the lock is released.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Response">Its answer, or null.</param>
+/// <param name="Error">The error instead.</param>
+internal readonly record struct Completion(InferenceRequest Request, InferenceResponse? Response, Exception? Error);

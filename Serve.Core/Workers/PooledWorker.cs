@@ -1,0 +1,464 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using Serve.Core.Models;
+using Serve.Core.Observability;
+using Serve.Core.Protocol;
+using Serve.Core.Scheduling;
+
+namespace Serve.Core.Workers;
+
+/// <summary>
+/// One worker process from its start to its end. It never comes back: a replacement is another object with another id.
+/// </summary>
+internal sealed partial class PooledWorker : IWorkerLinkOwner
+{
+    private readonly WorkerSettings _settings;
+    private readonly LoadMessage _load;
+    private readonly InferenceScheduler _scheduler;
+    private readonly ModelMetrics _metrics;
+    private readonly WorkerMetrics _workerMetrics;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly string _token = Convert.ToHexString(RandomNumberGenerator.GetBytes(32));
+    private readonly TaskCompletionSource<LoadFailedMessage?> _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _emptied = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<Completion> _completions = [];
+    private readonly Lock _gate = new();
+    private Process? _process;
+    private WorkerLink? _link;
+    private WorkerDeath? _killedFor;
+    private bool _isLeaving;
+
+    public PooledWorker(string id, WorkerSettings settings, LoadMessage load, InferenceScheduler scheduler, ModelMetrics metrics, TimeProvider time, ILogger log)
+    {
+        Id = id;
+        _settings = settings;
+        _load = load;
+        _scheduler = scheduler;
+        _metrics = metrics;
+        _workerMetrics = metrics.ForWorker(id);
+        _time = time;
+        _log = log;
+        StartTime = time.GetUtcNow();
+    }
+
+    /// <summary>Unique within the server's life.</summary>
+    public string Id { get; }
+
+    /// <summary>When it was started.</summary>
+    public DateTimeOffset StartTime { get; }
+
+    /// <summary>Process id; null before the process runs.</summary>
+    public int? Pid { get; private set; }
+
+    /// <summary>State, as seen from here.</summary>
+    public WorkerState State { get; private set; } = WorkerState.Starting;
+
+    /// <summary>What it said of the model when it became ready.</summary>
+    public ReadyMessage? About { get; private set; }
+
+    /// <summary>Its last heartbeat.</summary>
+    public GaugeMessage LastGauge { get; private set; } = new();
+
+    /// <summary>Whether it has answered a request: its next failure is not a failure to start.</summary>
+    public bool HasServed { get; set; }
+
+    /// <summary>Frames to it.</summary>
+    public FrameSender Sender => _link!.Sender;
+
+    /// <summary>The scheduler's view of it. Belongs to the scheduler's lock.</summary>
+    public WorkerSlot? Slot { get; set; }
+
+    /// <summary>Whether its sender has frames that nobody has flushed. Belongs to the scheduler's lock.</summary>
+    public bool IsTouched { get; set; }
+
+    /// <summary>Whether it had nothing before those frames. Belongs to the scheduler's lock.</summary>
+    public bool WasIdle { get; set; }
+
+    /// <summary>Called after each change of <see cref="State"/>.</summary>
+    public Action? Changed { get; init; }
+
+    /// <summary>Starts the process and waits until it is ready, or has failed; then until it has ended.</summary>
+    /// <param name="spawner">Starts processes.</param>
+    /// <param name="startupTimeout">From start to Ready.</param>
+    /// <param name="ready">Called when it is ready.</param>
+    /// <returns>How it ended.</returns>
+    public async Task<WorkerEnd> LiveAsync(WorkerSpawner spawner, TimeSpan startupTimeout, Action ready)
+    {
+        _metrics.WorkerStarted();
+        using var startup = new CancellationTokenSource(startupTimeout, _time);
+        var permanent = false;
+        string? reason = null;
+        try
+        {
+            await ConnectAsync(spawner, startup.Token).ConfigureAwait(false);
+            var failure = await _loaded.Task.WaitAsync(startup.Token).ConfigureAwait(false);
+            if (failure is null)
+            {
+                _metrics.ModelLoaded(_time.GetUtcNow() - StartTime);
+                ready();
+                reason = await _closed.Task.ConfigureAwait(false);
+            }
+            else
+            {
+                reason = failure.Message;
+                permanent = failure.Permanent;
+                Kill(WorkerDeath.LoadFailed);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            reason = $"it was not ready within {startupTimeout.TotalSeconds:0.###} s (startupTimeout)";
+            Kill(WorkerDeath.StartupTimeout);
+        }
+        catch (WorkerStartException e)
+        {
+            reason = e.Message;
+        }
+
+        try
+        {
+            return await EndAsync(reason, permanent).ConfigureAwait(false);
+        }
+        finally
+        {
+            _ended.TrySetResult();
+        }
+    }
+
+    /// <summary>It is never started: the place was given up first.</summary>
+    public void Forgo()
+    {
+        _workerMetrics.Dispose();
+        _ended.TrySetResult();
+    }
+
+    /// <summary>Lets it finish what it has, within the limit, and leave.</summary>
+    public async Task LeaveAsync(TimeSpan limit)
+    {
+        lock (_gate)
+        {
+            if (_isLeaving) return;
+            _isLeaving = true;
+        }
+
+        if (State is WorkerState.Ready or WorkerState.Busy) SetState(WorkerState.Draining);
+        if (!_scheduler.DrainWorker(this))
+        {
+            try
+            {
+                await _emptied.Task.WaitAsync(limit, _time).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                Log.DrainTimedOut(_log, Id, limit.TotalSeconds);
+            }
+        }
+
+        if (_link is { } link)
+        {
+            link.Sender.Enqueue(FrameType.Stop, 0, 0, []);
+            link.Sender.Flush(onThisThread: true);
+        }
+        else
+        {
+            Kill(null);
+        }
+
+        try
+        {
+            await _ended.Task.WaitAsync(TimeSpan.FromSeconds(5), _time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            Kill(null);
+            await _ended.Task.ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Looks for signs of life; called by the pool's monitor.</summary>
+    public void Check()
+    {
+        if (_link is not { } link || State is WorkerState.Stopped or WorkerState.Failed) return;
+        var silence = _time.GetElapsedTime(link.LastHeardTimestamp);
+        if (silence > _settings.HeartbeatTimeout)
+        {
+            Log.Silent(_log, Id, Pid ?? 0, silence.TotalSeconds);
+            Kill(WorkerDeath.Heartbeat);
+            return;
+        }
+
+        var age = _scheduler.OldestWorkAge(this);
+        if (age > _load.Configuration.ResponseTimeout)
+        {
+            Log.Stuck(_log, Id, Pid ?? 0, age.TotalSeconds);
+            Kill(WorkerDeath.ResponseTimeout);
+        }
+    }
+
+    /// <summary>Treats it as heard now, after the frontend itself was stopped for a while.</summary>
+    public void ForgiveSilence() => _link?.ForgiveSilence();
+
+    /// <summary>For describe.</summary>
+    public WorkerDescription Describe(int restarts)
+    {
+        var rows = _scheduler.OutstandingRows(this);
+        return new WorkerDescription
+        {
+            Id = Id,
+            StartTime = StartTime,
+            State = State == WorkerState.Ready && rows > 0 ? WorkerState.Busy : State,
+            Pid = Pid,
+            MemoryBytes = LastGauge.ResidentBytes,
+            Device = About?.Device,
+            Restarts = restarts,
+            OutstandingRows = rows,
+        };
+    }
+
+    void IWorkerLinkOwner.Hello(HelloMessage message)
+    {
+        if (!CryptographicOperations.FixedTimeEquals(System.Text.Encoding.ASCII.GetBytes(message.Token), System.Text.Encoding.ASCII.GetBytes(_token)))
+        {
+            throw new ProtocolException("Its token is not the one that it was given.");
+        }
+
+        if (message.Protocol != HelloMessage.Current) throw new ProtocolException($"It speaks version {message.Protocol} of the worker protocol; this server speaks {HelloMessage.Current}.");
+        SetState(WorkerState.Loading);
+        ProtocolJson.Enqueue(Sender, FrameType.Load, _load, ProtocolJson.Default.LoadMessage);
+        Sender.Flush(onThisThread: true);
+    }
+
+    void IWorkerLinkOwner.Ready(ReadyMessage message)
+    {
+        if (State != WorkerState.Loading) throw new ProtocolException($"It says Ready while it is {State}.");
+        About = message;
+        SetState(WorkerState.Ready);
+        lock (_gate)
+        {
+            if (!_isLeaving) _scheduler.AddWorker(this, Math.Max(1, message.Credit));
+        }
+
+        _loaded.TrySetResult(null);
+    }
+
+    void IWorkerLinkOwner.LoadFailed(LoadFailedMessage message) => _loaded.TrySetResult(message);
+
+    void IWorkerLinkOwner.Gauge(GaugeMessage message)
+    {
+        LastGauge = message;
+        _workerMetrics.Update(message.ResidentBytes, TimeSpan.FromMicroseconds(message.BusyMicroseconds));
+    }
+
+    void IWorkerLinkOwner.Apply(List<LinkEvent> events, List<ulong> ids)
+    {
+        _scheduler.Apply(this, events, ids, _completions);
+        if (_isLeaving && _scheduler.IsEmpty(this)) _emptied.TrySetResult();
+    }
+
+    void IWorkerLinkOwner.Closed(string reason)
+    {
+        _loaded.TrySetException(new WorkerStartException(reason));
+        _closed.TrySetResult(reason);
+    }
+
+    private async Task ConnectAsync(WorkerSpawner spawner, CancellationToken cancellation)
+    {
+        var path = Path.Combine(_settings.RuntimeFolder, $"worker-{Id}.sock");
+        File.Delete(path);
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(path));
+        listener.Listen(1);
+        try
+        {
+            await StartProcessAsync(spawner, path).ConfigureAwait(false);
+            using var gone = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            _ = _exited.Task.ContinueWith(_ => gone.CancelAsync(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).Unwrap();
+            Socket socket;
+            try
+            {
+                socket = await listener.AcceptAsync(gone.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (_exited.Task.IsCompleted)
+            {
+                throw new WorkerStartException("it left before it connected");
+            }
+
+            socket.Blocking = true;
+            socket.SendBufferSize = 212_992;
+            _link = new WorkerLink(socket, this, _time, $"serve-{Id}");
+            _link.Start();
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    private async Task StartProcessAsync(WorkerSpawner spawner, string path)
+    {
+        var start = new ProcessStartInfo(_settings.Executable)
+        {
+            ArgumentList = { "--socket", path, "--parent", Environment.ProcessId.ToString(CultureInfo.InvariantCulture) },
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            UseShellExecute = false,
+            WorkingDirectory = _load.ModelFolder,
+        };
+        start.Environment["SERVE_WORKER_TOKEN"] = _token;
+
+        // Only the environment before the process starts stops ONNX Runtime's telemetry.
+        start.Environment["ORT_DISABLE_TELEMETRY"] = "1";
+        start.Environment["DOTNET_TieredPGO"] = "0";
+        Process process;
+        try
+        {
+            process = await spawner.StartAsync(start).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is Win32Exception or InvalidOperationException or IOException)
+        {
+            throw new WorkerStartException($"{_settings.Executable} could not be started: {e.Message}");
+        }
+
+        _process = process;
+        Pid = process.Id;
+        _ = WatchExitAsync(process);
+        process.OutputDataReceived += (_, line) => Relay(line.Data);
+        process.ErrorDataReceived += (_, line) => Relay(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        process.StandardInput.Close();
+        lock (_gate)
+        {
+            // LeaveAsync found no process to stop.
+            if (_isLeaving) throw new WorkerStartException("it was told to leave while it started");
+        }
+    }
+
+    private async Task WatchExitAsync(Process process)
+    {
+        await process.WaitForExitAsync().ConfigureAwait(false);
+        _exited.TrySetResult();
+    }
+
+    private void Relay(string? line)
+    {
+        if (!string.IsNullOrEmpty(line)) Log.Said(_log, Id, line);
+    }
+
+    /// <summary>Kills the process, also a stopped one; the rest follows from the end of its socket.</summary>
+    private void Kill(WorkerDeath? reason)
+    {
+        lock (_gate) _killedFor ??= reason;
+        try
+        {
+            _process?.Kill();
+        }
+        catch (InvalidOperationException)
+        {
+            // It has exited already.
+        }
+    }
+
+    private async Task<WorkerEnd> EndAsync(string reason, bool permanent)
+    {
+        bool isLeaving;
+        WorkerDeath? killedFor;
+        lock (_gate) (isLeaving, killedFor) = (_isLeaving, _killedFor);
+
+        // Its requests first: they wait for another worker while this one is cleaned up.
+        var loss = isLeaving ? WorkerLossReason.Stopped : killedFor == WorkerDeath.ResponseTimeout ? WorkerLossReason.TimedOut : WorkerLossReason.Crashed;
+        if (_link is not null && _process is { } running && !isLeaving && killedFor is null && await HasExitedSoonAsync().ConfigureAwait(false))
+        {
+            reason = HowItEnded(running);
+        }
+
+        var explained = _scheduler.RemoveWorker(this, loss, $"worker {Id} (pid {Pid}): {reason}");
+        Kill(null);
+        if (_process is not null) await _exited.Task.ConfigureAwait(false);
+        if (_link is null && _process is { } started) reason = $"{reason}; {HowItEnded(started)}";
+        _link?.Dispose();
+        _process?.Dispose();
+        _workerMetrics.Dispose();
+        SetState(isLeaving ? WorkerState.Stopped : WorkerState.Failed);
+        if (!isLeaving)
+        {
+            var death = killedFor ?? (reason.StartsWith("it broke", StringComparison.Ordinal) ? WorkerDeath.Connection : WorkerDeath.Exited);
+            _metrics.WorkerDied(death);
+            Log.Ended(_log, Id, Pid ?? 0, reason);
+        }
+
+        return new WorkerEnd(reason, isLeaving, HasServed || explained, permanent);
+    }
+
+    // A killed process closes its socket a moment before its end can be waited for.
+    private async Task<bool> HasExitedSoonAsync()
+    {
+        try
+        {
+            await _exited.Task.WaitAsync(TimeSpan.FromMilliseconds(50), _time).ConfigureAwait(false);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    private static string HowItEnded(Process process)
+    {
+        // .NET reports the end by signal N as 128 + N.
+        var code = process.ExitCode;
+        return code switch
+        {
+            137 => "it was killed (signal 9)",
+            139 => "it crashed (signal 11, segmentation fault)",
+            134 => "it aborted (signal 6)",
+            > 128 and < 160 => $"it ended by signal {code - 128}",
+            _ => $"it exited with code {code}",
+        };
+    }
+
+    private void SetState(WorkerState state)
+    {
+        State = state;
+        Changed?.Invoke();
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Information, "worker {Worker}: {Line}")]
+        public static partial void Said(ILogger log, string worker, string line);
+
+        [LoggerMessage(2, LogLevel.Warning, "worker {Worker} (pid {Pid}) ended: {Reason}")]
+        public static partial void Ended(ILogger log, string worker, int pid, string reason);
+
+        [LoggerMessage(3, LogLevel.Warning, "worker {Worker} (pid {Pid}) has shown no sign of life for {Seconds:0.0} s and is killed")]
+        public static partial void Silent(ILogger log, string worker, int pid, double seconds);
+
+        [LoggerMessage(4, LogLevel.Warning, "worker {Worker} (pid {Pid}) has held a batch for {Seconds:0.0} s, longer than responseTimeout, and is killed")]
+        public static partial void Stuck(ILogger log, string worker, int pid, double seconds);
+
+        [LoggerMessage(5, LogLevel.Warning, "worker {Worker} has not finished within {Seconds:0.0} s (drainTimeout) and is stopped")]
+        public static partial void DrainTimedOut(ILogger log, string worker, double seconds);
+    }
+}
+
+/// <summary>How a worker ended.</summary>
+/// <param name="Reason">For people.</param>
+/// <param name="WasAsked">It was told to leave.</param>
+/// <param name="DidItsWork">It had served, or a suspected request explains its death: no failure of the model.</param>
+/// <param name="IsPermanent">Another try is no use.</param>
+internal sealed record WorkerEnd(string Reason, bool WasAsked, bool DidItsWork, bool IsPermanent);
+
+/// <summary>A worker did not come up.</summary>
+/// <param name="message">Why.</param>
+internal sealed class WorkerStartException(string message) : Exception(message);

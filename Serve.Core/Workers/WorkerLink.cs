@@ -1,0 +1,213 @@
+using System.Net.Sockets;
+using System.Text;
+using Serve.Core.Errors;
+using Serve.Core.Models;
+using Serve.Core.Protocol;
+
+namespace Serve.Core.Workers;
+
+/// <summary>
+/// The frontend's end of the socket to one worker: a blocking reader thread that parses whole chunks, and a sender. Hot
+/// path: a chunk is parsed without a lock, applied under one, and what that makes possible is sent before anything is
+/// completed.
+/// </summary>
+internal sealed class WorkerLink : IDisposable
+{
+    private readonly Socket _socket;
+    private readonly FrameReader _reader;
+    private readonly IWorkerLinkOwner _owner;
+    private readonly TimeProvider _time;
+    private readonly List<LinkEvent> _events = [];
+    private readonly List<ulong> _ids = [];
+    private readonly Thread _thread;
+    private byte[] _contentTypeBytes = [];
+    private string? _contentType;
+    private long _lastHeard;
+    private bool _isDisposed;
+
+    public WorkerLink(Socket socket, IWorkerLinkOwner owner, TimeProvider time, string name)
+    {
+        _socket = socket;
+        _owner = owner;
+        _time = time;
+        _lastHeard = time.GetTimestamp();
+        _reader = new FrameReader(socket);
+        Sender = new FrameSender(socket, $"{name}-send");
+        _thread = new Thread(Run) { IsBackground = true, Name = $"{name}-read" };
+    }
+
+    /// <summary>Frames to the worker.</summary>
+    public FrameSender Sender { get; }
+
+    /// <summary>Starts reading.</summary>
+    public void Start() => _thread.Start();
+
+    /// <summary>When the worker was last heard, as a timestamp. What it has sent and nobody has read yet counts as now.</summary>
+    public long LastHeardTimestamp
+    {
+        get
+        {
+            try
+            {
+                if (_socket.Available > 0) return _time.GetTimestamp();
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                // The reader thread reports the end of the connection.
+            }
+
+            return Volatile.Read(ref _lastHeard);
+        }
+    }
+
+    /// <summary>Treats the worker as heard now, after the frontend itself was stopped for a while.</summary>
+    public void ForgiveSilence() => Volatile.Write(ref _lastHeard, _time.GetTimestamp());
+
+    /// <summary>Closes the connection; the reader thread ends and reports it.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, true)) return;
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Both);
+        }
+        catch (SocketException)
+        {
+            // It was broken already, which is as good.
+        }
+
+        Sender.Dispose();
+        if (Thread.CurrentThread != _thread && _thread.IsAlive) _thread.Join();
+        _socket.Dispose();
+    }
+
+    private void Run()
+    {
+        var reason = "it closed the connection";
+        try
+        {
+            while (_reader.Receive())
+            {
+                Volatile.Write(ref _lastHeard, _time.GetTimestamp());
+                while (_reader.TryRead()) Parse();
+                if (_events.Count == 0) continue;
+                _owner.Apply(_events, _ids);
+                _events.Clear();
+                _ids.Clear();
+            }
+        }
+        catch (SocketException e)
+        {
+            // A worker killed with unread bytes in its queue: what it had written has been read before.
+            reason = $"the connection broke ({e.SocketErrorCode})";
+        }
+        catch (ObjectDisposedException)
+        {
+            reason = "the connection was closed";
+        }
+        catch (ProtocolException e)
+        {
+            reason = $"it broke the protocol: {e.Message}";
+        }
+        catch (Exception e)
+        {
+            reason = $"its frames could not be handled: {e}";
+        }
+
+        foreach (var left in _events) left.Response?.Dispose();
+        _reader.Dispose();
+        _owner.Closed(reason);
+    }
+
+    private void Parse()
+    {
+        var header = _reader.Header;
+        switch (header.Type)
+        {
+            case FrameType.Output:
+                _events.Add(ParseOutput(header));
+                break;
+            case FrameType.Begun or FrameType.Returned:
+                var ids = IdListFrame.Parse(_reader.Body);
+                foreach (var id in ids) _ids.Add(id);
+                _events.Add(new LinkEvent(header.Type, header.Id, ids.Length, false, null, null));
+                break;
+            case FrameType.Grant:
+                var rows = new SpanFields(_reader.Body).UInt32();
+                _events.Add(new LinkEvent(header.Type, 0, (int)Math.Min(rows, 1 << 20), false, null, null));
+                break;
+            case FrameType.Gauge:
+                _owner.Gauge(ProtocolJson.Read(_reader.Body, ProtocolJson.Default.GaugeMessage));
+                break;
+            case FrameType.Hello:
+                _owner.Hello(ProtocolJson.Read(_reader.Body, ProtocolJson.Default.HelloMessage));
+                break;
+            case FrameType.Ready:
+                _owner.Ready(ProtocolJson.Read(_reader.Body, ProtocolJson.Default.ReadyMessage));
+                break;
+            case FrameType.LoadFailed:
+                _owner.LoadFailed(ProtocolJson.Read(_reader.Body, ProtocolJson.Default.LoadFailedMessage));
+                break;
+            default:
+                // A newer worker may say more than this frontend understands.
+                break;
+        }
+    }
+
+    private LinkEvent ParseOutput(in FrameHeader header)
+    {
+        var output = OutputFrame.Parse(_reader.Body);
+        var isLast = (header.Flags & FrameHeader.Last) != 0;
+        var times = output.Times;
+        var stages = new StageTimes((int)times.BatchRows, Microseconds(times.DecodeWait), Microseconds(times.Decode), Microseconds(times.Assemble), Microseconds(times.Execute), Microseconds(times.Encode));
+        if (output.Status == 499) return new LinkEvent(FrameType.Output, header.Id, 0, isLast, null, new ClientGoneException());
+        if (output.IsError)
+        {
+            var error = ProtocolJson.Read(output.Body, ProtocolJson.Default.ErrorMessage);
+            return new LinkEvent(FrameType.Output, header.Id, 0, isLast, null, new ServeException(output.Status, error.Type, error.Message));
+        }
+
+        var response = new InferenceResponse(output.Status, ContentType(output.ContentType), output.ReadHeaders(), stages);
+        if (output.Body.Length > FrameSender.CopyLimitBytes)
+        {
+            // The reader received it into an array of its own: hand that over instead of copying it once more.
+            var (offset, length) = (header.Length - output.Body.Length, output.Body.Length);
+            response.Adopt(_reader.TakeBody(), offset, length);
+        }
+        else
+        {
+            response.Append(output.Body);
+        }
+
+        return new LinkEvent(FrameType.Output, header.Id, 0, isLast, response, null);
+    }
+
+    private static TimeSpan Microseconds(uint value) => TimeSpan.FromTicks(value * TimeSpan.TicksPerMicrosecond);
+
+    // One worker's answers nearly always have the same type.
+    private string? ContentType(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.IsEmpty) return null;
+        if (_contentType is not null && bytes.SequenceEqual(_contentTypeBytes)) return _contentType;
+        _contentTypeBytes = bytes.ToArray();
+        return _contentType = Encoding.ASCII.GetString(bytes);
+    }
+}
+
+/// <summary>Whom a link tells what it reads. All calls come from its reader thread.</summary>
+internal interface IWorkerLinkOwner
+{
+    void Hello(HelloMessage message);
+
+    void Ready(ReadyMessage message);
+
+    void LoadFailed(LoadFailedMessage message);
+
+    void Gauge(GaugeMessage message);
+
+    /// <summary>One chunk's frames. The lists are the link's and are reused.</summary>
+    void Apply(List<LinkEvent> events, List<ulong> ids);
+
+    /// <summary>The last call.</summary>
+    void Closed(string reason);
+}

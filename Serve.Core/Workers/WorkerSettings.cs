@@ -1,0 +1,60 @@
+using Serve.Core.Configuration;
+
+namespace Serve.Core.Workers;
+
+/// <summary>What all workers of a server have in common.</summary>
+public sealed record WorkerSettings
+{
+    /// <summary>The worker's executable.</summary>
+    public required string Executable { get; init; }
+
+    /// <summary>A private folder for sockets, mode 0700.</summary>
+    public required string RuntimeFolder { get; init; }
+
+    /// <summary>How often a worker shows that it lives.</summary>
+    public required TimeSpan HeartbeatInterval { get; init; }
+
+    /// <summary>A worker silent for this long is killed.</summary>
+    public required TimeSpan HeartbeatTimeout { get; init; }
+
+    /// <summary>How long a draining worker may take.</summary>
+    public required TimeSpan DrainTimeout { get; init; }
+
+    /// <summary>Whether answers are completed on the reading threads.</summary>
+    public required bool CompleteInline { get; init; }
+
+    /// <summary>From the server's configuration; makes the folder if it is not there.</summary>
+    /// <param name="configuration">The server's settings.</param>
+    /// <exception cref="Errors.InternalServerException">The worker's executable is not there.</exception>
+    public static WorkerSettings From(ServerConfiguration configuration)
+    {
+        var folder = configuration.RuntimeFolder is { } configured ? PrivateFolder(configured) : Directory.CreateTempSubdirectory("serve-").FullName;
+        var executable = configuration.WorkerExecutable
+            ?? Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "serve-worker.exe" : "serve-worker");
+        if (!File.Exists(executable))
+        {
+            throw new Errors.InternalServerException($"The worker's executable {executable} is not there (workerExecutable).");
+        }
+
+        return new WorkerSettings
+        {
+            Executable = executable,
+            RuntimeFolder = folder,
+            HeartbeatInterval = configuration.HeartbeatInterval,
+            HeartbeatTimeout = configuration.HeartbeatTimeout,
+            DrainTimeout = configuration.DrainTimeout,
+            CompleteInline = configuration.FastPath == "inline",
+        };
+    }
+
+    // Whoever may write there may pretend to be a worker.
+    private static string PrivateFolder(string path)
+    {
+        path = Path.GetFullPath(path);
+        if (OperatingSystem.IsWindows()) return Directory.CreateDirectory(path).FullName;
+        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+        if ((File.GetUnixFileMode(path) & Others) != 0) throw new Errors.InternalServerException($"The folder {path} (runtimeFolder) is open to others; its mode must be 0700.");
+        return path;
+    }
+}

@@ -1,0 +1,59 @@
+using System.CommandLine;
+using System.Reflection;
+using Serve.Core.Configuration;
+using Serve.Core.Errors;
+using Serve.Frontend.Hosting;
+
+namespace Serve.Frontend.Commands;
+
+/// <summary>The command line: its commands, and what becomes of their failures.</summary>
+internal static class ServeCommandLine
+{
+    public static string Version { get; } =
+        typeof(ServeCommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
+    /// <summary>Runs one command.</summary>
+    /// <returns>One of <see cref="ExitCode"/>.</returns>
+    public static async Task<int> RunAsync(string[] arguments, TextWriter output, TextWriter errors)
+    {
+        var parsed = Create().Parse(arguments);
+
+        // Signals are the commands' own business: `start` drains.
+        var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output, Error = errors };
+        try
+        {
+            var code = await parsed.InvokeAsync(invocation);
+            return parsed.Errors.Count > 0 ? ExitCode.Usage : code;
+        }
+        catch (CommandException e)
+        {
+            await errors.WriteLineAsync(e.Message);
+            return e.ExitCode;
+        }
+        catch (ConfigurationException e)
+        {
+            await errors.WriteLineAsync(e.Message);
+            return ExitCode.Usage;
+        }
+        catch (ListenException e)
+        {
+            await errors.WriteLineAsync(e.Message);
+            return ExitCode.CannotListen;
+        }
+        catch (ServeException e)
+        {
+            await errors.WriteLineAsync(e.Message);
+            return ExitCode.Failed;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            await errors.WriteLineAsync(e.Message);
+            return ExitCode.Failed;
+        }
+    }
+
+    internal static RootCommand Create() => new("Serve: model serving with dynamic batching, compatible with TorchServe's API.")
+    {
+        StartCommand.Create(),
+    };
+}

@@ -1,0 +1,77 @@
+using System.CommandLine;
+using Serve.Core.Configuration;
+
+namespace Serve.Frontend.Commands;
+
+/// <summary>A flag for every key of the server's configuration. Values are checked where the file's are, with the same messages.</summary>
+internal sealed class ServerFlags
+{
+    private static readonly (string Key, string Value, string Description)[] Keys =
+    [
+        ("inferenceAddress", "URL", "Where inference is served [default: http://127.0.0.1:8080]; port 0 takes a free one"),
+        ("managementAddress", "URL", "Where models are managed [default: http://127.0.0.1:8081]"),
+        ("metricsAddress", "URL", "Where Prometheus scrapes [default: http://127.0.0.1:8082]"),
+        ("modelStore", "FOLDER", "The model store [default: model-store]"),
+        ("loadModels", "NAMES", "What is registered at start: all, none, or names separated by commas [default: all]"),
+        ("auth", "none", "Needed to listen on anything but loopback"),
+        ("enableModelApi", "BOOL", "Whether models may be registered and unregistered [default: true]"),
+        ("maxRequestSize", "SIZE", "The largest request body [default: 64MiB]"),
+        ("maxConnections", "N", "The most open connections of each listener [default: 10000]"),
+        ("defaultMaxQueueSize", "N", "Queue length of models that do not say one [default: 100]"),
+        ("defaultResponseTimeout", "TIME", "responseTimeout of models that do not say one [default: 120s]"),
+        ("defaultStartupTimeout", "TIME", "startupTimeout of models that do not say one [default: 120s]"),
+        ("unregisterTimeout", "TIME", "How long unregistering may take [default: 120s]"),
+        ("drainTimeout", "TIME", "How long accepted requests may take when the server stops [default: 30s]"),
+        ("heartbeatInterval", "TIME", "How often a worker shows that it lives [default: 1s]"),
+        ("heartbeatTimeout", "TIME", "A worker silent for this long is replaced [default: 5s]"),
+        ("runtimeFolder", "FOLDER", "Private folder for sockets and the state of the running server"),
+        ("workerExecutable", "FILE", "The worker's executable [default: serve-worker beside the server]"),
+        ("fastPath", "pool|inline", "Where answers are completed [default: pool]"),
+        ("logLevel", "LEVEL", "trace, debug, information, warning or error [default: information]"),
+        ("accessLog", "BOOL", "Whether each request is logged [default: false]"),
+    ];
+
+    private readonly List<(string Key, Option<string?> Option)> _options = [];
+
+    /// <summary>All flags, for <c>serve start</c>.</summary>
+    public static ServerFlags All() => new(Keys);
+
+    /// <summary>The flags that say where a running server is, for the commands that talk to it.</summary>
+    public static ServerFlags OfConnection() => new(Keys.Where(key => key.Key is "managementAddress" or "inferenceAddress" or "runtimeFolder"));
+
+    private ServerFlags(IEnumerable<(string Key, string Value, string Description)> keys)
+    {
+        foreach (var (key, value, description) in keys)
+        {
+            _options.Add((key, new Option<string?>(EnvironmentNames.Flag(key)) { HelpName = value, Description = description, Arity = ArgumentArity.ExactlyOne }));
+        }
+
+        Config = new Option<string?>("--config", "-c") { HelpName = "FILE", Description = "The server's configuration, for example configs/serve.yaml" };
+    }
+
+    /// <summary>The configuration file.</summary>
+    public Option<string?> Config { get; }
+
+    /// <summary>The keys that have a flag.</summary>
+    internal IEnumerable<string> FlagKeys => _options.Select(option => option.Key);
+
+    /// <summary>Adds the flags to a command.</summary>
+    public void AddTo(Command command)
+    {
+        command.Options.Add(Config);
+        foreach (var (_, option) in _options) command.Options.Add(option);
+    }
+
+    /// <summary>The configuration that holds: file, then environment, then flags.</summary>
+    /// <exception cref="ConfigurationException">Everything that is wrong with it.</exception>
+    public ConfigurationRead<ServerConfiguration> Read(ParseResult arguments)
+    {
+        var flags = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (key, option) in _options)
+        {
+            if (arguments.GetValue(option) is { } value) flags[key] = value;
+        }
+
+        return ServerConfigurationReader.Read(arguments.GetValue(Config), ServerConfigurationReader.ProcessEnvironment(), flags);
+    }
+}

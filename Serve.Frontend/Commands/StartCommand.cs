@@ -1,0 +1,86 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Serve.Core.Configuration;
+using Serve.Frontend.Hosting;
+
+namespace Serve.Frontend.Commands;
+
+/// <summary><c>serve start</c>: runs the server in the foreground until a signal stops it.</summary>
+internal static partial class StartCommand
+{
+    public static Command Create()
+    {
+        var flags = ServerFlags.All();
+        var command = new Command("start", """
+            Starts the server and runs it until SIGTERM or Ctrl-C: then it finishes the requests it has accepted and stops.
+
+            Examples:
+              serve start --config configs/serve.yaml
+              serve start --model-store ~/models --load-models fashion-vit
+              SERVE_LOG_LEVEL=debug serve start --inference-address http://127.0.0.1:9000
+
+            A flag goes before an environment variable (SERVE_INFERENCE_ADDRESS), and that before the file.
+            """);
+        flags.AddTo(command);
+        command.SetAction((arguments, _) => RunAsync(flags.Read(arguments)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ConfigurationRead<ServerConfiguration> read)
+    {
+        var configuration = read.Configuration;
+        if (configuration.FastPath == "inline")
+        {
+            // Read once, when the first socket is made.
+            Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
+        }
+
+        using var loggers = CreateLoggers(configuration);
+        var log = loggers.CreateLogger("Serve.Start");
+        foreach (var warning in read.Warnings) LogConfigurationWarning(log, warning);
+
+        using var shutdown = new Shutdown();
+        shutdown.HandleSignals();
+        string? stateFile = null;
+        try
+        {
+            await using var host = await ServeHost.StartAsync(configuration, loggers, shutdown);
+            stateFile = WriteState(configuration, host);
+            await shutdown.Requested;
+        }
+        finally
+        {
+            // After the drain: until then there is a server to ask about.
+            if (stateFile is not null) File.Delete(stateFile);
+        }
+
+        return ExitCode.Success;
+    }
+
+    private static LoggerFactory CreateLoggers(ServerConfiguration configuration)
+    {
+        var level = Enum.Parse<LogLevel>(configuration.LogLevel, ignoreCase: true);
+        var colours = !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("NO_COLOR") is null or "";
+        var output = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = false };
+
+        var factory = new LoggerFactory([], new LoggerFilterOptions
+        {
+            MinLevel = level,
+            Rules = { new LoggerFilterRule(null, "Microsoft", level > LogLevel.Warning ? level : LogLevel.Warning, null) },
+        });
+        factory.AddProvider(new LineConsoleLoggerProvider(TimeProvider.System, output, colours));
+        return factory;
+    }
+
+    private static string WriteState(ServerConfiguration configuration, ServeHost host)
+    {
+        using var self = Process.GetCurrentProcess();
+        var state = new ServerState(
+            self.Id, self.StartTime.ToUniversalTime(), ServeCommandLine.Version, host.Inference.Url, host.Management.Url, host.Metrics.Url);
+        return state.Write(ServerState.FolderOf(configuration));
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "{Warning}")]
+    private static partial void LogConfigurationWarning(ILogger log, string warning);
+}

@@ -1,0 +1,89 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Serve.Core.Configuration;
+using Serve.Core.Observability;
+
+namespace Serve.Frontend.Hosting;
+
+/// <summary>One of the server's listeners: an address, and the routes that are answered there and nowhere else.</summary>
+internal sealed class Listener
+{
+    private readonly string _key;
+    private readonly string _address;
+    private ListenOptions? _options;
+
+    /// <param name="name"><c>inference</c>, <c>management</c> or <c>metrics</c>.</param>
+    /// <param name="key">The configuration's key of the address, for messages.</param>
+    /// <param name="address">The address as the configuration has it.</param>
+    /// <exception cref="ListenException">The address is not one.</exception>
+    public Listener(string name, string key, string address)
+    {
+        var parsed = ListenAddress.Parse(address, out var fault) ?? throw new ListenException($"{key}: {fault}.");
+        (Name, _key, _address) = (name, key, address);
+        var ip = parsed.Address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6 ? IPAddress.Any : parsed.Address;
+        EndPoint = new IPEndPoint(ip, parsed.Port);
+        Metrics = ServeMetrics.Http(name);
+    }
+
+    /// <summary>The value of the label <c>listener</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>Where it is asked to listen.</summary>
+    public IPEndPoint EndPoint { get; }
+
+    /// <summary>Counts what it answers.</summary>
+    public HttpMetrics Metrics { get; }
+
+    /// <summary>What it answers; set before the server starts.</summary>
+    public RequestDelegate Pipeline { get; set; } = static _ => Task.CompletedTask;
+
+    /// <summary>Where a client on this machine reaches it: with the port that the system chose where 0 was asked for.</summary>
+    public string Url
+    {
+        get
+        {
+            var bound = _options?.EndPoint as IPEndPoint ?? EndPoint;
+            var any = bound.Address.Equals(IPAddress.Any) || bound.Address.Equals(IPAddress.IPv6Any);
+            return $"http://{new IPEndPoint(any ? IPAddress.Loopback : bound.Address, bound.Port)}";
+        }
+    }
+
+    /// <summary>The listener that a connection came in by.</summary>
+    public static Listener Of(HttpContext context) =>
+        context.Features.Get<Listener>() ?? throw new InvalidOperationException("The connection belongs to no listener.");
+
+    /// <summary>Has Kestrel listen here, and marks each connection so that its requests come to <see cref="Pipeline"/>.</summary>
+    public void Listen(KestrelServerOptions kestrel) => kestrel.Listen(EndPoint, options =>
+    {
+        _options = options;
+        options.Protocols = HttpProtocols.Http1;
+        options.Use(next => connection =>
+        {
+            connection.Features.Set(this);
+            return next(connection);
+        });
+    });
+
+    /// <summary>Binds the listening socket.</summary>
+    /// <exception cref="ListenException">The address is taken, unknown to this machine, or not ours to use.</exception>
+    public Socket Bind(Func<EndPoint, Socket> bind)
+    {
+        try
+        {
+            return bind(EndPoint);
+        }
+        catch (SocketException e)
+        {
+            var why = e.SocketErrorCode switch
+            {
+                SocketError.AddressAlreadyInUse => "another program listens there already",
+                SocketError.AddressNotAvailable => "this machine has no such address",
+                SocketError.AccessDenied => "this user may not listen there",
+                _ => e.Message,
+            };
+            throw new ListenException($"{_key}: cannot listen on {_address}: {why}.", e);
+        }
+    }
+}

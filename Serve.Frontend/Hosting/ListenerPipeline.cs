@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
+using Serve.Core.Errors;
+using Serve.Management.Http;
+
+namespace Serve.Frontend.Hosting;
+
+/// <summary>
+/// What surrounds the routes of one listener: common headers, JSON errors for everything that goes wrong, counting, and
+/// the access log. Inference endpoints do their own counting and error handling (<see cref="SelfContained"/>): one
+/// asynchronous layer less on the hot path.
+/// </summary>
+internal sealed partial class ListenerPipeline(Listener listener, bool inline, bool accessLog, ILogger log)
+{
+    /// <summary>Metadata of an endpoint that never throws and counts its own answers.</summary>
+    public sealed class SelfContained
+    {
+        public static readonly SelfContained Instance = new();
+    }
+
+    /// <summary>Builds the pipeline over routes of its own, which no other listener sees.</summary>
+    public RequestDelegate Build(IServiceProvider services, Action<IEndpointRouteBuilder> map)
+    {
+        var app = new ApplicationBuilder(services);
+        app.UseRouting();
+        app.UseEndpoints(routes =>
+        {
+            var group = routes.MapGroup("");
+            ((IEndpointConventionBuilder)group).Finally(Surround);
+            map(group);
+        });
+        app.Run(Guard(static _ => throw new ResourceNotFoundException()));
+        var routed = app.Build();
+
+        RequestDelegate answer = context =>
+        {
+            CommonHeaders.Apply(context);
+            var task = routed(context);
+
+            // Routing itself answers a wrong verb: 405 with Allow and no body, and completes at once.
+            return task.IsCompletedSuccessfully && IsBareMethodNotAllowed(context) ? RefuseMethodAsync(context) : task;
+        };
+        return accessLog ? Logged(answer) : answer;
+    }
+
+    private void Surround(EndpointBuilder endpoint)
+    {
+        if (endpoint.Metadata.Contains(SelfContained.Instance)) return;
+        if (endpoint.RequestDelegate is { } handler) endpoint.RequestDelegate = Guard(handler);
+    }
+
+    private RequestDelegate Guard(RequestDelegate handler) => async context =>
+    {
+        try
+        {
+            // On the socket's own thread one slow call would stall every connection that the thread serves.
+            if (inline) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            await handler(context);
+            listener.Metrics.Answered(context.Response.StatusCode);
+        }
+        catch (Exception e)
+        {
+            var error = ErrorResponse.From(e, context);
+            if (error.Status == 500 && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path);
+            listener.Metrics.Answered(await ErrorResponse.WriteAsync(context, error));
+        }
+    };
+
+    private static bool IsBareMethodNotAllowed(HttpContext context) =>
+        context.Response is { StatusCode: StatusCodes.Status405MethodNotAllowed, HasStarted: false, ContentLength: null };
+
+    private async Task RefuseMethodAsync(HttpContext context) =>
+        listener.Metrics.Answered(await ErrorResponse.WriteAsync(context, new MethodNotAllowedException()));
+
+    private RequestDelegate Logged(RequestDelegate answer) => async context =>
+    {
+        var started = Stopwatch.GetTimestamp();
+        await answer(context);
+        var request = context.Request;
+        LogAccess(
+            $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}",
+            request.Method,
+            request.Path + request.QueryString,
+            request.Protocol,
+            context.Response.StatusCode,
+            (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+    };
+
+    [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed unexpectedly")]
+    private partial void LogUnexpected(Exception exception, string method, string path);
+
+    // TorchServe's access log: client, request line, status, milliseconds.
+    [LoggerMessage(2, LogLevel.Information, "{Client} \"{Method} {Target} {Protocol}\" {Status} {Milliseconds}")]
+    private partial void LogAccess(string client, string method, string target, string protocol, int status, long milliseconds);
+}

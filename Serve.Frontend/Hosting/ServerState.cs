@@ -1,0 +1,99 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Serve.Core.Configuration;
+
+namespace Serve.Frontend.Hosting;
+
+/// <summary>
+/// What a running server leaves in its runtime folder, so that <c>serve stop</c> and <c>serve status</c> find it: a file for
+/// each management address.
+/// </summary>
+/// <param name="Pid">Its process.</param>
+/// <param name="StartedAt">When that process started; another process may have got its number since.</param>
+/// <param name="Version">The server's version.</param>
+/// <param name="InferenceAddress">Where it really listens.</param>
+/// <param name="ManagementAddress">Likewise.</param>
+/// <param name="MetricsAddress">Likewise.</param>
+internal sealed record ServerState(
+    int Pid, DateTimeOffset StartedAt, string Version, string InferenceAddress, string ManagementAddress, string MetricsAddress)
+{
+    private const string Prefix = "server-";
+    private const string Suffix = ".json";
+
+    // Start times are read from the system's clock ticks: they differ a little from one reading to the next.
+    private static readonly TimeSpan StartTolerance = TimeSpan.FromSeconds(2);
+
+    /// <summary>The folder of a configuration's state files: its own, or one for each user.</summary>
+    public static string FolderOf(ServerConfiguration configuration) =>
+        configuration.RuntimeFolder ?? Path.Combine(Path.GetTempPath(), $"serve-{Environment.UserName}");
+
+    /// <summary>Writes the file; only this user can read it.</summary>
+    /// <returns>Its path.</returns>
+    public string Write(string folder)
+    {
+        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
+        else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+
+        // Moved into place: whoever finds the file finds all of it.
+        var path = PathOf(folder, ManagementAddress);
+        var temporary = string.Create(CultureInfo.InvariantCulture, $"{path}.{Pid}");
+        File.WriteAllText(temporary, JsonSerializer.Serialize(this, ServerStateJson.Default.ServerState));
+        File.Move(temporary, path, overwrite: true);
+        return path;
+    }
+
+    /// <summary>The running server with that management address; null if there is none.</summary>
+    public static ServerState? Find(string folder, string managementAddress)
+    {
+        var path = PathOf(folder, managementAddress);
+        return File.Exists(path) && Read(path) is { } state && state.FindProcess() is { } process ? Dispose(process, state) : null;
+
+        static ServerState Dispose(Process process, ServerState state)
+        {
+            process.Dispose();
+            return state;
+        }
+    }
+
+    /// <summary>The server's process; null if it has ended.</summary>
+    public Process? FindProcess()
+    {
+        Process? process = null;
+        try
+        {
+            process = Process.GetProcessById(Pid);
+            if ((process.StartTime.ToUniversalTime() - StartedAt.UtcDateTime).Duration() < StartTolerance) return process;
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        {
+            // No such process, or not one of ours.
+        }
+
+        process?.Dispose();
+        return null;
+    }
+
+    private static ServerState? Read(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllText(path), ServerStateJson.Default.ServerState);
+        }
+        catch (Exception e) when (e is JsonException or FileNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    private static string PathOf(string folder, string managementAddress)
+    {
+        var name = managementAddress[(managementAddress.IndexOf("//", StringComparison.Ordinal) + 2)..].TrimEnd('/');
+        return Path.Combine(folder, Prefix + string.Concat(name.Select(letter => char.IsAsciiLetterOrDigit(letter) || letter == '.' ? letter : '_')) + Suffix);
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSerializable(typeof(ServerState))]
+internal sealed partial class ServerStateJson : JsonSerializerContext;

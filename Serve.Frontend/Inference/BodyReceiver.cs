@@ -1,0 +1,40 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http;
+using Serve.Core.Errors;
+using Serve.Core.Protocol;
+
+namespace Serve.Frontend.Inference;
+
+/// <summary>Copies a request's body, once, as it arrives, into the payload that lives until the answer. Hot path.</summary>
+internal static class BodyReceiver
+{
+    // What a client announces is believed up to here; beyond, the buffer grows with what has really arrived.
+    private const int MostRentedAhead = 1 << 20;
+
+    /// <summary>A payload for a body of the announced length.</summary>
+    /// <exception cref="PayloadTooLargeException">It is announced to be too large; none of it is read.</exception>
+    public static RequestPayload Rent(HttpRequest request, long limitBytes)
+    {
+        var announced = request.ContentLength ?? 0;
+        if (announced > limitBytes) throw new PayloadTooLargeException(limitBytes);
+        return RequestPayload.Rent((int)Math.Min(announced, MostRentedAhead));
+    }
+
+    /// <summary>Reads the body to its end.</summary>
+    /// <exception cref="PayloadTooLargeException">A body of unannounced length grew beyond the limit.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public static async ValueTask ReceiveAsync(HttpContext context, RequestPayload payload, long limitBytes)
+    {
+        var reader = context.Request.BodyReader;
+        while (true)
+        {
+            var result = await reader.ReadAsync(context.RequestAborted);
+            var arrived = result.Buffer;
+            if (payload.Body.Length + arrived.Length > limitBytes) throw new PayloadTooLargeException(limitBytes);
+            foreach (var segment in arrived) payload.Write(segment.Span);
+            reader.AdvanceTo(arrived.End);
+            if (result.IsCompleted) return;
+        }
+    }
+}

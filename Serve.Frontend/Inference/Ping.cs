@@ -1,0 +1,28 @@
+using Microsoft.AspNetCore.Http;
+using Serve.Core.Models;
+using Serve.Frontend.Hosting;
+using Serve.Management.Http;
+
+namespace Serve.Frontend.Inference;
+
+/// <summary><c>/ping</c>: whether the default version of every model serves.</summary>
+internal sealed class Ping(ModelRegistry registry, Shutdown shutdown)
+{
+    private static readonly ReadOnlyMemory<byte> Healthy = Document("Healthy");
+    private static readonly ReadOnlyMemory<byte> PartialHealthy = Document("Partial Healthy");
+    private static readonly ReadOnlyMemory<byte> Unhealthy = Document("Unhealthy");
+
+    public Task HandleAsync(HttpContext context)
+    {
+        // Load balancers should look elsewhere as soon as new requests are refused here.
+        var health = shutdown.IsDraining ? ServerHealth.Unhealthy : registry.Health;
+        return health switch
+        {
+            ServerHealth.Healthy => PrettyJson.WriteAsync(context, StatusCodes.Status200OK, Healthy),
+            ServerHealth.PartialHealthy => PrettyJson.WriteAsync(context, StatusCodes.Status200OK, PartialHealthy),
+            _ => PrettyJson.WriteAsync(context, StatusCodes.Status500InternalServerError, Unhealthy),
+        };
+    }
+
+    private static ReadOnlyMemory<byte> Document(string status) => PrettyJson.Encode(new StatusBody(status), HttpJson.Default.StatusBody);
+}

@@ -1,0 +1,126 @@
+using System.Buffers;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using Serve.Core.Errors;
+using Serve.Core.Protocol;
+
+namespace Serve.Frontend.Inference;
+
+/// <summary>
+/// Adds to a payload what the worker is told about its body: the request's headers, and parts as TorchServe names its
+/// inputs. A form's fields are parts by their names; any other body is one part, <c>body</c>.
+/// </summary>
+internal static class RequestParts
+{
+    private const string Body = "body";
+    private const string UrlPath = "url_path";
+    private const string ModelName = "model_name";
+    private const string Multipart = "multipart/form-data";
+    private const string UrlEncoded = "application/x-www-form-urlencoded";
+
+    /// <summary>Completes the payload of a request whose body has arrived. Hot path for raw bodies.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="payload">Its body; replaced by another one if the body has to be decoded first.</param>
+    /// <param name="path">What of the route is for the handler, or null.</param>
+    /// <param name="query">Whether query parameters are parts.</param>
+    /// <param name="modelField">The form's field <c>model_name</c>, if there is one.</param>
+    public static void Complete(HttpRequest request, ref RequestPayload payload, string? path, QueryUse query, out string? modelField)
+    {
+        modelField = null;
+        AddHeaders(request.Headers, payload, path);
+        var type = request.ContentType;
+        var rawBytes = payload.Body.Length;
+
+        // Bytes first, parts after them: what comes from the query is behind the body.
+        if (type is not null && Is(type, Multipart))
+        {
+            AddMultipart(payload, type, ref modelField);
+        }
+        else if (type is not null && Is(type, UrlEncoded) && UrlEncodedForm.LooksLikeOne(payload.Body.Span))
+        {
+            var decoded = RequestPayload.Rent(rawBytes);
+            var encoded = payload;
+            payload = decoded;
+            try
+            {
+                AddHeaders(request.Headers, decoded, path);
+                AddUrlEncoded(encoded.Body.Span, decoded, ref modelField);
+            }
+            finally
+            {
+                encoded.Release();
+            }
+        }
+        else if (rawBytes > 0 || query == QueryUse.None || request.Query.Count == 0)
+        {
+            payload.AddPart(Body, type is null || Is(type, UrlEncoded) ? null : AsciiType(type), 0, rawBytes);
+        }
+
+        if (query == QueryUse.Inputs) AddQuery(request.Query, payload);
+    }
+
+    private static void AddMultipart(RequestPayload payload, string type, ref string? modelField)
+    {
+        var form = new MultipartReader(payload.Body.Span, MultipartReader.BoundaryOf(type));
+        while (form.Read(out var part))
+        {
+            if (part.Name == ModelName) modelField ??= Encoding.UTF8.GetString(payload.Body.Span.Slice(part.Offset, part.Length));
+            payload.AddPart(part.Name, part.ContentType, part.Offset, part.Length);
+        }
+    }
+
+    private static void AddUrlEncoded(ReadOnlySpan<byte> encoded, RequestPayload payload, ref string? modelField)
+    {
+        var form = new UrlEncodedForm(encoded);
+        while (form.Read(payload, out var name, out var offset, out var length))
+        {
+            if (name == ModelName) modelField ??= Encoding.UTF8.GetString(payload.Body.Span.Slice(offset, length));
+            payload.AddPart(name, null, offset, length);
+        }
+    }
+
+    private static void AddQuery(IQueryCollection query, RequestPayload payload)
+    {
+        foreach (var (name, values) in query)
+        {
+            if (name == ModelName) continue;
+            foreach (var value in values)
+            {
+                var offset = payload.Body.Length;
+                payload.Write(Encoding.UTF8.GetBytes(value ?? ""));
+                payload.AddPart(name, null, offset, payload.Body.Length - offset);
+            }
+        }
+    }
+
+    // Headers that speak of this connection mean nothing to a worker.
+    private static void AddHeaders(IHeaderDictionary headers, RequestPayload payload, string? path)
+    {
+        foreach (var (name, values) in headers)
+        {
+            if (IsOfConnection(name)) continue;
+            payload.AddHeader(name, values.Count == 1 ? values[0] ?? "" : values.ToString());
+        }
+
+        if (path is not null) payload.AddHeader(UrlPath, path);
+    }
+
+    private static bool IsOfConnection(string name) => name.Length switch
+    {
+        2 => name.Equals("TE", StringComparison.OrdinalIgnoreCase),
+        6 => name.Equals("Expect", StringComparison.OrdinalIgnoreCase),
+        7 => name.Equals("Trailer", StringComparison.OrdinalIgnoreCase) || name.Equals("Upgrade", StringComparison.OrdinalIgnoreCase),
+        10 => name.Equals("Connection", StringComparison.OrdinalIgnoreCase) || name.Equals("Keep-Alive", StringComparison.OrdinalIgnoreCase),
+        16 => name.Equals("Proxy-Connection", StringComparison.OrdinalIgnoreCase),
+        17 => name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase),
+        _ => false,
+    };
+
+    private static bool Is(string contentType, string mediaType) =>
+        contentType.StartsWith(mediaType, StringComparison.OrdinalIgnoreCase)
+        && (contentType.Length == mediaType.Length || contentType[mediaType.Length] is ';' or ' ' or '\t');
+
+    private static string AsciiType(string type) => Ascii.IsValid(type) && type.Length <= MultipartReader.LongestValue
+        ? type
+        : throw new BadRequestException("Header Content-Type is not a media type: it is too long or not ASCII.");
+}

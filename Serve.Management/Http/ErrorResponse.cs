@@ -1,0 +1,60 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http;
+using Serve.Core.Errors;
+
+namespace Serve.Management.Http;
+
+/// <summary>The one place where an exception becomes an HTTP answer.</summary>
+public static class ErrorResponse
+{
+    /// <summary>What a client is told about an exception. What is not meant for clients becomes a 500 without details.</summary>
+    public static ServeException From(Exception exception, HttpContext context) => exception switch
+    {
+        ServeException known => known,
+        OperationCanceledException or ConnectionResetException or ConnectionAbortedException
+            when context.RequestAborted.IsCancellationRequested => new ClientGoneException(),
+        BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => new RequestTimeoutException("The request's body arrived too slowly."),
+        BadHttpRequestException when context.RequestAborted.IsCancellationRequested => new ClientGoneException(),
+        BadHttpRequestException bad => new ServeException(bad.StatusCode, "BadRequestException", bad.Message, bad),
+        ConnectionResetException => new ClientGoneException(),
+        _ => new InternalServerException("Unexpected error in the server; its log has the details.", exception),
+    };
+
+    /// <summary>Answers with an error, unless the answer has begun or nobody is there to read it.</summary>
+    /// <returns>The status that counts: 499 if the client has left.</returns>
+    public static async Task<int> WriteAsync(HttpContext context, ServeException error)
+    {
+        if (error is ClientGoneException || context.RequestAborted.IsCancellationRequested)
+        {
+            context.Abort();
+            return 499;
+        }
+
+        if (context.Response.HasStarted)
+        {
+            // Half an answer must not look like a whole one.
+            context.Abort();
+            return error.Status;
+        }
+
+        if (error.RetryAfter is { } wait)
+        {
+            var seconds = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds));
+            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (error.Status == StatusCodes.Status413PayloadTooLarge) context.Response.Headers.Connection = "close";
+        var document = PrettyJson.Encode(new ErrorBody(error.Status, error.Type, error.Message), HttpJson.Default.ErrorBody);
+        try
+        {
+            await PrettyJson.WriteAsync(context, error.Status, document);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            return 499;
+        }
+
+        return error.Status;
+    }
+}

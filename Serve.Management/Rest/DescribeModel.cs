@@ -1,0 +1,40 @@
+using Microsoft.AspNetCore.Http;
+using Serve.Core.Errors;
+using Serve.Core.Models;
+using Serve.Management.Http;
+
+namespace Serve.Management.Rest;
+
+/// <summary><c>GET /models/{model}[/{version}|/all][?customized=true]</c>: always a list, one element a version.</summary>
+internal sealed class DescribeModel(ModelRegistry registry)
+{
+    private const string AllVersions = "all";
+
+    public Task HandleAsync(HttpContext context)
+    {
+        var customized = RequestParameters.FromQuery(context).Flag("customized") ?? false;
+        var model = context.Model();
+        var versions = context.Version() switch
+        {
+            AllVersions => registry.Versions(model),
+            var version => [registry.Resolve(model, version)],
+        };
+        var answer = versions.Select(version => VersionBody.From(version.Describe(), customized)).ToList();
+        if (customized) RequireSignatures(answer);
+        return PrettyJson.WriteAsync(context, StatusCodes.Status200OK, answer, ManagementJson.Default.ListVersionBody);
+    }
+
+    // The model itself is asked in TorchServe, so it takes a worker that has loaded it.
+    private static void RequireSignatures(List<VersionBody> versions)
+    {
+        foreach (var version in versions)
+        {
+            if (version.CustomizedMetadata is null && version.State is not ModelState.Ready)
+            {
+                throw new ServiceUnavailableException(
+                    $"Model \"{version.ModelName}\" Version {version.ModelVersion} has no worker to serve describe request. Please use scale workers API to add workers.",
+                    TimeSpan.FromSeconds(1));
+            }
+        }
+    }
+}

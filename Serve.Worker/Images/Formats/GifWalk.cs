@@ -1,0 +1,66 @@
+namespace Serve.Worker.Images.Formats;
+
+/// <summary>Walks the blocks of a GIF to its trailer: sizes of screen and frames, truncation (GIF89a specification).</summary>
+internal static class GifWalk
+{
+    private const byte Extension = 0x21;
+    private const byte Image = 0x2C;
+    private const byte Trailer = 0x3B;
+
+    /// <summary>Reads the header and demands that the picture is whole.</summary>
+    public static ImageHeader Read(ReadOnlySpan<byte> data, ImageLimits limits)
+    {
+        var bytes = new EncodedBytes(data, "GIF");
+        var screen = bytes.Slice(6, 7, "inside the logical screen descriptor");
+        int width = screen[0] | (screen[1] << 8), height = screen[2] | (screen[3] << 8);
+        SizeLimit.Check("GIF", width, height, 6, limits);
+
+        var hasGlobalColours = (screen[4] & 0x80) != 0;
+        var position = 13L + ColourTableLength(screen[4]);
+        var frames = 0;
+        while (true)
+        {
+            var offset = position;
+            switch (bytes.Byte(position++, "before the trailer"))
+            {
+                case Trailer:
+                    if (frames == 0)
+                        throw bytes.Broken("the trailer comes before any frame", offset);
+                    return new ImageHeader(ImageFormats.Gif, width, height);
+                case Extension:
+                    position = SkipSubBlocks(bytes, position + 1, offset, out _);
+                    break;
+                case Image:
+                    var image = bytes.Slice(position, 9, $"inside the frame descriptor at byte {offset}");
+                    SizeLimit.Check("GIF", image[4] | (image[5] << 8), image[6] | (image[7] << 8), offset + 5, limits);
+                    if ((image[8] & 0x80) == 0 && !hasGlobalColours)
+                        throw bytes.Broken("a frame has no colours", offset);
+                    position += 9 + ColourTableLength(image[8]);
+                    if (bytes.Byte(position, "before a frame's data") is var bits and (< 1 or > 11))
+                        throw bytes.Broken($"a frame says {bits} bits a code", position);
+                    position = SkipSubBlocks(bytes, position + 1, offset, out var dataBytes);
+                    if (dataBytes == 0)
+                        throw bytes.Broken("a frame has no data", offset);
+                    frames++;
+                    break;
+                default:
+                    throw bytes.Broken($"a block of the unknown kind {bytes.Span[(int)offset]:X2}", offset);
+            }
+        }
+    }
+
+    private static int ColourTableLength(byte flags) => (flags & 0x80) == 0 ? 0 : 3 << ((flags & 7) + 1);
+
+    private static long SkipSubBlocks(EncodedBytes bytes, long position, long block, out long dataBytes)
+    {
+        dataBytes = 0;
+        while (true)
+        {
+            var length = bytes.Byte(position, $"inside the block that starts at byte {block}, before the trailer");
+            position += 1 + length;
+            dataBytes += length;
+            if (length == 0)
+                return position;
+        }
+    }
+}
