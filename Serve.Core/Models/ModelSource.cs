@@ -3,7 +3,7 @@ using Serve.Core.Configuration;
 namespace Serve.Core.Models;
 
 /// <summary>A model version that was opened and checked: everything that a worker needs to load it is there.</summary>
-public sealed record ModelSource
+public sealed record ModelSource : IDisposable
 {
     /// <summary>The name under which it registers.</summary>
     public required string Name { get; init; }
@@ -36,9 +36,12 @@ public sealed record ModelSource
     /// <summary>Whether the folder was unpacked from an archive and goes when the version does.</summary>
     public bool IsTemporary { get; init; }
 
+    /// <summary>Whether its own configuration says how many workers it wants.</summary>
+    public bool SaysWorkers => WrittenKeys.Contains("minWorkers");
+
     /// <summary>Removes the folder, if it was unpacked from an archive. No worker may use it any more.</summary>
-    public void DeleteTemporaryFolder()
+    public void Dispose()
     {
-        if (IsTemporary && Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
+        if (IsTemporary) UnpackedFolders.Remove(Folder);
     }
 }

@@ -12,14 +12,14 @@ namespace Serve.Core.Models;
 /// <param name="limits">What archives may contain; null: the defaults.</param>
 public sealed class ModelStore(ServerConfiguration configuration, string unpackFolder, ArchiveLimits? limits = null)
 {
+    private readonly UnpackedFolders _unpacked = new(unpackFolder);
     private readonly ArchiveLimits _limits = limits ?? new ArchiveLimits();
 
     /// <summary>The store's folder.</summary>
     public string Root { get; } = Path.GetFullPath(configuration.ModelStore);
 
     /// <summary>
-    /// Everything in the store, by name, and the highest version of a name first: registering in this order makes it the
-    /// default, since the first version of a name is. Nothing is opened; what is broken shows when it is.
+    /// Everything in the store, by name, and by version within a name. Nothing is opened; what is broken shows when it is.
     /// </summary>
     /// <exception cref="ModelNotFoundException">The store's folder does not exist.</exception>
     public IReadOnlyList<StoredModel> List()
@@ -32,31 +32,31 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
                 .Where(path => !IsHidden(path))
                 .SelectMany(ListEntry)
                 .OrderBy(model => model.Name, StringComparer.Ordinal)
-                .ThenByDescending(model => model.Version, VersionOrder.Instance)
+                .ThenBy(model => model.Version, VersionOrder.Instance)
                 .ThenBy(model => model.Url, StringComparer.Ordinal),
         ];
     }
 
     /// <summary>
-    /// The URLs that <c>loadModels</c> means, in the order in which they are to be registered: everything for <c>all</c>,
-    /// every version of a model that is given by name. What is not in the store is returned as it is, so that opening it
-    /// says so.
+    /// The URLs that <c>loadModels</c> means, in the order in which they are registered: everything for <c>all</c>, every
+    /// version of a model that is given by name; the highest version of a name comes last and becomes its default. What is
+    /// not in the store is returned as it is, so that opening it says so.
     /// </summary>
-    /// <param name="loadModels">The setting.</param>
-    public IReadOnlyList<string> UrlsToLoad(IReadOnlyList<string> loadModels)
+    /// <exception cref="ModelNotFoundException">The store's folder does not exist.</exception>
+    public IReadOnlyList<string> AtStartup()
     {
-        ArgumentNullException.ThrowIfNull(loadModels);
-        if (loadModels.Count == 0 || loadModels is ["none"]) return [];
+        var wanted = configuration.LoadModels;
+        if (wanted.Count == 0 || wanted is ["none"]) return [];
 
         var stored = List();
-        if (loadModels is ["all"]) return [.. stored.Select(model => model.Url)];
+        if (wanted is ["all"]) return [.. stored.Select(model => model.Url)];
 
         return
         [
-            .. loadModels.SelectMany(wanted =>
+            .. wanted.SelectMany(name =>
             {
-                var versions = stored.Where(model => model.Name == wanted && model.Kind is StoredModelKind.Folder).Select(model => model.Url).ToList();
-                return versions.Count > 0 ? versions : [wanted];
+                var versions = stored.Where(model => model.Name == name && model.Kind is StoredModelKind.Folder).Select(model => model.Url).ToList();
+                return versions.Count > 0 ? versions : [name];
             }).Distinct(StringComparer.Ordinal),
         ];
     }
@@ -84,9 +84,16 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
 
     /// <summary>Opens what a URL names; unpacks it first if it is an archive.</summary>
     /// <param name="url">As for <see cref="Resolve"/>.</param>
+    /// <param name="name">The name to register under; null: the model's own.</param>
     /// <param name="cancellation">Stops unpacking.</param>
     /// <exception cref="ServeException">What is missing or wrong.</exception>
-    public ModelSource Open(string url, CancellationToken cancellation = default) => Open(Resolve(url), cancellation);
+    public ModelSource Open(string url, string? name = null, CancellationToken cancellation = default)
+    {
+        if (name is not null && ModelNames.Fault(name) is { } fault) throw new BadRequestException($"The model's name \"{name}\" {fault}.");
+
+        var model = Resolve(url);
+        return Open(name is null ? model : model with { Name = name }, cancellation);
+    }
 
     /// <summary>Opens a model of the store; unpacks it first if it is an archive.</summary>
     /// <param name="model">From <see cref="List"/> or <see cref="Resolve"/>.</param>
@@ -108,7 +115,7 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
 
     private ModelSource OpenArchive(StoredModel model, CancellationToken cancellation)
     {
-        var folder = Path.Combine(unpackFolder, $"{model.Name}-{Guid.NewGuid():N}");
+        var folder = _unpacked.Next(model.Name);
         ModelArchive.Extract(model.Path, folder, _limits, cancellation);
         try
         {
@@ -116,7 +123,7 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
         }
         catch
         {
-            Directory.Delete(folder, recursive: true);
+            UnpackedFolders.Remove(folder);
             throw;
         }
     }

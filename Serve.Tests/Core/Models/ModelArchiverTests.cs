@@ -37,7 +37,7 @@ public sealed class ModelArchiverTests : IDisposable
         Assert.Equal(Path.Combine(_store.Path, name), made);
         Assert.Equal([made], Directory.EnumerateFileSystemEntries(_store.Path));
 
-        var source = new ModelStore(new ServerConfiguration { ModelStore = _store.Path }, _files.Path).Open(name, TestContext.Current.CancellationToken);
+        var source = new ModelStore(new ServerConfiguration { ModelStore = _store.Path }, _files.Path).Open(name, cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(("m", "2.1"), (source.Name, source.Version));
         Assert.Equal(("image_classifier", "net.onnx", "index_to_name.json", 3), (source.Configuration.Handler, source.Configuration.ModelFile, source.Configuration.LabelFile, source.Configuration.BatchSize));
         Assert.Equal("x", File.ReadAllText(Path.Combine(source.Folder, "deep/x.txt")));

@@ -19,7 +19,7 @@ public sealed class ModelStoreTests : IDisposable
     }
 
     [Fact]
-    public void Everything_in_the_store_is_listed_with_the_highest_version_first()
+    public void Everything_in_the_store_is_listed_in_version_order()
     {
         _folder.Write("vit/2.0/model.onnx", "m");
         _folder.Write("vit/10.0/model-config.yaml", "");
@@ -38,8 +38,8 @@ public sealed class ModelStoreTests : IDisposable
             ("bare", "1.0", "bare.onnx", StoredModelKind.OnnxFile),
             ("broken", "1.0", "broken.mar", StoredModelKind.Archive),
             ("plain", "1.0", "plain", StoredModelKind.Folder),
-            ("vit", "10.0", "vit/10.0", StoredModelKind.Folder),
             ("vit", "2.0", "vit/2.0", StoredModelKind.Folder),
+            ("vit", "10.0", "vit/10.0", StoredModelKind.Folder),
         ], _store.List().Select(model => (model.Name, model.Version, model.Url, model.Kind)));
     }
 
@@ -50,9 +50,11 @@ public sealed class ModelStoreTests : IDisposable
         _folder.Write("vit/10.0/model.onnx", "m");
         _folder.Write("bare.onnx", "m");
 
-        Assert.Equal(["bare.onnx", "vit/10.0", "vit/2.0"], _store.UrlsToLoad(["all"]));
-        Assert.Empty(_store.UrlsToLoad(["none"]));
-        Assert.Equal(["vit/10.0", "vit/2.0", "missing", "bare.onnx"], _store.UrlsToLoad(["vit", "missing", "bare.onnx", "vit/2.0"]));
+        Assert.Equal(["bare.onnx", "vit/2.0", "vit/10.0"], AtStartup("all"));
+        Assert.Empty(AtStartup("none"));
+        Assert.Equal(["vit/2.0", "vit/10.0", "missing", "bare.onnx"], AtStartup("vit", "missing", "bare.onnx", "vit/2.0"));
+
+        IReadOnlyList<string> AtStartup(params string[] names) => new ModelStore(new ServerConfiguration { ModelStore = _folder.Path, LoadModels = names }, _unpacked.Path).AtStartup();
     }
 
     [Fact]
@@ -106,7 +108,7 @@ public sealed class ModelStoreTests : IDisposable
         _folder.Write("vit/1.0/index_to_name.json", "{\"0\": \"a\"}");
         _folder.Write("vit/1.0/model-config.yaml", "handler: image_classifier\nbatchSize: 4\nmaxBatchDelay: 5");
 
-        var source = _store.Open("vit", TestContext.Current.CancellationToken);
+        var source = _store.Open("vit", cancellation: TestContext.Current.CancellationToken);
 
         Assert.Equal(("vit", "1.0", "vit/1.0", Path.Combine(_folder.Path, "vit/1.0"), false), (source.Name, source.Version, source.Url, source.Folder, source.IsTemporary));
         Assert.Equal(("image_classifier", "net.onnx", "index_to_name.json", 4), (source.Configuration.Handler, source.Configuration.ModelFile, source.Configuration.LabelFile, source.Configuration.BatchSize));
@@ -120,7 +122,7 @@ public sealed class ModelStoreTests : IDisposable
         _folder.Write("net.onnx", "m");
         _folder.Write("index_to_name.json", "{}");
 
-        var source = _store.Open("net.onnx", TestContext.Current.CancellationToken);
+        var source = _store.Open("net.onnx", cancellation: TestContext.Current.CancellationToken);
 
         Assert.Equal(("net", "1.0", _folder.Path), (source.Name, source.Version, source.Folder));
         Assert.Equal(("tensor", "net.onnx", null), (source.Configuration.Handler, source.Configuration.ModelFile, source.Configuration.LabelFile));
@@ -131,14 +133,43 @@ public sealed class ModelStoreTests : IDisposable
     {
         Archive("packed.mar", "archived", "3.0");
 
-        var source = _store.Open("packed.mar", TestContext.Current.CancellationToken);
+        var source = _store.Open("packed.mar", cancellation: TestContext.Current.CancellationToken);
 
         Assert.Equal(("archived", "3.0", "packed.mar", true), (source.Name, source.Version, source.Url, source.IsTemporary));
         Assert.Equal("tensor", source.Configuration.Handler);
         Assert.Equal("weights", File.ReadAllText(Path.Combine(source.Folder, source.Configuration.ModelFile!)));
 
-        source.DeleteTemporaryFolder();
+        source.Dispose();
+        source.Dispose();
         Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(_unpacked.Path, "models")));
+    }
+
+    [Fact]
+    public void What_a_killed_server_left_behind_goes_and_what_a_living_one_uses_stays()
+    {
+        var parent = Path.Combine(_unpacked.Path, "models");
+        var dead = Path.Combine(parent, $"unpacked-{int.MaxValue}-abc-m-1");
+        var sameNumber = Path.Combine(parent, $"unpacked-{Environment.ProcessId}-abc-m-1");
+        var alive = Path.Combine(parent, $"unpacked-{Parent()}-abc-m-1");
+        foreach (var folder in new[] { dead, sameNumber, alive, Path.Combine(parent, "unpacked"), Path.Combine(parent, "other") }) Directory.CreateDirectory(folder);
+        Archive("packed.mar", "archived", "3.0");
+
+        using var first = _store.Open("packed.mar", cancellation: TestContext.Current.CancellationToken);
+        using var second = new ModelStore(new ServerConfiguration { ModelStore = _folder.Path }, parent).Open("packed.mar", cancellation: TestContext.Current.CancellationToken);
+
+        Assert.Equal(new[] { alive, Path.Combine(parent, "unpacked"), Path.Combine(parent, "other"), first.Folder, second.Folder }.Order(StringComparer.Ordinal), Directory.EnumerateDirectories(parent).Order(StringComparer.Ordinal));
+
+        // Some process that lives and is not this one.
+        static int Parent() => System.Diagnostics.Process.GetProcesses().First(process => process.Id != Environment.ProcessId).Id;
+    }
+
+    [Fact]
+    public void A_name_can_be_given_that_is_not_the_models_own()
+    {
+        _folder.Write("vit/2.0/model.onnx", "m");
+
+        Assert.Equal(("other", "2.0"), _store.Open("vit", "other", TestContext.Current.CancellationToken) is var source ? (source.Name, source.Version) : default);
+        Assert.Contains("The model's name \"a/b\" has characters other than letters", Assert.Throws<BadRequestException>(() => _store.Open("vit", "a/b")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -206,7 +237,7 @@ public sealed class ModelStoreTests : IDisposable
         _folder.Write("m/My.dll", "");
         _folder.Write("m/model-config.yaml", "handler: My.dll:My.Handler");
 
-        Assert.Null(_store.Open("m", TestContext.Current.CancellationToken).Configuration.ModelFile);
+        Assert.Null(_store.Open("m", cancellation: TestContext.Current.CancellationToken).Configuration.ModelFile);
     }
 
     [Fact]

@@ -1,4 +1,4 @@
-namespace Serve.Tests.Core.Models;
+namespace Serve.Tests;
 
 /// <summary>A folder that goes when the test does.</summary>
 internal sealed class TemporaryFolder : IDisposable
