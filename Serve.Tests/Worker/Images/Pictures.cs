@@ -16,6 +16,14 @@ internal static class Pictures
     public static IEnumerable<string> Names(string folder) =>
         Directory.EnumerateFiles(Path.Combine(Folder, folder)).Select(file => Path.GetFileName(file)!).Order(StringComparer.Ordinal);
 
+    /// <summary>The instructions of that name; skips the test on a processor without them.</summary>
+    public static SimdLevel SimdOrSkip(string name)
+    {
+        var level = Enum.Parse<SimdLevel>(name);
+        Assert.SkipUnless(SimdLevels.IsSupported(level), $"this processor has no {name}");
+        return level;
+    }
+
     /// <summary>The pixels of a PNG as the image library sees them, without any code of ours.</summary>
     public static (int Width, int Height, byte[] Rgb) Reference(string name)
     {

@@ -31,7 +31,7 @@ internal static class GifWalk
                     position = SkipSubBlocks(bytes, position + 1, offset, out _);
                     break;
                 case Image:
-                    var image = bytes.Slice(position, 9, $"inside the frame descriptor at byte {offset}");
+                    var image = bytes.Slice(position, 9, "inside a frame descriptor", offset);
                     SizeLimit.Check("GIF", image[4] | (image[5] << 8), image[6] | (image[7] << 8), offset + 5, limits);
                     if ((image[8] & 0x80) == 0 && !hasGlobalColours)
                         throw bytes.Broken("a frame has no colours", offset);
@@ -56,7 +56,7 @@ internal static class GifWalk
         dataBytes = 0;
         while (true)
         {
-            var length = bytes.Byte(position, $"inside the block that starts at byte {block}, before the trailer");
+            var length = bytes.Byte(position, "inside a block, before the trailer", block);
             position += 1 + length;
             dataBytes += length;
             if (length == 0)

@@ -41,7 +41,7 @@ internal static class JpegWalk
             int length = bytes.UInt16BigEndian(position, "in the header of a segment");
             if (length < 2)
                 throw bytes.Broken($"segment FF{marker:X2} says that it is {length} bytes long", position);
-            var segment = bytes.Slice(position + 2, length - 2, $"inside the segment FF{marker:X2} that starts at byte {markerOffset}");
+            var segment = bytes.Slice(position + 2, length - 2, "inside a segment", markerOffset);
             position += length;
 
             switch (marker)

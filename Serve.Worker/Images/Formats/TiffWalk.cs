@@ -16,13 +16,13 @@ internal static class TiffWalk
     {
         var reader = new Reader(new EncodedBytes(data, "TIFF"), data[0] == (byte)'M');
         long directory = reader.UInt32(4, "inside the file header");
-        var entries = reader.UInt16(directory, $"before the directory at byte {directory}");
+        var entries = reader.UInt16(directory, "before its directory");
         long width = 0, height = 0;
         Entry offsets = default, lengths = default;
         for (var i = 0; i < entries; i++)
         {
             var at = directory + 2 + ((long)i * EntryLength);
-            var entry = reader.Entry(at, $"inside the directory at byte {directory}");
+            var entry = reader.Entry(at, "inside its directory");
             switch (entry.Tag)
             {
                 case WidthTag:
@@ -90,7 +90,7 @@ internal static class TiffWalk
         {
             var length = entry.Count * (long)entry.ValueLength;
             if (length > 4)
-                Bytes.Slice(UInt32(entry.Offset + 8, ""), length, $"before the values of the directory entry at byte {entry.Offset}");
+                Bytes.Slice(UInt32(entry.Offset + 8, ""), length, "before the values of a directory entry", entry.Offset);
         }
 
         public long Value(Entry entry, long index)
