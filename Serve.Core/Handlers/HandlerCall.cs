@@ -17,4 +17,7 @@ public sealed class HandlerCall(HandlerRequest request, HandlerResponse response
     /// <summary>Answers this call alone with an error: 400 for a <see cref="Errors.BadRequestException"/>, 500 else.</summary>
     /// <param name="error">Its message goes to the client if it is a <see cref="Errors.ServeException"/>.</param>
     public void Fail(Exception error) => Error = error;
+
+    /// <summary>Makes the pair ready for another request; the worker does so.</summary>
+    internal void Reset() => Error = null;
 }

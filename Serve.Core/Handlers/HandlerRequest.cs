@@ -4,7 +4,8 @@ namespace Serve.Core.Handlers;
 
 /// <summary>
 /// One request as a handler sees it: named parts and headers. A raw body is one part named <c>body</c>; a form's fields
-/// and a multipart body's parts keep their names, as in TorchServe.
+/// and a multipart body's parts keep their names, as in TorchServe. The object belongs to the worker, which reuses it: do not
+/// keep it beyond the answer.
 /// </summary>
 /// <param name="id">The request's number on the worker link.</param>
 /// <param name="parts">The parts, at least one (it may be empty).</param>
@@ -12,13 +13,19 @@ namespace Serve.Core.Handlers;
 public sealed class HandlerRequest(ulong id, IReadOnlyList<RequestPart> parts, IReadOnlyList<KeyValuePair<string, string>> headers)
 {
     /// <summary>The request's number on the worker link.</summary>
-    public ulong Id { get; } = id;
+    public ulong Id { get; internal set; } = id;
 
     /// <summary>The parts, in the order in which they arrived.</summary>
     public IReadOnlyList<RequestPart> Parts { get; } = parts;
 
     /// <summary>Headers, names as they were sent.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; } = headers;
+
+    /// <summary>
+    /// What a handler wants to remember of this request from Preprocess to Postprocess, for example the size of the
+    /// picture before it was resized. Null at first.
+    /// </summary>
+    public object? State { get; set; }
 
     /// <summary>The input of the stock handlers, as in TorchServe: the part <c>data</c>, else <c>body</c>, else the first.</summary>
     public RequestPart Input => Find("data") ?? Find("body") ?? Parts[0];

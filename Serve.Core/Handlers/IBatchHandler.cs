@@ -12,7 +12,8 @@ public interface IBatchHandler : IDisposable
 
     /// <summary>
     /// Answers every call of the batch: write to its response, or <see cref="HandlerCall.Fail"/> it. A call that is left
-    /// untouched is answered with an empty body. An exception answers every call that has no answer yet: 400 for a
+    /// untouched is answered with an empty body. An exception fails every call of the batch that has not failed already, also
+    /// those whose response is written, because it may be written in part: 400 for a
     /// <see cref="Errors.BadRequestException"/>, 500 else. <c>instances</c> threads call this at once.
     /// </summary>
     /// <param name="batch">1 to <c>batchSize</c> calls; valid during the call.</param>

@@ -8,7 +8,10 @@ public abstract class OutputRow
     /// <summary>The model's outputs, in its order.</summary>
     public abstract IReadOnlyList<TensorInfo> Outputs { get; }
 
-    /// <summary>The dimensions of an output for this request, without the batch dimension.</summary>
+    /// <summary>
+    /// The dimensions of an output for this request, without the batch dimension; with it where the request filled more than
+    /// one row (<see cref="InputRow.Rows"/>) or the model has none.
+    /// </summary>
     /// <param name="name">The output's name.</param>
     public abstract ReadOnlySpan<long> Shape(string name);
 

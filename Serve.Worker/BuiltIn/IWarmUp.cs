@@ -1,0 +1,14 @@
+using Serve.Core.Handlers;
+
+namespace Serve.Worker.BuiltIn;
+
+/// <summary>A stock handler, which can run without a request, so that its code is compiled and its buffers are there before the first one.</summary>
+internal interface IWarmUp
+{
+    /// <summary>Decodes as requests will have it decoded.</summary>
+    /// <param name="decodes">How often, at most.</param>
+    void WarmUp(int decodes);
+
+    /// <summary>Writes a row as requests will have it, filled with zeros.</summary>
+    void WriteZeros(InputRow inputs);
+}

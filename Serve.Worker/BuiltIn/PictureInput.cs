@@ -1,0 +1,59 @@
+using Serve.Core.Configuration;
+using Serve.Core.Errors;
+using Serve.Core.Handlers;
+using Serve.Worker.Images;
+
+namespace Serve.Worker.BuiltIn;
+
+/// <summary>The model's input of pictures, and the way from a request's bytes into it.</summary>
+internal sealed class PictureInput
+{
+    private readonly string _name;
+    private readonly ImagePreprocessor _preprocessor;
+    private readonly long[] _shape;
+
+    private PictureInput(string name, ImagePreprocessor preprocessor, bool hasBatchDimension)
+    {
+        _name = name;
+        _preprocessor = preprocessor;
+        long[] shape = [.. preprocessor.OutputShape.Select(side => (long)side)];
+        _shape = hasBatchDimension ? shape : [1, .. shape];
+    }
+
+    /// <exception cref="InvalidModelException">The model does not take exactly one picture, or the configuration does not fit it.</exception>
+    public static PictureInput Find(HandlerContext context, string handler)
+    {
+        var signature = context.Signature ?? throw new InvalidModelException($"{handler} needs an ONNX model.");
+        if (signature.Inputs.Count != 1)
+        {
+            throw new InvalidModelException($"{handler} feeds one input and the model has {signature.Inputs.Count}: {string.Join(", ", signature.Inputs.Select(candidate => $"'{candidate.Name}'"))}; write a handler of your own for it.");
+        }
+
+        var input = signature.Inputs[0];
+        var preprocessing = ForChannelsOf(input, context.Configuration.Preprocessing);
+        return new PictureInput(input.Name, new ImagePreprocessor(PreprocessingResolver.Resolve(preprocessing, input)), signature.Batching != RowBatching.None || input.Shape.Count == 3);
+    }
+
+    public void Write(HandlerRequest request, InputRow inputs)
+    {
+        using var encoded = EncodedInput.Of(request.Input);
+        _preprocessor.Preprocess(encoded.Bytes, inputs.Allocate(_name, _shape), CancellationToken.None);
+    }
+
+    public void WriteZeros(InputRow inputs) => inputs.Allocate(_name, _shape).Clear();
+
+    public void WarmUp(int pictures) => _preprocessor.WarmUp(pictures);
+
+    // A model with one channel can only mean grey, and rgb is what the configuration says when it says nothing.
+    private static PreprocessingConfiguration ForChannelsOf(TensorInfo input, PreprocessingConfiguration preprocessing)
+    {
+        if (input.Shape.Count != 4 || preprocessing.Channels != ChannelOrder.Rgb) return preprocessing;
+        var channels = preprocessing.Layout switch
+        {
+            TensorLayout.Nchw => input.Shape[1],
+            TensorLayout.Nhwc => input.Shape[3],
+            _ => input.Shape[1] is 1 || input.Shape[3] is not 1 ? input.Shape[1] : 1,
+        };
+        return channels == 1 ? preprocessing with { Channels = ChannelOrder.Gray } : preprocessing;
+    }
+}

@@ -1,0 +1,82 @@
+using Microsoft.ML.OnnxRuntime;
+using Serve.Core.Handlers;
+
+namespace Serve.Worker.Execution;
+
+/// <summary>
+/// The input tensors of the batch that one device thread executes. Rows are gathered into memory that is reused from batch
+/// to batch; a batch of one row is read where the row lies.
+/// </summary>
+internal sealed class BatchInputs(ModelSignature signature) : IDisposable
+{
+    private readonly NativeBuffer[] _buffers = [.. signature.Inputs.Select(_ => new NativeBuffer())];
+    private readonly OrtValue?[] _values = new OrtValue?[signature.Inputs.Count];
+
+    /// <summary>The tensors; valid until the next call, as long as the rows are not cleared.</summary>
+    /// <param name="rows">At least one; all of one shape class.</param>
+    /// <param name="totalRows">The rows that the requests fill together.</param>
+    public IReadOnlyList<OrtValue> Gather(ReadOnlySpan<BatchRow> rows, int totalRows)
+    {
+        Release();
+        for (var i = 0; i < _values.Length; i++)
+        {
+            var shape = rows[0].Inputs.Slots[i].Shape.ToArray();
+            if (signature.Batching == RowBatching.Dynamic) shape[0] = totalRows;
+            _values[i] = signature.Inputs[i].ElementType == TensorElement.String ? GatherStrings(i, rows, shape) : GatherBytes(i, rows, shape);
+        }
+
+        return _values!;
+    }
+
+    private OrtValue GatherBytes(int input, ReadOnlySpan<BatchRow> rows, long[] shape)
+    {
+        var first = rows[0].Inputs.Slots[input];
+        var element = ElementTypes.ToOnnx(first.Info.ElementType);
+        if (rows.Length == 1)
+        {
+            return OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, element, shape, first.Address, first.ByteLength);
+        }
+
+        long bytes = 0;
+        foreach (var row in rows) bytes += row.Inputs.Slots[input].ByteLength;
+
+        var memory = _buffers[input].Reserve(checked((int)bytes));
+        var offset = 0;
+        foreach (var row in rows)
+        {
+            var source = row.Inputs.Slots[input].Bytes;
+            source.CopyTo(memory[offset..]);
+            offset += source.Length;
+        }
+
+        return OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, element, shape, _buffers[input].Address, bytes);
+    }
+
+    private static OrtValue GatherStrings(int input, ReadOnlySpan<BatchRow> rows, long[] shape)
+    {
+        var value = OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, shape);
+        var index = 0;
+        foreach (var row in rows)
+        {
+            foreach (var text in row.Inputs.Slots[input].Strings) value.StringTensorSetElementAt(text.AsSpan(), index++);
+        }
+
+        return value;
+    }
+
+    /// <summary>Lets go of the tensors, not of the memory.</summary>
+    public void Release()
+    {
+        for (var i = 0; i < _values.Length; i++)
+        {
+            _values[i]?.Dispose();
+            _values[i] = null;
+        }
+    }
+
+    public void Dispose()
+    {
+        Release();
+        foreach (var buffer in _buffers) buffer.Dispose();
+    }
+}

@@ -1,0 +1,113 @@
+using Serve.Core.Errors;
+using Serve.Core.Handlers;
+
+namespace Serve.Worker.Execution;
+
+/// <summary>The inputs of one request, written by a handler on a decode thread, read by the device thread that gathers them.</summary>
+internal sealed class RowInputs : InputRow, IDisposable
+{
+    private readonly TensorSlot[] _slots;
+    private readonly RowBatching _batching;
+    private readonly int _maxRows;
+
+    public RowInputs(ModelSignature signature, int maxRows)
+    {
+        _slots = [.. signature.Inputs.Select(input => new TensorSlot(input))];
+        _batching = signature.Batching;
+        _maxRows = maxRows;
+    }
+
+    /// <summary>The model's inputs, in its order.</summary>
+    public ReadOnlySpan<TensorSlot> Slots => _slots;
+
+    public long CapacityBytes
+    {
+        get
+        {
+            long total = 0;
+            foreach (var slot in _slots) total += slot.CapacityBytes;
+            return total;
+        }
+    }
+
+    private bool ShapesHaveAllDimensions => Rows > 1 || _batching == RowBatching.None;
+
+    public override Span<byte> Allocate(string name, params ReadOnlySpan<long> shape)
+    {
+        var slot = Find(name);
+        if (slot.Info.ElementType == TensorElement.String)
+        {
+            throw new InvalidOperationException($"The model's input '{name}' is of strings: write it with SetStrings.");
+        }
+
+        CheckRows();
+        var memory = slot.Allocate(Rows, shape, ShapesHaveAllDimensions);
+        CheckBatchDimension(slot);
+        return memory;
+    }
+
+    public override void SetStrings(string name, IReadOnlyList<string> values, params ReadOnlySpan<long> shape)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        var slot = Find(name);
+        if (slot.Info.ElementType != TensorElement.String)
+        {
+            throw new InvalidOperationException($"The model's input '{name}' is of {slot.Info.ElementType}, not of strings: write it with Allocate.");
+        }
+
+        CheckRows();
+        slot.SetStrings(Rows, values, shape, ShapesHaveAllDimensions);
+        CheckBatchDimension(slot);
+    }
+
+    /// <summary>Called when the handler has written the row.</summary>
+    /// <exception cref="InternalServerException">The handler left an input out, or changed <see cref="InputRow.Rows"/> in between.</exception>
+    public void Complete()
+    {
+        CheckRows();
+        foreach (var slot in _slots)
+        {
+            if (!slot.IsSet) throw new InternalServerException($"The handler did not write the model's input '{slot.Info.Name}'.");
+            CheckBatchDimension(slot);
+        }
+    }
+
+    /// <summary>Makes the row ready for another request.</summary>
+    public void Clear()
+    {
+        Rows = 1;
+        foreach (var slot in _slots) slot.Clear();
+    }
+
+    private void CheckRows()
+    {
+        var most = _batching == RowBatching.Dynamic ? _maxRows : 1;
+        if (Rows >= 1 && Rows <= most) return;
+
+        var why = _batching == RowBatching.Dynamic ? $"batchSize is {_maxRows}" : "the model's batch dimension is not dynamic";
+        throw new BadRequestException($"A request of this model can have 1 to {most} rows, because {why}; this one has {Rows}.");
+    }
+
+    private void CheckBatchDimension(TensorSlot slot)
+    {
+        if (_batching != RowBatching.None && slot.Shape[0] != Rows)
+        {
+            throw new BadRequestException($"The input '{slot.Info.Name}' of shape {ShapeText.Of(slot.Shape)} must have {Rows} rows.");
+        }
+    }
+
+    private TensorSlot Find(string name)
+    {
+        foreach (var slot in _slots)
+        {
+            if (slot.Info.Name == name) return slot;
+        }
+
+        throw new BadRequestException($"The model has no input '{name}'; its inputs are {string.Join(", ", _slots.Select(slot => $"'{slot.Info.Name}'"))}.");
+    }
+
+    public void Dispose()
+    {
+        foreach (var slot in _slots) slot.Dispose();
+    }
+}

@@ -1,0 +1,99 @@
+using Serve.Core.Errors;
+using Serve.Core.Handlers;
+
+namespace Serve.Worker.Execution;
+
+/// <summary>One input of one row: its shape and its elements, in memory that is reused for later requests.</summary>
+internal sealed class TensorSlot(TensorInfo info) : IDisposable
+{
+    // More than this in one input of one request is a mistake or an attack, and spans end at 2 GiB.
+    private const long MaxInputBytes = 1L << 30;
+
+    private readonly NativeBuffer _memory = new();
+    private readonly long[] _shape = new long[info.Shape.Count];
+    private string[] _strings = [];
+    private long _elements;
+
+    public TensorInfo Info { get; } = info;
+
+    /// <summary>Whether the handler has given this input for the current request.</summary>
+    public bool IsSet { get; private set; }
+
+    /// <summary>All dimensions, the batch dimension included where the model has one.</summary>
+    public ReadOnlySpan<long> Shape => _shape;
+
+    public int ByteLength => (int)(_elements * Info.ElementType.SizeBytes());
+
+    public int CapacityBytes => _memory.CapacityBytes;
+
+    public nint Address => _memory.Address;
+
+    public ReadOnlySpan<byte> Bytes => _memory.Slice(0, ByteLength);
+
+    public ReadOnlySpan<string> Strings => _strings.AsSpan(0, (int)_elements);
+
+    public void Clear()
+    {
+        IsSet = false;
+        if (Info.ElementType == TensorElement.String) _strings.AsSpan(0, (int)_elements).Clear();
+        _elements = 0;
+    }
+
+    public Span<byte> Allocate(long rows, scoped ReadOnlySpan<long> shape, bool shapeHasAllDimensions)
+    {
+        SetShape(rows, shape, shapeHasAllDimensions);
+        IsSet = true;
+        return _memory.Reserve(ByteLength);
+    }
+
+    public void SetStrings(long rows, IReadOnlyList<string> values, ReadOnlySpan<long> shape, bool shapeHasAllDimensions)
+    {
+        SetShape(rows, shape, shapeHasAllDimensions);
+        if (values.Count != _elements)
+        {
+            throw new BadRequestException($"The input '{Info.Name}' of shape {ShapeText.Of(_shape)} takes {_elements} strings; there are {values.Count}.");
+        }
+
+        if (_strings.Length < values.Count) _strings = new string[values.Count];
+        for (var i = 0; i < values.Count; i++) _strings[i] = values[i];
+        IsSet = true;
+    }
+
+    private void SetShape(long rows, ReadOnlySpan<long> shape, bool shapeHasAllDimensions)
+    {
+        var offset = shapeHasAllDimensions ? 0 : 1;
+        if (shape.Length + offset != _shape.Length) throw Misfit(shape, shapeHasAllDimensions);
+
+        long elements = 1;
+        if (!shapeHasAllDimensions) _shape[0] = rows;
+        for (var i = 0; i < shape.Length; i++)
+        {
+            var fixedTo = Info.Shape[i + offset];
+            if (shape[i] < 0 || (fixedTo >= 0 && fixedTo != shape[i])) throw Misfit(shape, shapeHasAllDimensions);
+            _shape[i + offset] = shape[i];
+        }
+
+        var largest = MaxInputBytes / Math.Max(1, Info.ElementType.SizeBytes());
+        foreach (var dimension in _shape)
+        {
+            // Division first: the product of strangers' numbers may not overflow.
+            if (dimension != 0 && elements > largest / dimension)
+            {
+                throw new BadRequestException($"The input '{Info.Name}' of shape {ShapeText.Of(_shape)} is larger than {MaxInputBytes >> 20} MiB.");
+            }
+
+            elements *= dimension;
+        }
+
+        _elements = elements;
+    }
+
+    private BadRequestException Misfit(ReadOnlySpan<long> shape, bool shapeHasAllDimensions)
+    {
+        var wanted = shapeHasAllDimensions ? Info.Shape : Info.Shape.Skip(1).ToArray();
+        return new BadRequestException(
+            $"The model's input '{Info.Name}' takes the shape {ShapeText.Of(wanted)}{(shapeHasAllDimensions ? "" : " a row")}; the request has {ShapeText.Of(shape)}.");
+    }
+
+    public void Dispose() => _memory.Dispose();
+}

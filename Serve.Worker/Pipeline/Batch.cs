@@ -1,0 +1,71 @@
+using Serve.Core.Handlers;
+using Serve.Core.Scheduling;
+
+namespace Serve.Worker.Pipeline;
+
+/// <summary>Requests that execute together. Reused; belongs to the device thread, then to the thread that answers.</summary>
+internal sealed class Batch : IDisposable
+{
+    private readonly List<IDisposable> _outputs = [];
+    private CancellationTokenSource _cancellation = new();
+    private int _cancelledCount;
+
+    /// <summary>In the order of their rows.</summary>
+    public List<WorkerRequest> Requests { get; } = [];
+
+    /// <summary>The same requests as a batch handler sees them.</summary>
+    public List<HandlerCall> Calls { get; } = [];
+
+    /// <summary>Requests whose deadline had passed when the batch was closed; not part of it.</summary>
+    public List<WorkerRequest> Late { get; } = [];
+
+    /// <summary>Rows that the requests fill together.</summary>
+    public int Rows { get; private set; }
+
+    public long BegunTimestamp { get; set; }
+
+    public long ExecutedTimestamp { get; set; }
+
+    /// <summary>Cancelled when nobody waits for any of the answers any more.</summary>
+    public CancellationToken Cancellation => _cancellation.Token;
+
+    /// <summary>Fills this batch with what is ready.</summary>
+    public void CloseFrom(BatchFormer<WorkerRequest> former, long now, int maxRows)
+    {
+        Rows = former.Close(now, maxRows, Requests, Late);
+        foreach (var request in Requests) Calls.Add(request.Call);
+    }
+
+    /// <summary>Keeps memory that the requests' outputs lie in until they are answered.</summary>
+    public void Keep(IDisposable outputs) => _outputs.Add(outputs);
+
+    public void ReleaseOutputs()
+    {
+        foreach (var outputs in _outputs) outputs.Dispose();
+        _outputs.Clear();
+    }
+
+    /// <summary>One more of the requests was cancelled; under the lock of <see cref="PendingRequests"/>.</summary>
+    /// <returns>What to cancel when it was the last one that somebody waited for.</returns>
+    public CancellationTokenSource? CountCancelled() => ++_cancelledCount == Requests.Count ? _cancellation : null;
+
+    public void Clear()
+    {
+        ReleaseOutputs();
+        var count = Requests.Count;
+        Requests.Clear();
+        Calls.Clear();
+        Late.Clear();
+        Rows = 0;
+
+        // A source that was handed out may be cancelled at any later time: it must not reach the next batch.
+        if (count > 0 && _cancelledCount == count) _cancellation = new CancellationTokenSource();
+        _cancelledCount = 0;
+    }
+
+    public void Dispose()
+    {
+        ReleaseOutputs();
+        _cancellation.Dispose();
+    }
+}

@@ -1,0 +1,22 @@
+namespace Serve.Worker.Pipeline;
+
+/// <summary>
+/// Executes batches on one device slot, one after the other: the only thread that ever calls its runner. Closes a batch at
+/// the moment the slot is free, so no row waits longer than it must.
+/// </summary>
+internal sealed class DeviceThread(PendingRequests pending, BatchExecutor executor, AnswerThread answers, ReaderShortcut shortcut)
+{
+    /// <summary>Runs until the worker leaves.</summary>
+    public void Run(IBatchRunner runner)
+    {
+        var batch = answers.Rent();
+        while (pending.TakeBatch(batch))
+        {
+            var nextIsWaiting = executor.Execute(batch, runner);
+            shortcut.Observe(batch);
+            if (nextIsWaiting) answers.Enqueue(batch);
+            else answers.Answer(batch);
+            batch = answers.Rent();
+        }
+    }
+}

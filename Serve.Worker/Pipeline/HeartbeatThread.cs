@@ -1,0 +1,29 @@
+using Serve.Core.Protocol;
+
+namespace Serve.Worker.Pipeline;
+
+/// <summary>Sends a Gauge at each interval, whatever the other threads do: the frontend replaces a worker that falls silent.</summary>
+internal sealed class HeartbeatThread(FrameSender sender, TimeSpan interval) : IDisposable
+{
+    private readonly ManualResetEvent _stop = new(false);
+    private volatile WorkerPipeline? _pipeline;
+
+    /// <summary>From here on there is something to measure.</summary>
+    public void Observe(WorkerPipeline pipeline) => _pipeline = pipeline;
+
+    public void Start() => new Thread(Run) { IsBackground = true, Name = "heartbeat" }.Start();
+
+    public void Dispose() => _stop.Set();
+
+    private void Run()
+    {
+        do
+        {
+            var resident = Environment.WorkingSet;
+            var gauge = _pipeline?.Pending.Measure(resident) ?? new GaugeMessage(resident);
+            ProtocolJson.Enqueue(sender, FrameType.Gauge, gauge, ProtocolJson.Default.GaugeMessage);
+            sender.Flush(onThisThread: true);
+        }
+        while (!_stop.WaitOne(interval));
+    }
+}

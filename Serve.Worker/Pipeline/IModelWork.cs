@@ -1,0 +1,44 @@
+namespace Serve.Worker.Pipeline;
+
+/// <summary>What a worker does with requests: an ONNX model behind a handler, or a batch handler that computes by itself.</summary>
+internal interface IModelWork : IDisposable
+{
+    /// <summary>Whether requests must be decoded before they can be batched.</summary>
+    bool Decodes { get; }
+
+    /// <summary>The most rows in one batch.</summary>
+    int MaxBatchRows { get; }
+
+    /// <summary>Whether a batch may run on the reader's thread when batches turn out to cost next to nothing.</summary>
+    bool MayRunOnReader { get; }
+
+    /// <summary>Decodes and preprocesses one request, on a decode thread. What it throws answers that request.</summary>
+    DecodedRow Decode(WorkerRequest request);
+
+    /// <summary>The executor of one device thread, made, warmed up and used on it alone.</summary>
+    IBatchRunner CreateRunner();
+
+    /// <summary>Writes the response of a request that has executed. What it throws answers that request.</summary>
+    void Encode(WorkerRequest request);
+
+    /// <summary>The request is at its end; its row may be reused.</summary>
+    void Release(WorkerRequest request);
+
+    /// <summary>Lets the handler clean up when the worker leaves; batches may still execute.</summary>
+    void DisposeHandler();
+}
+
+/// <summary>What decoding found out.</summary>
+/// <param name="Rows">Rows of the batch that the request fills.</param>
+/// <param name="ShapeClass">Only requests with the same share a batch.</param>
+internal readonly record struct DecodedRow(int Rows, int ShapeClass);
+
+/// <summary>Executes batches on one thread.</summary>
+internal interface IBatchRunner : IDisposable
+{
+    /// <summary>Runs what batches will run, so that the first of them is as fast as the thousandth.</summary>
+    void WarmUp();
+
+    /// <summary>Executes the batch. A request that fails gets its error by <see cref="Core.Handlers.HandlerCall.Fail"/>; this does not throw for one.</summary>
+    void Execute(Batch batch);
+}

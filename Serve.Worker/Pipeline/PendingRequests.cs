@@ -1,0 +1,294 @@
+using Serve.Core.Protocol;
+using Serve.Core.Scheduling;
+
+namespace Serve.Worker.Pipeline;
+
+/// <summary>
+/// All requests of this worker between arrival and answer, and who may touch them: the one place that moves a request from
+/// phase to phase. One lock, held for moments. Each request leaves exactly once: answered, or given back.
+/// </summary>
+internal sealed class PendingRequests(IModelWork work, RequestPool pool, int instances, TimeProvider time)
+{
+    private readonly object _gate = new();
+    private readonly Dictionary<ulong, WorkerRequest> _byId = [];
+    private readonly BatchFormer<WorkerRequest> _former = new(new BatchFormerOptions(), time.TimestampFrequency);
+    private readonly List<WorkerRequest> _recalled = [];
+    private readonly BusyTime _busy = new(time);
+    private int _executing;
+    private int _idleDevices;
+    private bool _runsOnReader;
+    private bool _isClosed;
+
+    /// <summary>Requests that wait for a decode thread.</summary>
+    public DecodeQueue ToDecode { get; } = new();
+
+    /// <summary>A request has arrived.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="more">Another request of the same batch follows at once; none of them is ready before all are.</param>
+    /// <exception cref="ProtocolException">Its id is in use.</exception>
+    public void Arrive(WorkerRequest request, bool more)
+    {
+        lock (_gate)
+        {
+            if (!_byId.TryAdd(request.Id, request)) throw new ProtocolException($"Run {request.Id} came twice.");
+            _former.AddArrived(request, more, request.ArrivalTimestamp);
+            if (!work.Decodes)
+            {
+                MakeReady(request, new DecodedRow(request.Rows, 0));
+                return;
+            }
+
+            request.Phase = RequestPhase.Decoding;
+            request.IsWithDecoder = true;
+        }
+
+        ToDecode.Add(request);
+    }
+
+    /// <summary>A decode thread begins with a request.</summary>
+    /// <returns>False when it is cancelled or given back already; the request is released then.</returns>
+    public bool BeginDecoding(WorkerRequest request)
+    {
+        lock (_gate)
+        {
+            if (request.Phase == RequestPhase.Decoding) return true;
+            request.IsWithDecoder = false;
+        }
+
+        Release(request);
+        return false;
+    }
+
+    /// <summary>A decode thread has written a request's row.</summary>
+    public void EndDecoding(WorkerRequest request, DecodedRow row)
+    {
+        lock (_gate)
+        {
+            request.IsWithDecoder = false;
+            if (request.Phase == RequestPhase.Decoding)
+            {
+                MakeReady(request, row);
+                return;
+            }
+        }
+
+        Release(request);
+    }
+
+    /// <summary>Decoding failed.</summary>
+    /// <returns>True when the request still wants an answer; the caller answers it and calls <see cref="Release"/>.</returns>
+    public bool FailDecoding(WorkerRequest request)
+    {
+        lock (_gate)
+        {
+            request.IsWithDecoder = false;
+            if (request.Phase == RequestPhase.Decoding)
+            {
+                _former.Remove(request);
+                Forget(request);
+                WakeDevice(); // the rest of a delayed batch may have waited for this row only
+                return true;
+            }
+        }
+
+        Release(request);
+        return false;
+    }
+
+    /// <summary>Waits until a device slot can be used and fills a batch with what is ready.</summary>
+    /// <returns>False when the worker leaves.</returns>
+    public bool TakeBatch(Batch batch)
+    {
+        lock (_gate)
+        {
+            while (!_isClosed)
+            {
+                if (TryClose(batch)) return true;
+                WaitForRows();
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>As <see cref="TakeBatch"/>, without waiting.</summary>
+    public bool TryTakeBatch(Batch batch)
+    {
+        lock (_gate) return TryClose(batch);
+    }
+
+    /// <summary>The batch's execution has ended, its slot is free.</summary>
+    /// <returns>Whether another batch could be closed at once.</returns>
+    public bool EndExecution(Batch batch)
+    {
+        lock (_gate)
+        {
+            _busy.End(--_executing == 0, batch.Rows);
+            return _former.ReadyRequests > 0;
+        }
+    }
+
+    /// <summary>The batch's requests are answered: they are forgotten and may be reused.</summary>
+    public void Finish(Batch batch)
+    {
+        lock (_gate)
+        {
+            foreach (var request in batch.Requests) Forget(request);
+        }
+
+        foreach (var request in batch.Requests) Release(request);
+    }
+
+    /// <summary>Nobody waits for the request any more.</summary>
+    /// <returns>True when it had not begun: the caller answers it with 499. One that has begun is answered with its batch.</returns>
+    public bool Cancel(ulong id)
+    {
+        WorkerRequest? request;
+        CancellationTokenSource? batch = null;
+        lock (_gate)
+        {
+            if (!_byId.TryGetValue(id, out request)) return false; // answered meanwhile
+            if (request.Phase == RequestPhase.Begun)
+            {
+                if (request.IsCancelled) return false;
+                request.IsCancelled = true;
+                batch = request.Batch!.CountCancelled();
+                request = null;
+            }
+            else
+            {
+                if (!TakeBack(request)) request = null;
+            }
+        }
+
+        batch?.Cancel(); // outside the lock: a handler's own code may run
+        if (batch is not null) return false;
+        if (request is not null) Release(request);
+        return true;
+    }
+
+    /// <summary>Gives back requests that have not begun, the last arrived first.</summary>
+    /// <param name="rows">At most so many rows.</param>
+    /// <param name="ids">The ids of what is given back are added here.</param>
+    public void Recall(int rows, List<ulong> ids)
+    {
+        lock (_gate)
+        {
+            _former.Recall(rows, _recalled);
+            foreach (var request in _recalled)
+            {
+                ids.Add(request.Id);
+                Forget(request);
+                if (!request.IsWithDecoder) Release(request);
+            }
+
+            _recalled.Clear();
+        }
+    }
+
+    /// <summary>Whether the reader's thread executes batches itself, because that costs less than waking the device thread.</summary>
+    public bool RunsOnReader
+    {
+        get => Volatile.Read(ref _runsOnReader);
+        set
+        {
+            lock (_gate)
+            {
+                _runsOnReader = value;
+                if (!value && _former.ReadyRequests > 0) WakeDevice();
+            }
+        }
+    }
+
+    /// <summary>The request is at its end for everyone: its object and row may be reused.</summary>
+    public void Release(WorkerRequest request)
+    {
+        work.Release(request);
+        pool.Return(request);
+    }
+
+    public GaugeMessage Measure(long residentBytes)
+    {
+        lock (_gate)
+        {
+            return new GaugeMessage(residentBytes, 0, _busy.Microseconds, _busy.Batches, _busy.Rows, ToDecode.Count, _former.ReadyRows);
+        }
+    }
+
+    /// <summary>Ends all threads that wait here.</summary>
+    public void Close()
+    {
+        lock (_gate)
+        {
+            _isClosed = true;
+            Monitor.PulseAll(_gate);
+        }
+
+        ToDecode.Close();
+    }
+
+    // All below: under the lock.
+
+    private void MakeReady(WorkerRequest request, DecodedRow row)
+    {
+        request.Phase = RequestPhase.Ready;
+        request.Rows = row.Rows;
+        _former.MarkReady(request, row.ShapeClass, time.GetTimestamp());
+        if (!_runsOnReader) WakeDevice();
+    }
+
+    private void WakeDevice()
+    {
+        if (_idleDevices > 0 && _former.ReadyRequests > 0) Monitor.Pulse(_gate);
+    }
+
+    private void WaitForRows()
+    {
+        _idleDevices++;
+        if (_former.NextWakeup == long.MaxValue)
+        {
+            Monitor.Wait(_gate);
+        }
+        else
+        {
+            // A delayed batch is open; should its announced successor be lost, it is closed at that time.
+            var wait = time.GetElapsedTime(time.GetTimestamp(), _former.NextWakeup);
+            Monitor.Wait(_gate, Math.Max(1, (int)Math.Ceiling(wait.TotalMilliseconds)));
+        }
+
+        _idleDevices--;
+    }
+
+    private bool TryClose(Batch batch)
+    {
+        if (_executing == instances) return false;
+        var now = time.GetTimestamp();
+        batch.CloseFrom(_former, now, work.MaxBatchRows);
+        foreach (var request in batch.Late) Forget(request);
+        if (batch.Requests.Count == 0) return batch.Late.Count > 0;
+
+        batch.BegunTimestamp = now;
+        foreach (var request in batch.Requests)
+        {
+            request.Phase = RequestPhase.Begun;
+            request.Batch = batch;
+        }
+
+        if (_executing++ == 0) _busy.Begin(now);
+        return true;
+    }
+
+    private void Forget(WorkerRequest request)
+    {
+        _byId.Remove(request.Id);
+        request.Phase = RequestPhase.None;
+    }
+
+    /// <returns>Whether the caller releases the request; else the decode thread does that has it.</returns>
+    private bool TakeBack(WorkerRequest request)
+    {
+        _former.Remove(request);
+        Forget(request);
+        return !request.IsWithDecoder;
+    }
+}

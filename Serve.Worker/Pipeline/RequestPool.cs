@@ -1,0 +1,24 @@
+namespace Serve.Worker.Pipeline;
+
+/// <summary>Request objects that are free. As many exist as were ever outstanding at once, which the credit bounds.</summary>
+internal sealed class RequestPool
+{
+    private readonly Lock _gate = new();
+    private readonly Stack<WorkerRequest> _free = new();
+
+    public WorkerRequest Rent()
+    {
+        lock (_gate)
+        {
+            if (_free.TryPop(out var request)) return request;
+        }
+
+        return new WorkerRequest();
+    }
+
+    public void Return(WorkerRequest request)
+    {
+        request.Clear();
+        lock (_gate) _free.Push(request);
+    }
+}

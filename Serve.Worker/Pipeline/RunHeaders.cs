@@ -1,0 +1,41 @@
+using System.Collections;
+using Serve.Core.Protocol;
+
+namespace Serve.Worker.Pipeline;
+
+/// <summary>A request's headers, made into strings when a handler looks at them: most do not.</summary>
+internal sealed class RunHeaders : IReadOnlyList<KeyValuePair<string, string>>
+{
+    private readonly List<KeyValuePair<string, string>> _read = [];
+    private ReadOnlyMemory<byte> _frame;
+    private bool _isRead;
+
+    public int Count => Read().Count;
+
+    public KeyValuePair<string, string> this[int index] => Read()[index];
+
+    public IEnumerator<KeyValuePair<string, string>> GetEnumerator() => Read().GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>Points at a Run's body, which must stay until <see cref="Clear"/>.</summary>
+    public void Attach(ReadOnlyMemory<byte> frame) => _frame = frame;
+
+    public void Clear()
+    {
+        _frame = default;
+        _isRead = false;
+        _read.Clear();
+    }
+
+    private List<KeyValuePair<string, string>> Read()
+    {
+        if (!_isRead)
+        {
+            RunFrame.Parse(_frame.Span).ReadHeaders(_read);
+            _isRead = true;
+        }
+
+        return _read;
+    }
+}

@@ -1,0 +1,87 @@
+using Microsoft.Extensions.Logging;
+using Serve.Core.Protocol;
+
+namespace Serve.Worker.Pipeline;
+
+/// <summary>
+/// The stages of one worker and their threads: received, decoded, formed into batches, executed, answered. Composed here and
+/// nowhere else. The caller's thread is the first device thread.
+/// </summary>
+internal sealed class WorkerPipeline
+{
+    private readonly IModelWork _work;
+    private readonly int _instances;
+    private readonly AnswerThread _answerThread;
+    private readonly DeviceThread _device;
+    private readonly DecodeThread _decoder;
+
+    public WorkerPipeline(IModelWork work, int instances, FrameSender sender, TimeProvider time, ILogger logger)
+    {
+        _work = work;
+        _instances = instances;
+        Pending = new PendingRequests(work, Pool, instances, time);
+        Answers = new AnswerWriter(sender, work, time, logger);
+        _answerThread = new AnswerThread(Pending, Answers);
+        var executor = new BatchExecutor(Pending, sender, Answers, time);
+        var shortcut = new ReaderShortcut(Pending, work, time);
+        _device = new DeviceThread(Pending, executor, _answerThread, shortcut);
+        _decoder = new DecodeThread(Pending, work, Answers, time);
+        OnReader = new ReaderExecution(Pending, executor, work.CreateRunner(), _answerThread, shortcut);
+    }
+
+    public RequestPool Pool { get; } = new();
+
+    public PendingRequests Pending { get; }
+
+    public AnswerWriter Answers { get; }
+
+    public ReaderExecution OnReader { get; }
+
+    /// <summary>Starts the threads but the first device thread, each device thread warmed up.</summary>
+    /// <exception cref="Exception">A warm-up failed.</exception>
+    public void Start(int decodeThreads)
+    {
+        for (var i = 1; i < _instances; i++) StartDeviceThread(i);
+        if (_work.Decodes)
+        {
+            for (var i = 0; i < decodeThreads; i++) StartThread($"decode {i}", _decoder.Run);
+        }
+
+        StartThread("answer", _answerThread.Run);
+    }
+
+    /// <summary>The first device thread's work, until the worker leaves.</summary>
+    public void RunFirstDevice(IBatchRunner runner) => _device.Run(runner);
+
+    /// <summary>Ends all threads that wait; one that executes ends after its batch.</summary>
+    public void Close()
+    {
+        Pending.Close();
+        _answerThread.Close();
+    }
+
+    // Warmed up one after the other: each needs the whole device.
+    private void StartDeviceThread(int index)
+    {
+        var warm = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        StartThread($"device {index}", () =>
+        {
+            using var runner = _work.CreateRunner();
+            try
+            {
+                runner.WarmUp();
+            }
+            catch (Exception e)
+            {
+                warm.SetException(e);
+                return;
+            }
+
+            warm.SetResult();
+            _device.Run(runner);
+        });
+        warm.Task.GetAwaiter().GetResult();
+    }
+
+    private static void StartThread(string name, Action run) => new Thread(() => run()) { IsBackground = true, Name = name }.Start();
+}
