@@ -4,4 +4,5 @@ namespace Serve.Core.Configuration;
 /// <typeparam name="T">The record.</typeparam>
 /// <param name="Configuration">What holds.</param>
 /// <param name="Warnings">Sentences for the log: settings that were understood and have no effect here.</param>
-public sealed record ConfigurationRead<T>(T Configuration, IReadOnlyList<string> Warnings);
+/// <param name="WrittenKeys">The top-level keys that some source sets; the others have their defaults.</param>
+public sealed record ConfigurationRead<T>(T Configuration, IReadOnlyList<string> Warnings, IReadOnlySet<string> WrittenKeys);

@@ -21,7 +21,7 @@ public static class ModelConfigurationReader
     public static ConfigurationRead<ModelConfiguration> Read(string path, ServerConfiguration defaults)
     {
         ArgumentNullException.ThrowIfNull(defaults);
-        if (!File.Exists(path)) return new(Defaults(defaults), []);
+        if (!File.Exists(path)) return new(Defaults(defaults), [], new HashSet<string>());
 
         var problems = new ProblemList();
         return Finish(YamlTree.ReadFile(path, problems), Defaults(defaults), problems);
@@ -73,7 +73,7 @@ public static class ModelConfigurationReader
     {
         var configuration = map is null ? fallback : Bind(new SettingsReader(map, "", problems), fallback);
         problems.ThrowIfAny();
-        return new(configuration, problems.Warnings);
+        return new(configuration, problems.Warnings, (map?.Entries ?? []).Select(entry => entry.Key).ToHashSet(StringComparer.Ordinal));
     }
 
     private static ModelConfiguration Bind(SettingsReader settings, ModelConfiguration fallback)

@@ -83,7 +83,7 @@ public static class ServerConfigurationReader
 
         ServerRules.Check(configuration, key => origins.GetValueOrDefault(key, new ConfigurationOrigin("default settings")), problems);
         problems.ThrowIfAny();
-        return new(configuration, problems.Warnings);
+        return new(configuration, problems.Warnings, origins.Keys.ToHashSet(StringComparer.Ordinal));
     }
 
     /// <summary>Lays one source over what holds so far and notes where each key was set.</summary>

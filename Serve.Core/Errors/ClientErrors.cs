@@ -12,6 +12,11 @@ public class BadRequestException(string message, Exception? inner = null)
 public class InvalidModelException(string message, Exception? inner = null)
     : ServeException(400, "InvalidModelException", message, inner);
 
+/// <summary>400: an archive cannot be fetched from where its URL points.</summary>
+/// <param name="message">Begins with TorchServe's text, <c>Failed to download archive from: URL</c>.</param>
+public sealed class DownloadArchiveException(string message)
+    : ServeException(400, "DownloadArchiveException", message);
+
 /// <summary>403: TorchServe's answer to removing the default version while others exist.</summary>
 /// <param name="message">What was refused.</param>
 public sealed class InvalidModelVersionException(string message)

@@ -36,8 +36,8 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         _time = time;
         _loggers = loggers;
         _log = loggers.CreateLogger("Serve.Models");
-        _store = new ModelStore(configuration);
         _environment = new WorkerEnvironment(WorkerSettings.From(configuration), new WorkerSpawner(), time, CountWorkers);
+        _store = new ModelStore(configuration, unpackFolder: _environment.Settings.RuntimeFolder);
         _lastCheck = time.GetTimestamp();
         var interval = configuration.HeartbeatInterval / 2;
         _monitor = time.CreateTimer(static state => ((ModelRegistry)state!).Check(), this, interval, interval);

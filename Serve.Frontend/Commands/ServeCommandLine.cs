@@ -52,8 +52,21 @@ internal static class ServeCommandLine
         }
     }
 
-    internal static RootCommand Create() => new("Serve: model serving with dynamic batching, compatible with TorchServe's API.")
+    internal static RootCommand Create()
     {
-        StartCommand.Create(),
-    };
+        var root = new RootCommand("Serve: model serving with dynamic batching, compatible with TorchServe's API.")
+        {
+            StartCommand.Create(),
+            StopCommand.Create(),
+            StatusCommand.Create(),
+            PredictCommand.Create(),
+            ModelsCommand.Create(),
+            RegisterCommand.Create(),
+            ScaleCommand.Create(),
+            SetDefaultCommand.Create(),
+            UnregisterCommand.Create(),
+        };
+        DocumentedCommand.ShowExamples(root);
+        return root;
+    }
 }

@@ -12,13 +12,10 @@ internal static partial class StartCommand
     public static Command Create()
     {
         var flags = ServerFlags.All();
-        var command = new Command("start", """
-            Starts the server and runs it until SIGTERM or Ctrl-C: then it finishes the requests it has accepted and stops.
-
-            Examples:
-              serve start --config configs/serve.yaml
-              serve start --model-store ~/models --load-models fashion-vit
-              SERVE_LOG_LEVEL=debug serve start --inference-address http://127.0.0.1:9000
+        var command = new DocumentedCommand("start", "Starts the server and runs it until SIGTERM or Ctrl-C: then it finishes the requests it has accepted and stops.", """
+            serve start --config configs/serve.yaml
+            serve start --model-store ~/models --load-models fashion-vit
+            SERVE_LOG_LEVEL=debug serve start --inference-address http://127.0.0.1:9000
 
             A flag goes before an environment variable (SERVE_INFERENCE_ADDRESS), and that before the file.
             """);

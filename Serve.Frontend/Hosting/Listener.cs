@@ -40,15 +40,11 @@ internal sealed class Listener
     public RequestDelegate Pipeline { get; set; } = static _ => Task.CompletedTask;
 
     /// <summary>Where a client on this machine reaches it: with the port that the system chose where 0 was asked for.</summary>
-    public string Url
-    {
-        get
-        {
-            var bound = _options?.EndPoint as IPEndPoint ?? EndPoint;
-            var any = bound.Address.Equals(IPAddress.Any) || bound.Address.Equals(IPAddress.IPv6Any);
-            return $"http://{new IPEndPoint(any ? IPAddress.Loopback : bound.Address, bound.Port)}";
-        }
-    }
+    public string Url => UrlOf(_options?.EndPoint as IPEndPoint ?? EndPoint);
+
+    /// <summary>Where a client on this machine reaches a server that listens at an address.</summary>
+    public static string UrlOf(string address) =>
+        ListenAddress.Parse(address, out _) is { } parsed ? UrlOf(new IPEndPoint(parsed.Address, parsed.Port)) : address;
 
     /// <summary>The listener that a connection came in by.</summary>
     public static Listener Of(HttpContext context) =>
@@ -85,5 +81,11 @@ internal sealed class Listener
             };
             throw new ListenException($"{_key}: cannot listen on {_address}: {why}.", e);
         }
+    }
+
+    private static string UrlOf(IPEndPoint bound)
+    {
+        var any = bound.Address.Equals(IPAddress.Any) || bound.Address.Equals(IPAddress.IPv6Any);
+        return $"http://{new IPEndPoint(any ? IPAddress.Loopback : bound.Address, bound.Port)}";
     }
 }

@@ -45,16 +45,14 @@ internal sealed record ServerState(
     }
 
     /// <summary>The running server with that management address; null if there is none.</summary>
-    public static ServerState? Find(string folder, string managementAddress)
-    {
-        var path = PathOf(folder, managementAddress);
-        return File.Exists(path) && Read(path) is { } state && state.FindProcess() is { } process ? Dispose(process, state) : null;
+    public static ServerState? Find(string folder, string managementAddress) => ReadLive(PathOf(folder, managementAddress));
 
-        static ServerState Dispose(Process process, ServerState state)
-        {
-            process.Dispose();
-            return state;
-        }
+    /// <summary>The only running server of a folder; null if there is none, or more than one.</summary>
+    public static ServerState? FindOnly(string folder)
+    {
+        if (!Directory.Exists(folder)) return null;
+        var live = Directory.GetFiles(folder, Prefix + "*" + Suffix).Select(ReadLive).OfType<ServerState>().Take(2).ToList();
+        return live is [var only] ? only : null;
     }
 
     /// <summary>The server's process; null if it has ended.</summary>
@@ -75,14 +73,22 @@ internal sealed record ServerState(
         return null;
     }
 
+    private static ServerState? ReadLive(string path)
+    {
+        if (Read(path) is not { } state) return null;
+        using var process = state.FindProcess();
+        return process is null ? null : state;
+    }
+
     private static ServerState? Read(string path)
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllText(path), ServerStateJson.Default.ServerState);
+            return File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllText(path), ServerStateJson.Default.ServerState) : null;
         }
         catch (Exception e) when (e is JsonException or FileNotFoundException)
         {
+            // Damaged, or removed by the server that stops this moment: there is nothing to be learned from it.
             return null;
         }
     }

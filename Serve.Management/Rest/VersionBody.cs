@@ -112,7 +112,7 @@ public sealed record VersionBody
             State = version.State,
             Reason = version.Reason,
             DefaultVersion = version.IsDefault,
-            Handler = settings.Handler,
+            Handler = version.Handler,
             Batching = settings.Batching == BatchingMode.Delayed ? "delayed" : "adaptive",
             Instances = settings.Instances,
             Signature = customized ? null : version.Signature,

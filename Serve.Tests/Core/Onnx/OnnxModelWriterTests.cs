@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using Serve.Core.Onnx;
 using Serve.Core.Onnx.Format;
-using Serve.Tests.Core.Models.Creation;
 using DataType = Serve.Core.Onnx.Format.TensorProto.Types.DataType;
 
 namespace Serve.Tests.Core.Onnx;

@@ -1,40 +1,29 @@
-using System.Runtime.Intrinsics;
-
 namespace Serve.Worker.Images.Tensors;
 
 /// <summary>
 /// From a level, 0 to 255, to a value of the tensor: <c>(level · scale − mean) / std</c>, each step rounded to float32 as torch does.
-/// The table is the definition. The vector formula divides by multiplying with a reciprocal of twice the precision, which
-/// gives the same bits; that is checked for all 256 levels, and the table is used should one differ.
+/// The table is the definition. The vector formula of <see cref="FloatKernel"/> divides by multiplying with a reciprocal in twice the
+/// precision, which gives the same bits; that is tried for all 256 levels, and the table is used should one differ.
 /// </summary>
-internal sealed class LevelTransform
+internal sealed unsafe class LevelTransform
 {
-    // scale and 1/std, each as the sum of two floats; the low parts carry what the high ones round away.
-    private readonly float _scaleHigh;
-    private readonly float _scaleLow;
-    private readonly float _mean;
-    private readonly float _inverseHigh;
-    private readonly float _inverseLow;
-
     public LevelTransform(double scale, double mean, double std)
     {
         // 1/255 is no float: ToTensor divides, and so does the table. Any other scale is a float and multiplies.
         var dividesBy255 = scale == 1.0 / 255;
-        _scaleHigh = (float)scale;
-        _scaleLow = dividesBy255 ? (float)(scale - _scaleHigh) : 0;
-        _mean = (float)mean;
+        ScaleHigh = (float)scale;
+        ScaleLow = dividesBy255 ? (float)(scale - ScaleHigh) : 0;
+        Mean = (float)mean;
         var deviation = (float)std;
-        _inverseHigh = (float)(1.0 / deviation);
-        _inverseLow = (float)((1.0 / deviation) - _inverseHigh);
+        InverseHigh = (float)(1.0 / deviation);
+        InverseLow = (float)((1.0 / deviation) - InverseHigh);
 
         for (var level = 0; level < 256; level++)
         {
-            var scaled = dividesBy255 ? level / 255f : level * _scaleHigh;
-            Single[level] = (scaled - _mean) / deviation;
+            var scaled = dividesBy255 ? level / 255f : level * ScaleHigh;
+            Single[level] = (scaled - Mean) / deviation;
             Half[level] = (Half)Single[level];
         }
-
-        VectorIsExact = Vector128.IsHardwareAccelerated && Enumerable.Range(0, 256).All(GivesTheTablesBits);
     }
 
     /// <summary>The value of each level.</summary>
@@ -43,39 +32,40 @@ internal sealed class LevelTransform
     /// <summary>The value of each level in 16 bits.</summary>
     public Half[] Half { get; } = new Half[256];
 
+    /// <summary>The scale is the sum of this and <see cref="ScaleLow"/>, which carries what one float rounds away.</summary>
+    public float ScaleHigh { get; }
+
+    public float ScaleLow { get; }
+
+    public float Mean { get; }
+
+    /// <summary>1/std is the sum of this and <see cref="InverseLow"/>.</summary>
+    public float InverseHigh { get; }
+
+    public float InverseLow { get; }
+
     /// <summary>Whether the vector formula gives the table's bits for every level.</summary>
-    public bool VectorIsExact { get; }
-
-    /// <summary>The formula's constants for four levels at once, to be kept in registers over a row.</summary>
-    public Formula128 LoadFormula128() => new(
-        Vector128.Create(_scaleHigh), Vector128.Create(_scaleLow), Vector128.Create(_mean), Vector128.Create(_inverseHigh), Vector128.Create(_inverseLow));
-
-    /// <summary>The formula's constants for eight levels at once.</summary>
-    public Formula256 LoadFormula256() => new(
-        Vector256.Create(_scaleHigh), Vector256.Create(_scaleLow), Vector256.Create(_mean), Vector256.Create(_inverseHigh), Vector256.Create(_inverseLow));
-
-    private bool GivesTheTablesBits(int level) =>
-        BitConverter.SingleToInt32Bits(LoadFormula128().Apply(Vector128.Create((float)level)).ToScalar()) == BitConverter.SingleToInt32Bits(Single[level]);
-
-    internal readonly record struct Formula128(
-        Vector128<float> ScaleHigh, Vector128<float> ScaleLow, Vector128<float> Mean, Vector128<float> InverseHigh, Vector128<float> InverseLow)
+    public bool IsExact(SimdLevel simd)
     {
-        public Vector128<float> Apply(Vector128<float> levels)
-        {
-            var scaled = Vector128.FusedMultiplyAdd(levels, ScaleHigh, levels * ScaleLow);
-            var centred = scaled - Mean;
-            return Vector128.FusedMultiplyAdd(centred, InverseHigh, centred * InverseLow);
-        }
-    }
+        if (simd == SimdLevel.Scalar)
+            return true;
 
-    internal readonly record struct Formula256(
-        Vector256<float> ScaleHigh, Vector256<float> ScaleLow, Vector256<float> Mean, Vector256<float> InverseHigh, Vector256<float> InverseLow)
-    {
-        public Vector256<float> Apply(Vector256<float> levels)
+        Span<byte> levels = stackalloc byte[256];
+        for (var level = 0; level < 256; level++)
+            levels[level] = (byte)level;
+        Span<float> values = stackalloc float[256];
+        fixed (byte* from = levels)
         {
-            var scaled = Vector256.FusedMultiplyAdd(levels, ScaleHigh, levels * ScaleLow);
-            var centred = scaled - Mean;
-            return Vector256.FusedMultiplyAdd(centred, InverseHigh, centred * InverseLow);
+            fixed (float* to = values)
+            {
+                if (simd == SimdLevel.Avx2)
+                    FloatKernel.Write256(from, 256, to, this);
+                else
+                    FloatKernel.Write128(from, 256, to, this);
+            }
         }
+
+        return System.Runtime.InteropServices.MemoryMarshal.AsBytes(values)
+            .SequenceEqual(System.Runtime.InteropServices.MemoryMarshal.AsBytes(Single.AsSpan()));
     }
 }

@@ -9,6 +9,8 @@ namespace Serve.Worker.Images.Tensors;
 /// </summary>
 internal sealed unsafe class TensorRowWriter
 {
+    private const int PixelsPerPiece = 256;
+
     private readonly int _width;
     private readonly int _channels;
     private readonly nint _planeElements;
@@ -36,7 +38,7 @@ internal sealed unsafe class TensorRowWriter
         _order = options.Channels;
         _transforms = [.. Enumerable.Range(0, _channels).Select(channel => new LevelTransform(options.Scale, Of(options.Mean, channel), Of(options.Std, channel)))];
         _sources = options.Channels switch { ChannelOrder.Gray => [0], ChannelOrder.Bgr => [2, 1, 0], _ => [0, 1, 2] };
-        _simd = _transforms.All(transform => transform.VectorIsExact) || options.Element == ImageElement.UInt8 ? simd : SimdLevel.Scalar;
+        _simd = options.Element == ImageElement.UInt8 || _transforms.All(transform => transform.IsExact(simd)) ? simd : SimdLevel.Scalar;
 
         static double Of(IReadOnlyList<double> values, int channel) => values[values.Count == 1 ? 0 : channel];
     }
@@ -60,18 +62,34 @@ internal sealed unsafe class TensorRowWriter
 
     private void WriteFloats(byte* row, int y, float* tensor)
     {
-        var first = 0;
-        if (_layout == TensorLayout.Nchw && _channels == 3 && _simd != SimdLevel.Scalar)
-        {
-            int red = _sources[0], green = 1, blue = _sources[2];
-            float* redPlane = Plane(tensor, red, y), greenPlane = Plane(tensor, green, y), bluePlane = Plane(tensor, blue, y);
-            first = _simd == SimdLevel.Avx2
-                ? PlanarKernel.WriteFloats256(row, _width, redPlane, greenPlane, bluePlane, _transforms[red], _transforms[green], _transforms[blue])
-                : PlanarKernel.WriteFloats128(row, _width, redPlane, greenPlane, bluePlane, _transforms[red], _transforms[green], _transforms[blue]);
-        }
-
+        var first = _layout == TensorLayout.Nchw && _channels == 3 && _simd != SimdLevel.Scalar ? WriteFloatPlanes(row, y, tensor) : 0;
         for (var channel = 0; channel < _channels; channel++)
             WriteByTable(row, first, channel, y, tensor, _transforms[channel].Single);
+    }
+
+    /// <summary>Pixels by the hundred into planes of levels on the stack, and each plane into floats; returns how many pixels that were.</summary>
+    [SkipLocalsInit]
+    private int WriteFloatPlanes(byte* row, int y, float* tensor)
+    {
+        byte* planes = stackalloc byte[3 * PixelsPerPiece];
+        var done = 0;
+        while (_width - done >= PlanarKernel.PixelsPerStep)
+        {
+            var pixels = PlanarKernel.Separate(
+                row + (3 * (nint)done), Math.Min(_width - done, PixelsPerPiece), planes, planes + PixelsPerPiece, planes + (2 * PixelsPerPiece));
+            for (var channel = 0; channel < 3; channel++)
+            {
+                var levels = planes + (_sources[channel] * PixelsPerPiece);
+                if (_simd == SimdLevel.Avx2)
+                    FloatKernel.Write256(levels, pixels, Plane(tensor, channel, y) + done, _transforms[channel]);
+                else
+                    FloatKernel.Write128(levels, pixels, Plane(tensor, channel, y) + done, _transforms[channel]);
+            }
+
+            done += pixels;
+        }
+
+        return done;
     }
 
     private void WriteHalves(byte* row, int y, Half* tensor)
@@ -90,7 +108,7 @@ internal sealed unsafe class TensorRowWriter
 
         var first = 0;
         if (_layout == TensorLayout.Nchw && _channels == 3 && _simd != SimdLevel.Scalar)
-            first = PlanarKernel.WriteLevels(row, _width, Plane(tensor, _sources[0], y), Plane(tensor, 1, y), Plane(tensor, _sources[2], y));
+            first = PlanarKernel.Separate(row, _width, Plane(tensor, _sources[0], y), Plane(tensor, 1, y), Plane(tensor, _sources[2], y));
 
         for (var channel = 0; channel < _channels; channel++)
         {

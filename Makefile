@@ -1,0 +1,38 @@
+# make help shows what there is. Everything that CI does is one of these.
+
+CONFIGURATION := Release
+ARTIFACTS     := artifacts/serve
+DOTNET        := dotnet
+# One line an event on any terminal, no telemetry, no greeting.
+export DOTNET_CLI_TELEMETRY_OPTOUT := 1
+export DOTNET_NOLOGO := 1
+export DOTNET_SKIP_FIRST_TIME_EXPERIENCE := 1
+export MSBUILDTERMINALLOGGER := off
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test bench format clean sdk
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: sdk ## Build the server into artifacts/serve/ (serve, serve-worker)
+	@build/publish.sh $(ARTIFACTS)
+
+run: build ## Build and start the server with configs/serve.yaml
+	@exec $(ARTIFACTS)/serve start --config configs/serve.yaml
+
+test: sdk ## Build and run all tests; the last line is "N passed, N failed"
+	@build/test.sh $(CONFIGURATION)
+
+bench: sdk ## Run the benchmarks (minutes)
+	@$(DOTNET) run --project benchmarks/Serve.Benchmarks -c $(CONFIGURATION) -v quiet
+
+format: sdk ## Format the code
+	@$(DOTNET) format whitespace Serve.sln
+
+clean: ## Remove everything that was built
+	@rm -rf artifacts */bin */obj benchmarks/*/bin benchmarks/*/obj
+
+# The SDK that global.json asks for, or one line that says what to install.
+sdk:
+	@build/check-sdk.sh

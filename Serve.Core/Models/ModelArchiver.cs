@@ -1,0 +1,150 @@
+using System.IO.Compression;
+using System.Reflection;
+using Serve.Core.Configuration;
+using Serve.Core.Errors;
+
+namespace Serve.Core.Models;
+
+/// <summary>Packs a model's files into an archive that <see cref="ModelStore"/> opens, checked like one before it is written.</summary>
+public static class ModelArchiver
+{
+    private static readonly string[] ExternalDataSuffixes = [".data", "_data"];
+
+    /// <summary>Makes an archive. It appears under its name only when it is complete.</summary>
+    /// <param name="request">What to pack.</param>
+    /// <returns>The archive's path.</returns>
+    /// <exception cref="ServeException">What is missing or wrong.</exception>
+    public static string Create(ArchiveRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        if (ModelNames.Fault(request.ModelName) is { } name) throw new InvalidModelException($"The model's name \"{request.ModelName}\" {name}.");
+        if (ModelNames.Fault(request.Version) is { } version) throw new InvalidModelException($"The version's name \"{request.Version}\" {version}.");
+
+        var handler = Handler(request.Handler, out var assembly);
+        var target = Path.Combine(Path.GetFullPath(request.ExportPath), request.ModelName + (request.Format is ArchiveFormat.NoArchive ? "" : ModelArchive.Extension));
+        if (!request.Force && Path.Exists(target)) throw new InvalidModelException($"{target} exists already; remove it, or replace it with --force.");
+
+        var files = Collect(request, assembly);
+        var staging = $"{target}.{Guid.NewGuid():N}.partial";
+        try
+        {
+            Directory.CreateDirectory(staging);
+            Stage(files, Manifest(request, handler), staging);
+            ModelFolder.Open(staging, new StoredModel(request.ModelName, request.Version, request.ModelName, staging, StoredModelKind.Folder), new ServerConfiguration());
+            Publish(staging, target, request.Format);
+            return target;
+        }
+        finally
+        {
+            if (Directory.Exists(staging)) Directory.Delete(staging, recursive: true);
+        }
+    }
+
+    /// <summary>The handler as the manifest has it; an assembly that is given by its path is packed, at the archive's root.</summary>
+    private static string? Handler(string? text, out string? assembly)
+    {
+        assembly = null;
+        if (text is null) return null;
+
+        var separator = text.LastIndexOf(".dll:", StringComparison.OrdinalIgnoreCase);
+        if (separator >= 0)
+        {
+            var path = text[..(separator + 4)];
+            if (File.Exists(path)) assembly = path;
+            if (assembly is not null) text = Path.GetFileName(path) + text[(separator + 4)..];
+        }
+
+        return HandlerName.Parse(text, out var fault) is not null ? text : throw new InvalidModelException($"--handler: {fault}.");
+    }
+
+    /// <summary>The files by their path in the archive.</summary>
+    private static SortedDictionary<string, string> Collect(ArchiveRequest request, string? assembly)
+    {
+        var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        if (assembly is not null) AddFile(files, Path.GetFileName(assembly), assembly);
+        if (request.ConfigFile is { } config) AddFile(files, Path.GetFileName(config), config);
+        if (request.SerializedFile is { } model)
+        {
+            AddFile(files, Path.GetFileName(model), model);
+
+            // Weights above 2 GiB lie in a file beside the model, under the name that the exporter chose; without it the model is of no use.
+            foreach (var data in ExternalDataSuffixes.Select(suffix => model + suffix).Where(File.Exists)) AddFile(files, Path.GetFileName(data), data);
+        }
+
+        foreach (var extra in request.ExtraFiles)
+        {
+            if (!Directory.Exists(extra))
+            {
+                AddFile(files, Path.GetFileName(extra), extra);
+                continue;
+            }
+
+            foreach (var file in Directory.EnumerateFiles(extra, "*", SearchOption.AllDirectories)) AddFile(files, Path.GetRelativePath(extra, file).Replace('\\', '/'), file);
+        }
+
+        return files;
+    }
+
+    private static void AddFile(SortedDictionary<string, string> files, string name, string path)
+    {
+        if (!File.Exists(path)) throw new InvalidModelException($"{path} does not exist.");
+        if (name.Equals(ModelManifest.EntryName, StringComparison.OrdinalIgnoreCase)) throw new InvalidModelException($"{path}: the manifest is written by the archiver; leave the folder MAR-INF out.");
+        if (RelativePath.Fault(name) is { } fault) throw new InvalidModelException($"{path}: its path in the archive, \"{name}\", {fault}.");
+        if (files.TryGetValue(name, out var other) && Path.GetFullPath(other) != Path.GetFullPath(path)) throw new InvalidModelException($"{path} and {other} would both be {name} in the archive.");
+
+        files[name] = path;
+    }
+
+    private static ModelManifest Manifest(ArchiveRequest request, string? handler) => new()
+    {
+        CreatedOn = DateTime.Now,
+        ModelName = request.ModelName,
+        ModelVersion = request.Version,
+        SerializedFile = Path.GetFileName(request.SerializedFile),
+        Handler = handler,
+        ConfigFile = Path.GetFileName(request.ConfigFile),
+        ArchiverVersion = typeof(ModelArchiver).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion,
+    };
+
+    private static void Stage(SortedDictionary<string, string> files, ModelManifest manifest, string staging)
+    {
+        foreach (var (name, path) in files)
+        {
+            var copy = Path.Combine(staging, name);
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(path, copy);
+        }
+
+        var manifestPath = Path.Combine(staging, ModelManifest.EntryName);
+        Directory.CreateDirectory(Path.GetDirectoryName(manifestPath)!);
+        File.WriteAllBytes(manifestPath, manifest.Write());
+    }
+
+    private static void Publish(string staging, string target, ArchiveFormat format)
+    {
+        if (format is ArchiveFormat.NoArchive)
+        {
+            if (Directory.Exists(target)) Directory.Delete(target, recursive: true);
+            Directory.Move(staging, target);
+            return;
+        }
+
+        var packed = staging + ".zip";
+        try
+        {
+            using (var zip = ZipFile.Open(packed, ZipArchiveMode.Create))
+            {
+                foreach (var file in Directory.EnumerateFiles(staging, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+                {
+                    zip.CreateEntryFromFile(file, Path.GetRelativePath(staging, file).Replace('\\', '/'), format is ArchiveFormat.ZipStore ? CompressionLevel.NoCompression : CompressionLevel.Optimal);
+                }
+            }
+
+            File.Move(packed, target, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(packed);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using System.CommandLine;
+using System.Text.Json;
+using Serve.Management.Http;
+
+namespace Serve.Frontend.Commands;
+
+/// <summary><c>serve register</c>.</summary>
+internal static class RegisterCommand
+{
+    public static Command Create()
+    {
+        var connection = new ConnectionOptions();
+        var url = new Argument<string>("URL") { Description = "A name, folder or archive in the model store" };
+        var wait = new Option<bool>("--no-wait") { Description = "Do not wait until the workers are ready" };
+        (Option<string?> Option, string Parameter)[] parameters =
+        [
+            (Text("--name", "NAME", "The name to register under [default: the archive's]"), "model_name"),
+            (Text("--handler", "HANDLER", "Replaces the configured handler"), "handler"),
+            (Text("--batch-size", "N", "The most rows in a batch"), "batch_size"),
+            (Text("--max-batch-delay", "MS", "How long an incomplete batch may wait, with batching: delayed"), "max_batch_delay"),
+            (Text("--initial-workers", "N", "Workers to start [default: the model's minWorkers]"), "initial_workers"),
+            (Text("--response-timeout", "SECONDS", "How long a request may take"), "response_timeout"),
+            (Text("--startup-timeout", "SECONDS", "How long a worker may take to load the model"), "startup_timeout"),
+        ];
+        var command = new DocumentedCommand("register", "Registers a model version from the model store and starts its workers.", """
+            serve register fashion-vit
+            serve register resnet.mar --initial-workers 2 --batch-size 16
+            """) { url, wait };
+        foreach (var (option, _) in parameters) command.Options.Add(option);
+        connection.AddTo(command);
+        command.SetAction(async (arguments, cancellation) =>
+        {
+            var query = new QueryText("/models").Add("url", arguments.GetRequiredValue(url)).Add("synchronous", arguments.GetValue(wait) ? "false" : "true");
+            foreach (var (option, parameter) in parameters) query.Add(parameter, arguments.GetValue(option));
+            using var client = connection.Connect(arguments);
+            var answer = await client.ManageAsync(HttpMethod.Post, query.ToString(), cancellation);
+            StatusAnswer.Print(arguments, connection, answer);
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    // As text: the server checks the values, with the same messages for everyone.
+    private static Option<string?> Text(string name, string value, string description) => new(name) { HelpName = value, Description = description };
+}
+
+/// <summary>The answers that are one sentence.</summary>
+internal static class StatusAnswer
+{
+    public static void Print(ParseResult arguments, ConnectionOptions connection, string answer)
+    {
+        var screen = new Screen(arguments.InvocationConfiguration.Output);
+        if (connection.Json(arguments)) screen.Json(answer);
+        else screen.Line(JsonSerializer.Deserialize(answer, HttpJson.Default.StatusBody)!.Status);
+    }
+}

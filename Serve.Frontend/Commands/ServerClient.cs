@@ -1,0 +1,110 @@
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text.Json;
+using Serve.Management.Http;
+using Serve.Management.Rest;
+
+namespace Serve.Frontend.Commands;
+
+/// <summary>Talks to a running server. Its errors become a <see cref="CommandException"/> with the server's own message.</summary>
+internal sealed class ServerClient(string inferenceAddress, string managementAddress) : IDisposable
+{
+    // Waiting is the server's to limit: a synchronous registration takes as long as its startupTimeout allows.
+    private readonly HttpClient _http = new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5), UseProxy = false }) { Timeout = Timeout.InfiniteTimeSpan };
+
+    public string InferenceAddress { get; } = inferenceAddress;
+
+    public string ManagementAddress { get; } = managementAddress;
+
+    /// <summary>Asks the management API.</summary>
+    /// <returns>The JSON answer.</returns>
+    public Task<string> ManageAsync(HttpMethod method, string path, CancellationToken cancellation) =>
+        SucceedAsync(method, ManagementAddress + path, null, cancellation);
+
+    /// <summary>Names of all registered models.</summary>
+    public async Task<IReadOnlyList<string>> ListNamesAsync(CancellationToken cancellation)
+    {
+        var names = new List<string>();
+        string? token = null;
+        do
+        {
+            var page = await ManageAsync(HttpMethod.Get, $"/models?limit=100{(token is null ? "" : $"&next_page_token={token}")}", cancellation);
+            var list = JsonSerializer.Deserialize(page, ManagementJson.Default.ModelList)!;
+            names.AddRange(list.Models.Select(model => model.ModelName));
+            token = list.NextPageToken;
+        }
+        while (token is not null);
+        return names;
+    }
+
+    /// <summary>All versions of a model.</summary>
+    public async Task<(string Json, IReadOnlyList<VersionBody> Versions)> DescribeAsync(string model, string? version, CancellationToken cancellation)
+    {
+        var json = await ManageAsync(HttpMethod.Get, $"/models/{Uri.EscapeDataString(model)}/{Uri.EscapeDataString(version ?? "all")}", cancellation);
+        return (json, JsonSerializer.Deserialize(json, ManagementJson.Default.ListVersionBody)!);
+    }
+
+    /// <summary>The server's health; the answer's text and whether it is one of a server that serves.</summary>
+    public async Task<(string Status, bool Serves)> PingAsync(CancellationToken cancellation)
+    {
+        var (status, body) = await SendAsync(HttpMethod.Get, InferenceAddress + "/ping", null, cancellation);
+        var text = JsonSerializer.Deserialize(body, HttpJson.Default.StatusBody)?.Status ?? body;
+        return (text, status == 200);
+    }
+
+    /// <summary>Asks a model.</summary>
+    public Task<string> PredictAsync(string model, string? version, Stream body, CancellationToken cancellation)
+    {
+        var path = version is null ? $"/predictions/{Uri.EscapeDataString(model)}" : $"/predictions/{Uri.EscapeDataString(model)}/{Uri.EscapeDataString(version)}";
+        var content = new StreamContent(body);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
+        return SucceedAsync(HttpMethod.Post, InferenceAddress + path, content, cancellation);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    private async Task<string> SucceedAsync(HttpMethod method, string url, HttpContent? content, CancellationToken cancellation)
+    {
+        var (status, body) = await SendAsync(method, url, content, cancellation);
+        return status < 400 ? body : throw new CommandException(ExitCode.Failed, MessageOf(status, body));
+    }
+
+    private async Task<(int Status, string Body)> SendAsync(HttpMethod method, string url, HttpContent? content, CancellationToken cancellation)
+    {
+        try
+        {
+            using var request = new HttpRequestMessage(method, url) { Content = content };
+            using var response = await _http.SendAsync(request, cancellation);
+            return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(cancellation));
+        }
+        catch (HttpRequestException e)
+        {
+            var address = new Uri(url).GetLeftPart(UriPartial.Authority);
+            var why = e.InnerException is SocketException socket ? socket.Message : e.Message;
+            throw new CommandException(ExitCode.Unreachable, $"""
+                No server answers at {address}: {why}.
+                Start one with: serve start --config configs/serve.yaml
+                or say where it is with --management-address and --inference-address.
+                """);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new CommandException(ExitCode.Unreachable, $"No server answers at {url}: the connection could not be made in time.");
+        }
+    }
+
+    private static string MessageOf(int status, string body)
+    {
+        try
+        {
+            if (JsonSerializer.Deserialize(body, HttpJson.Default.ErrorBody) is { Message: { } message }) return message;
+        }
+        catch (JsonException)
+        {
+            // Something that is not Serve answers there: show what it said.
+        }
+
+        return $"The server answered {status}: {body.Trim()}";
+    }
+}

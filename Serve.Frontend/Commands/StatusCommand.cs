@@ -1,0 +1,51 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Serve.Frontend.Hosting;
+using Serve.Management.Rest;
+
+namespace Serve.Frontend.Commands;
+
+/// <summary>What <c>serve status --json</c> prints.</summary>
+internal sealed record StatusReport(string Status, int? Pid, string? Version, string InferenceAddress, string ManagementAddress, IReadOnlyList<VersionBody> Models);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(StatusReport))]
+internal sealed partial class StatusJson : JsonSerializerContext;
+
+/// <summary><c>serve status</c>: the server's health, and every model's state.</summary>
+internal static class StatusCommand
+{
+    public static Command Create()
+    {
+        var connection = new ConnectionOptions();
+        var command = new DocumentedCommand("status", "Shows the server's health and the state of its models. Exit code 0: it serves; 1: unhealthy; 4: it does not run.", """
+            serve status
+            serve status --json | jq -r .status
+            """);
+        connection.AddTo(command);
+        command.SetAction(async (arguments, cancellation) =>
+        {
+            using var client = connection.Connect(arguments);
+            var (health, serves) = await client.PingAsync(cancellation);
+            var models = new List<VersionBody>();
+            foreach (var name in await client.ListNamesAsync(cancellation)) models.AddRange((await client.DescribeAsync(name, null, cancellation)).Versions);
+
+            var state = ServerState.Find(ServerState.FolderOf(connection.Configuration(arguments)), client.ManagementAddress);
+            var report = new StatusReport(health, state?.Pid, state?.Version, client.InferenceAddress, client.ManagementAddress, models);
+            var screen = new Screen(arguments.InvocationConfiguration.Output);
+            if (connection.Json(arguments)) screen.Json(JsonSerializer.Serialize(report, StatusJson.Default.StatusReport));
+            else Show(screen, report);
+            return serves ? ExitCode.Success : ExitCode.Failed;
+        });
+        return command;
+    }
+
+    private static void Show(Screen screen, StatusReport report)
+    {
+        screen.Line($"{report.Status}: inference {report.InferenceAddress}, management {report.ManagementAddress}"
+            + (report.Pid is { } pid ? $", process {pid}, version {report.Version}" : ""));
+        if (report.Models.Count == 0) screen.Line("No models are registered.");
+        else ModelTables.Versions(screen, report.Models);
+    }
+}

@@ -1,0 +1,97 @@
+using System.IO.Compression;
+using Serve.Core.Configuration;
+using Serve.Core.Errors;
+using Serve.Core.Models;
+
+namespace Serve.Tests.Core.Models;
+
+public sealed class ModelArchiverTests : IDisposable
+{
+    private readonly TemporaryFolder _files = new();
+    private readonly TemporaryFolder _store = new();
+
+    public void Dispose()
+    {
+        _files.Dispose();
+        _store.Dispose();
+    }
+
+    [Theory]
+    [InlineData(ArchiveFormat.Default, "m.mar")]
+    [InlineData(ArchiveFormat.ZipStore, "m.mar")]
+    [InlineData(ArchiveFormat.NoArchive, "m")]
+    public void What_is_packed_is_what_the_store_opens(ArchiveFormat format, string name)
+    {
+        var made = ModelArchiver.Create(new ArchiveRequest
+        {
+            ModelName = "m",
+            Version = "2.1",
+            Handler = "image_classifier",
+            SerializedFile = _files.Write("net.onnx", new string('w', 1000)),
+            ExtraFiles = [_files.Write("index_to_name.json", "{\"0\": \"a\"}"), Path.GetDirectoryName(_files.Write("extra/deep/x.txt", "x"))! + "/.."],
+            ConfigFile = _files.Write("my-config.yaml", "batchSize: 3"),
+            ExportPath = _store.Path,
+            Format = format,
+        });
+
+        Assert.Equal(Path.Combine(_store.Path, name), made);
+        Assert.Equal([made], Directory.EnumerateFileSystemEntries(_store.Path));
+
+        var source = new ModelStore(new ServerConfiguration { ModelStore = _store.Path }, _files.Path).Open(name, cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal(("m", "2.1"), (source.Name, source.Version));
+        Assert.Equal(("image_classifier", "net.onnx", "index_to_name.json", 3), (source.Configuration.Handler, source.Configuration.ModelFile, source.Configuration.LabelFile, source.Configuration.BatchSize));
+        Assert.Equal("x", File.ReadAllText(Path.Combine(source.Folder, "deep/x.txt")));
+    }
+
+    [Fact]
+    public void The_weights_beside_a_model_are_packed_with_it()
+    {
+        var model = _files.Write("net.onnx", "m");
+        _files.Write("net.onnx.data", "w");
+
+        using var zip = ZipFile.OpenRead(ModelArchiver.Create(new ArchiveRequest { ModelName = "m", SerializedFile = model, ExportPath = _store.Path }));
+        Assert.Equal([ModelManifest.EntryName, "net.onnx", "net.onnx.data"], zip.Entries.Select(entry => entry.FullName));
+    }
+
+    [Fact]
+    public void A_handlers_assembly_is_packed_from_its_path()
+    {
+        var assembly = _files.Write("bin/My.dll", "il");
+
+        using var zip = ZipFile.OpenRead(ModelArchiver.Create(new ArchiveRequest { ModelName = "m", Handler = $"{assembly}:My.Handler", ExportPath = _store.Path }));
+
+        Assert.NotNull(zip.GetEntry("My.dll"));
+        using var manifest = new StreamReader(zip.GetEntry(ModelManifest.EntryName)!.Open());
+        Assert.Contains("\"handler\": \"My.dll:My.Handler\"", manifest.ReadToEnd(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_archive_that_is_there_is_replaced_only_by_force()
+    {
+        var request = new ArchiveRequest { ModelName = "m", SerializedFile = _files.Write("net.onnx", "m"), ExportPath = _store.Path };
+        ModelArchiver.Create(request);
+
+        Assert.Contains("m.mar exists already; remove it, or replace it with --force", Fails(request), StringComparison.Ordinal);
+        ModelArchiver.Create(request with { Force = true });
+        ModelArchiver.Create(request with { Format = ArchiveFormat.NoArchive });
+        ModelArchiver.Create(request with { Format = ArchiveFormat.NoArchive, Force = true });
+    }
+
+    [Fact]
+    public void What_could_not_be_served_is_not_packed()
+    {
+        var model = _files.Write("net.onnx", "m");
+        var request = new ArchiveRequest { ModelName = "m", SerializedFile = model, ExportPath = _store.Path };
+
+        Assert.Contains("nothing.onnx does not exist", Fails(request with { SerializedFile = "nothing.onnx" }), StringComparison.Ordinal);
+        Assert.Contains("PyTorch weights", Fails(request with { SerializedFile = _files.Write("net.pt", "") }), StringComparison.Ordinal);
+        Assert.Contains("--handler: my.py is a Python handler", Fails(request with { Handler = "my.py" }), StringComparison.Ordinal);
+        Assert.Contains("My.dll does not exist", Fails(request with { Handler = "My.dll:My.Handler" }), StringComparison.Ordinal);
+        Assert.Contains("The model's name \"a/b\" has characters other than", Fails(request with { ModelName = "a/b" }), StringComparison.Ordinal);
+        Assert.Contains("would both be net.onnx", Fails(request with { ExtraFiles = [_files.Write("other/net.onnx", "x")] }), StringComparison.Ordinal);
+        Assert.Throws<ConfigurationException>(() => ModelArchiver.Create(request with { ConfigFile = _files.Write("c.yaml", "bachSize: 1") }));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_store.Path));
+    }
+
+    private static string Fails(ArchiveRequest request) => Assert.Throws<InvalidModelException>(() => ModelArchiver.Create(request)).Message;
+}
