@@ -29,7 +29,9 @@ internal sealed class LineConsoleLoggerProvider : ILoggerProvider
     }
 
     /// <inheritdoc/>
-    public ILogger CreateLogger(string categoryName) => new LineLogger(this, categoryName[(categoryName.LastIndexOf('.') + 1)..]);
+    /// <remarks>A class's name loses its namespace; a model version (<c>fashion-vit/1.0</c>) stays whole.</remarks>
+    public ILogger CreateLogger(string categoryName) =>
+        new LineLogger(this, categoryName.Contains('/', StringComparison.Ordinal) ? categoryName : categoryName[(categoryName.LastIndexOf('.') + 1)..]);
 
     /// <summary>Writes what is waiting, then ends.</summary>
     public void Dispose()
