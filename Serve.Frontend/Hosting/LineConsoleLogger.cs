@@ -12,6 +12,7 @@ namespace Serve.Frontend.Hosting;
 internal sealed class LineConsoleLoggerProvider : ILoggerProvider
 {
     private const int MostWaiting = 10_000;
+    private const string OfModels = "Serve.Model.";
 
     private readonly Channel<string> _lines = Channel.CreateBounded<string>(
         new BoundedChannelOptions(MostWaiting) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
@@ -29,7 +30,7 @@ internal sealed class LineConsoleLoggerProvider : ILoggerProvider
     }
 
     /// <inheritdoc/>
-    public ILogger CreateLogger(string categoryName) => new LineLogger(this, categoryName[(categoryName.LastIndexOf('.') + 1)..]);
+    public ILogger CreateLogger(string categoryName) => new LineLogger(this, Shorten(categoryName));
 
     /// <summary>Writes what is waiting, then ends.</summary>
     public void Dispose()
@@ -37,6 +38,11 @@ internal sealed class LineConsoleLoggerProvider : ILoggerProvider
         _lines.Writer.TryComplete();
         _writer.Join();
     }
+
+    // A model version's category ends with its version, 1.0; of a type's the last name says enough.
+    private static string Shorten(string category) => category.StartsWith(OfModels, StringComparison.Ordinal)
+        ? category[OfModels.Length..]
+        : category[(category.LastIndexOf('.') + 1)..];
 
     private void Add(string line)
     {
