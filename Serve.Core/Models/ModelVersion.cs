@@ -28,7 +28,7 @@ public sealed partial class ModelVersion
         _configuration = configuration;
         _isLoadedAtStartup = isLoadedAtStartup;
         _completeInline = environment.Settings.CompleteInline;
-        _log = loggers.CreateLogger($"Serve.Model.{Name}/{Version}");
+        _log = loggers.CreateLogger($"{Name}/{Version}");
         Metrics = new ModelMetrics(Name, Version);
         _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Time, Metrics);
         _pool = new WorkerPool(Name, Version, source.Folder, configuration, environment, _scheduler, Metrics, _log, Refresh);
@@ -184,7 +184,8 @@ public sealed partial class ModelVersion
             if (after == ModelState.Ready && _pool.About is { } about) Metrics.SetInfo(about.Handler, about.Device);
         }
 
-        Log.Changed(_log, before, after, _pool.Reason);
+        if (after == ModelState.Failed) Log.Failed(_log, _pool.Reason ?? "unknown");
+        else Log.Changed(_log, before, after);
         if (after is ModelState.Failed or ModelState.Idle) _scheduler.FailQueued(() => Refuse(after));
     }
 
@@ -218,8 +219,11 @@ public sealed partial class ModelVersion
 
     private static partial class Log
     {
-        [LoggerMessage(21, LogLevel.Information, "{Before} -> {After} {Reason}")]
-        public static partial void Changed(ILogger log, ModelState before, ModelState after, string? reason);
+        [LoggerMessage(21, LogLevel.Information, "{Before} -> {After}")]
+        public static partial void Changed(ILogger log, ModelState before, ModelState after);
+
+        [LoggerMessage(23, LogLevel.Error, "the model has failed: {Reason}")]
+        public static partial void Failed(ILogger log, string reason);
 
         [LoggerMessage(22, LogLevel.Warning, "{Pending} requests were not finished within {Seconds:0.0} s (drainTimeout)")]
         public static partial void DrainTimedOut(ILogger log, double seconds, int pending);

@@ -169,6 +169,7 @@ public sealed class BatchFormer<TRow>
     {
         row.Stage = RowStage.Ready;
         row.Delayed = null;
+        if (_ready.Last is { } last) row.ReadyTimestamp = Math.Max(row.ReadyTimestamp, last.ReadyTimestamp); // it was held: in order again
         _ready.Append(row);
         _all.Add(row);
         ref var shape = ref CollectionsMarshal.GetValueRefOrAddDefault(_shapes, row.ShapeKey, out _);

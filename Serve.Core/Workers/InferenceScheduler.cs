@@ -181,16 +181,19 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         idle?.TrySetResult();
     }
 
-    /// <summary>A worker is gone: what it had runs elsewhere, or fails if it is what killed it.</summary>
+    /// <summary>A worker is gone: what it had runs elsewhere; what killed it is left to <see cref="FailLost"/>.</summary>
+    /// <param name="worker">The worker.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="failed">Requests that are not run again.</param>
     /// <returns>Whether suspects that ran apart from others explain the death.</returns>
-    public bool RemoveWorker(PooledWorker worker, WorkerLossReason reason, string how)
+    public bool RemoveWorker(PooledWorker worker, WorkerLossReason reason, out ScheduledRequest[] failed)
     {
         Touched touched;
-        ScheduledRequest[] failed;
         TaskCompletionSource? idle = null;
         bool isExplained;
         lock (_gate)
         {
+            failed = [];
             if (worker.Slot is not { } slot) return false;
             var running = slot.OutstandingRequests;
             _failed.Clear();
@@ -204,6 +207,16 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         }
 
         touched.Flush(evenIfBusy: true);
+        idle?.TrySetResult();
+        return isExplained;
+    }
+
+    /// <summary>Answers the requests that went down with a worker.</summary>
+    /// <param name="failed">From <see cref="RemoveWorker"/>.</param>
+    /// <param name="reason">Why the worker went.</param>
+    /// <param name="how">The same, for people.</param>
+    public void FailLost(ScheduledRequest[] failed, WorkerLossReason reason, string how)
+    {
         foreach (InferenceRequest request in failed)
         {
             request.Partial?.Dispose();
@@ -214,9 +227,6 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
                     : $"Worker died. This request, run alone, ended {request.SoloDeaths} workers of {_title}; the last: {how}. It is not tried again."));
             request.Payload.Release();
         }
-
-        idle?.TrySetResult();
-        return isExplained;
     }
 
     /// <summary>Gives a worker nothing more.</summary>

@@ -16,6 +16,9 @@ namespace Serve.Core.Workers;
 /// </summary>
 internal sealed partial class PooledWorker : IWorkerLinkOwner
 {
+    // .NET reports the end by signal N as 128 + N.
+    private const int KilledExitCode = 128 + 9;
+
     private readonly WorkerSettings _settings;
     private readonly LoadMessage _load;
     private readonly InferenceScheduler _scheduler;
@@ -349,9 +352,19 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
         _exited.TrySetResult();
     }
 
+    // A line may begin with its level, as .NET's own console log does; one that does not is information.
     private void Relay(string? line)
     {
-        if (!string.IsNullOrEmpty(line)) Log.Said(_log, Id, line);
+        if (string.IsNullOrEmpty(line)) return;
+        var (level, text) = line.Split(": ", 2) switch
+        {
+            ["trce" or "dbug", var rest] => (LogLevel.Debug, rest),
+            ["info", var rest] => (LogLevel.Information, rest),
+            ["warn", var rest] => (LogLevel.Warning, rest),
+            ["fail" or "crit", var rest] => (LogLevel.Error, rest),
+            _ => (LogLevel.Information, line),
+        };
+        Log.Said(_log, level, Id, text);
     }
 
     /// <summary>Kills the process, also a stopped one; the rest follows from the end of its socket.</summary>
@@ -376,15 +389,23 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
 
         // Its requests first: they wait for another worker while this one is cleaned up.
         var loss = isLeaving ? WorkerLossReason.Stopped : killedFor == WorkerDeath.ResponseTimeout ? WorkerLossReason.TimedOut : WorkerLossReason.Crashed;
-        if (_link is not null && _process is { } running && !isLeaving && killedFor is null && await HasExitedSoonAsync().ConfigureAwait(false))
+        var explained = _scheduler.RemoveWorker(this, loss, out var failed);
+        var wasKilled = false;
+        if (_process is { } process)
         {
-            reason = HowItEnded(running);
+            // A process that ends by itself closes its socket a moment before; how it ended is worth that moment.
+            if (killedFor is null && await HasExitedSoonAsync().ConfigureAwait(false))
+            {
+                reason = _link is null ? $"{reason}; {HowItEnded(process)}" : HowItEnded(process);
+                wasKilled = process.ExitCode == KilledExitCode;
+            }
+
+            Kill(null);
+            await _exited.Task.ConfigureAwait(false);
         }
 
-        var explained = _scheduler.RemoveWorker(this, loss, $"worker {Id} (pid {Pid}): {reason}");
-        Kill(null);
-        if (_process is not null) await _exited.Task.ConfigureAwait(false);
-        if (_link is null && _process is { } started) reason = $"{reason}; {HowItEnded(started)}";
+        Pid = null;
+        _scheduler.FailLost(failed, loss, $"worker {Id}: {reason}");
         _link?.Dispose();
         _process?.Dispose();
         _workerMetrics.Dispose();
@@ -393,18 +414,17 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
         {
             var death = killedFor ?? (reason.StartsWith("it broke", StringComparison.Ordinal) ? WorkerDeath.Connection : WorkerDeath.Exited);
             _metrics.WorkerDied(death);
-            Log.Ended(_log, Id, Pid ?? 0, reason);
+            Log.Ended(_log, Id, reason);
         }
 
-        return new WorkerEnd(reason, isLeaving, HasServed || explained, permanent);
+        return new WorkerEnd(reason, isLeaving, HasServed || explained, permanent, wasKilled);
     }
 
-    // A killed process closes its socket a moment before its end can be waited for.
     private async Task<bool> HasExitedSoonAsync()
     {
         try
         {
-            await _exited.Task.WaitAsync(TimeSpan.FromMilliseconds(50), _time).ConfigureAwait(false);
+            await _exited.Task.WaitAsync(TimeSpan.FromSeconds(2), _time).ConfigureAwait(false);
             return true;
         }
         catch (TimeoutException)
@@ -415,11 +435,10 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
 
     private static string HowItEnded(Process process)
     {
-        // .NET reports the end by signal N as 128 + N.
         var code = process.ExitCode;
         return code switch
         {
-            137 => "it was killed (signal 9)",
+            KilledExitCode => "it was killed (signal 9)",
             139 => "it crashed (signal 11, segmentation fault)",
             134 => "it aborted (signal 6)",
             > 128 and < 160 => $"it ended by signal {code - 128}",
@@ -435,11 +454,11 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Information, "worker {Worker}: {Line}")]
-        public static partial void Said(ILogger log, string worker, string line);
+        [LoggerMessage(EventId = 1, Message = "worker {Worker}: {Line}")]
+        public static partial void Said(ILogger log, LogLevel level, string worker, string line);
 
-        [LoggerMessage(2, LogLevel.Warning, "worker {Worker} (pid {Pid}) ended: {Reason}")]
-        public static partial void Ended(ILogger log, string worker, int pid, string reason);
+        [LoggerMessage(2, LogLevel.Warning, "worker {Worker} ended: {Reason}")]
+        public static partial void Ended(ILogger log, string worker, string reason);
 
         [LoggerMessage(3, LogLevel.Warning, "worker {Worker} (pid {Pid}) has shown no sign of life for {Seconds:0.0} s and is killed")]
         public static partial void Silent(ILogger log, string worker, int pid, double seconds);
@@ -457,7 +476,8 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
 /// <param name="WasAsked">It was told to leave.</param>
 /// <param name="DidItsWork">It had served, or a suspected request explains its death: no failure of the model.</param>
 /// <param name="IsPermanent">Another try is no use.</param>
-internal sealed record WorkerEnd(string Reason, bool WasAsked, bool DidItsWork, bool IsPermanent);
+/// <param name="WasKilled">Somebody else killed it with signal 9: an operator, or the kernel for want of memory.</param>
+internal sealed record WorkerEnd(string Reason, bool WasAsked, bool DidItsWork, bool IsPermanent = false, bool WasKilled = false);
 
 /// <summary>A worker did not come up.</summary>
 /// <param name="message">Why.</param>

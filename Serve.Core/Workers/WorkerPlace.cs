@@ -8,14 +8,16 @@ namespace Serve.Core.Workers;
 
 /// <summary>
 /// One place in a pool, filled by one worker after another. A worker that served and then died is replaced at once; one
-/// that failed to start is tried again with exponential backoff and jitter; after <c>maxRetries</c> failures in a row within
+/// that failed to start is tried again with exponential backoff and jitter; after <c>maxRetries</c> failures in a row, or
 /// <c>maxRetryTimeout</c>, or one that cannot be mended by trying, the place is Failed. It then probes now and then, and at
-/// once when it is revived.
+/// once when it is revived. A worker that somebody else killed while it started says nothing about the model: it does not
+/// count towards <c>maxRetries</c>, only towards the time.
 /// </summary>
 internal sealed partial class WorkerPlace
 {
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan BackoffAfterKill = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan FirstProbe = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestProbe = TimeSpan.FromMinutes(10);
 
@@ -30,6 +32,7 @@ internal sealed partial class WorkerPlace
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _revived = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _streakStarted;
+    private int _failures;
 
     public WorkerPlace(Func<PooledWorker> create, WorkerSpawner spawner, ModelConfiguration configuration, TimeProvider time, ILogger log, Action changed)
     {
@@ -43,14 +46,15 @@ internal sealed partial class WorkerPlace
             .AddRetry(new RetryStrategyOptions<WorkerEnd>
             {
                 ShouldHandle = arguments => ValueTask.FromResult(IsWorthRetrying(arguments.Outcome.Result)),
-                MaxRetryAttempts = Math.Max(1, configuration.MaxRetries),
+                MaxRetryAttempts = int.MaxValue,
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
                 Delay = FirstBackoff,
                 MaxDelay = LongestBackoff,
+                DelayGenerator = arguments => ValueTask.FromResult<TimeSpan?>(arguments.Outcome.Result is { WasKilled: true } ? BackoffAfterKill : null),
                 OnRetry = arguments =>
                 {
-                    Log.Retrying(_log, arguments.Outcome.Result?.Reason ?? "unknown", arguments.RetryDelay.TotalSeconds, arguments.AttemptNumber + 1, configuration.MaxRetries);
+                    Log.Retrying(_log, arguments.Outcome.Result?.Reason ?? "unknown", arguments.RetryDelay.TotalSeconds, _failures, configuration.MaxRetries);
                     return default;
                 },
             })
@@ -88,6 +92,7 @@ internal sealed partial class WorkerPlace
             while (!_stop.IsCancellationRequested)
             {
                 _streakStarted = _time.GetTimestamp();
+                _failures = 0;
                 var end = await _retry.ExecuteAsync(static async (_, place) => await place.LiveOnceAsync().ConfigureAwait(false), context, this).ConfigureAwait(false);
                 if (end.WasAsked) return;
                 if (end.DidItsWork)
@@ -148,6 +153,7 @@ internal sealed partial class WorkerPlace
             _changed();
         }).ConfigureAwait(false);
         if (!end.WasAsked) Reason = end.Reason;
+        if (!end.WasKilled) _failures++;
         _changed();
         return end;
     }
@@ -155,7 +161,7 @@ internal sealed partial class WorkerPlace
     private bool IsWorthRetrying(WorkerEnd? end) =>
         end is { WasAsked: false, DidItsWork: false, IsPermanent: false }
         && !_stop.IsCancellationRequested
-        && _configuration.MaxRetries > 0
+        && _failures <= _configuration.MaxRetries
         && _time.GetElapsedTime(_streakStarted) < _configuration.MaxRetryTimeout;
 
     private void Fail(string reason)
@@ -183,8 +189,8 @@ internal sealed partial class WorkerPlace
 
     private static partial class Log
     {
-        [LoggerMessage(11, LogLevel.Warning, "a worker failed ({Reason}); the next try is in {Seconds:0.0} s ({Attempt} of {Attempts})")]
-        public static partial void Retrying(ILogger log, string reason, double seconds, int attempt, int attempts);
+        [LoggerMessage(11, LogLevel.Warning, "a worker failed ({Reason}); the next try is in {Seconds:0.0} s ({Failures} of at most {MaxRetries} failures)")]
+        public static partial void Retrying(ILogger log, string reason, double seconds, int failures, int maxRetries);
 
         [LoggerMessage(12, LogLevel.Error, "the worker failed for good: {Reason}")]
         public static partial void GaveUp(ILogger log, string reason);

@@ -12,7 +12,6 @@ namespace Serve.Frontend.Hosting;
 internal sealed class LineConsoleLoggerProvider : ILoggerProvider
 {
     private const int MostWaiting = 10_000;
-    private const string OfModels = "Serve.Model.";
 
     private readonly Channel<string> _lines = Channel.CreateBounded<string>(
         new BoundedChannelOptions(MostWaiting) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
@@ -30,7 +29,9 @@ internal sealed class LineConsoleLoggerProvider : ILoggerProvider
     }
 
     /// <inheritdoc/>
-    public ILogger CreateLogger(string categoryName) => new LineLogger(this, Shorten(categoryName));
+    /// <remarks>A class's name loses its namespace; a model version (<c>fashion-vit/1.0</c>) stays whole.</remarks>
+    public ILogger CreateLogger(string categoryName) =>
+        new LineLogger(this, categoryName.Contains('/', StringComparison.Ordinal) ? categoryName : categoryName[(categoryName.LastIndexOf('.') + 1)..]);
 
     /// <summary>Writes what is waiting, then ends.</summary>
     public void Dispose()
@@ -38,11 +39,6 @@ internal sealed class LineConsoleLoggerProvider : ILoggerProvider
         _lines.Writer.TryComplete();
         _writer.Join();
     }
-
-    // A model version's category ends with its version, 1.0; of a type's the last name says enough.
-    private static string Shorten(string category) => category.StartsWith(OfModels, StringComparison.Ordinal)
-        ? category[OfModels.Length..]
-        : category[(category.LastIndexOf('.') + 1)..];
 
     private void Add(string line)
     {

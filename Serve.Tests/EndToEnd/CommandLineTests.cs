@@ -63,6 +63,32 @@ public sealed class CommandLineTests : IClassFixture<ServerFixture>
     }
 
     [Fact]
+    public async Task An_archive_can_be_registered()
+    {
+        var source = Path.Combine(Repository.Root, "model-store", "fashion-vit", "1.0");
+        var (code, text) = await Cli.RunAsync("archive", "-n", "packed", "-v", "3.1", "-s", Path.Combine(source, "model.onnx"), "-c", Path.Combine(source, "model-config.yaml"),
+            "--extra-files", Path.Combine(source, "index_to_name.json"), "-o", _server.ModelStore);
+        Assert.Equal((0, $"Packed packed 3.1 into {Path.Combine(_server.ModelStore, "packed.mar")}"), (code, text.Trim()));
+
+        Assert.Equal((0, "Model \"packed\" Version: 3.1 registered with 1 initial workers"), Trimmed(await _server.RunAsync("register", "packed.mar", "--initial-workers", "1")));
+        (code, text) = await _server.RunAsync("predict", "packed", Boot);
+        Assert.Equal(0, code);
+        Assert.StartsWith("Ankle boot", text, StringComparison.Ordinal);
+        Assert.Equal(0, (await _server.RunAsync("unregister", "packed")).Code);
+    }
+
+    [Fact]
+    public async Task A_created_model_can_be_registered()
+    {
+        var (code, text) = await Cli.RunAsync("models", "create", "vit_ti_16", "--seed", "7", "--store", _server.ModelStore);
+        Assert.True(code == 0, text);
+        Assert.Contains("5.7 million parameters", text, StringComparison.Ordinal);
+        Assert.Equal(1, (await Cli.RunAsync("models", "create", "vit_ti_16", "--store", _server.ModelStore)).Code);
+        Assert.Equal((0, "Model \"vit_ti_16\" Version: 1.0 registered with 0 initial workers. Use scale workers API to add workers for the model."), Trimmed(await _server.RunAsync("register", "vit_ti_16", "--initial-workers", "0")));
+        Assert.Equal(0, (await _server.RunAsync("unregister", "vit_ti_16")).Code);
+    }
+
+    [Fact]
     public async Task Stop_ends_the_server()
     {
         await using var server = await ServerFixture.StartAsync(new ServerOptions { Models = [] });

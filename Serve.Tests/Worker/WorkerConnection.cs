@@ -228,6 +228,8 @@ internal sealed class WorkerConnection : IDisposable
     /// <summary>An answer of the worker's.</summary>
     public sealed record Answer(ulong Id, int Status, string ContentType, byte[] Body, OutputTimes Times, IReadOnlyList<KeyValuePair<string, string>> Headers)
     {
+        public override string ToString() => $"{Id}: {Status} {ContentType} {Text}";
+
         public string Text => Encoding.UTF8.GetString(Body);
 
         public JsonElement Json => JsonDocument.Parse(Body).RootElement;

@@ -107,8 +107,8 @@ internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, 
         (uint)(batch?.Rows ?? 0),
         Microseconds(request.ArrivalTimestamp, request.DecodeStartTimestamp),
         Microseconds(request.DecodeStartTimestamp, request.ReadyTimestamp),
-        batch is null ? 0 : Microseconds(request.ReadyTimestamp, batch.BegunTimestamp),
-        batch is null ? 0 : Microseconds(batch.BegunTimestamp, batch.ExecutedTimestamp),
+        batch is null ? 0 : Microseconds(request.ReadyTimestamp, batch.ExecutionTimestamp),
+        batch is null ? 0 : Microseconds(batch.ExecutionTimestamp, batch.ExecutedTimestamp),
         encode);
 
     // A stage that a request did not reach has the timestamp 0.

@@ -22,7 +22,11 @@ internal sealed class Batch : IDisposable
     /// <summary>Rows that the requests fill together.</summary>
     public int Rows { get; private set; }
 
+    /// <summary>When it was closed.</summary>
     public long BegunTimestamp { get; set; }
+
+    /// <summary>When its execution began: Begun is in the socket by then.</summary>
+    public long ExecutionTimestamp { get; set; }
 
     public long ExecutedTimestamp { get; set; }
 

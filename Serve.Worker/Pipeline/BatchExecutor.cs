@@ -15,6 +15,7 @@ internal sealed class BatchExecutor(PendingRequests pending, FrameSender sender,
         if (batch.Requests.Count == 0) return false;
 
         SayBegun(batch);
+        batch.ExecutionTimestamp = time.GetTimestamp();
         runner.Execute(batch);
         batch.ExecutedTimestamp = time.GetTimestamp();
         return pending.EndExecution(batch);

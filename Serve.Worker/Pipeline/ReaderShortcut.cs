@@ -1,5 +1,3 @@
-using Serve.Worker.Hosting;
-
 namespace Serve.Worker.Pipeline;
 
 /// <summary>
@@ -7,14 +5,11 @@ namespace Serve.Worker.Pipeline;
 /// to 50 µs: more than some handlers do. A handler that turns out slower goes to the device thread for good, because while
 /// the reader executes it cannot take in a Cancel.
 /// </summary>
-internal sealed class ReaderShortcut(PendingRequests pending, IModelWork work, TimeProvider time)
+internal sealed class ReaderShortcut(PendingRequests pending, bool isAllowed, TimeProvider time)
 {
     private const int Trial = 48;
     private static readonly TimeSpan CheapMean = TimeSpan.FromMilliseconds(0.2);
     private static readonly TimeSpan TooSlow = TimeSpan.FromMilliseconds(20);
-
-    // A reader that is stuck in a handler does not see the end of the socket; then the kernel must end this process.
-    private readonly bool _isAllowed = work.MayRunOnReader && ParentProcess.IsTied;
 
     private TimeSpan _sum;
     private int _batches;
@@ -23,8 +18,8 @@ internal sealed class ReaderShortcut(PendingRequests pending, IModelWork work, T
     /// <summary>A batch has executed on the device thread.</summary>
     public void Observe(Batch batch)
     {
-        if (!_isAllowed || _isDecided || batch.Requests.Count == 0) return;
-        _sum += time.GetElapsedTime(batch.BegunTimestamp, batch.ExecutedTimestamp);
+        if (!isAllowed || _isDecided || batch.Requests.Count == 0) return;
+        _sum += time.GetElapsedTime(batch.ExecutionTimestamp, batch.ExecutedTimestamp);
         if (++_batches < Trial) return;
         _isDecided = true;
         pending.RunsOnReader = _sum / Trial < CheapMean;
@@ -34,7 +29,7 @@ internal sealed class ReaderShortcut(PendingRequests pending, IModelWork work, T
     public void ObserveOnReader(Batch batch)
     {
         if (batch.Requests.Count == 0) return;
-        var took = time.GetElapsedTime(batch.BegunTimestamp, batch.ExecutedTimestamp);
+        var took = time.GetElapsedTime(batch.ExecutionTimestamp, batch.ExecutedTimestamp);
         _sum = ((_sum * (Trial - 1)) + (took * Trial)) / Trial;
         if (_sum / Trial < CheapMean && took < TooSlow) return;
         pending.RunsOnReader = false;

@@ -15,7 +15,16 @@ internal sealed class WorkerPipeline
     private readonly DeviceThread _device;
     private readonly DecodeThread _decoder;
 
-    public WorkerPipeline(IModelWork work, int instances, FrameSender sender, TimeProvider time, ILogger logger)
+    /// <param name="work">What is done with requests.</param>
+    /// <param name="instances">Executions that may run at once.</param>
+    /// <param name="mayRunOnReader">
+    /// Whether cheap batches may run on the reader's thread. A reader that is stuck in a handler does not see the end of its
+    /// socket; allow it only where something else ends this process with its parent.
+    /// </param>
+    /// <param name="sender">Where answers go.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">The worker's log.</param>
+    public WorkerPipeline(IModelWork work, int instances, bool mayRunOnReader, FrameSender sender, TimeProvider time, ILogger logger)
     {
         _work = work;
         _instances = instances;
@@ -23,7 +32,7 @@ internal sealed class WorkerPipeline
         Answers = new AnswerWriter(sender, work, time, logger);
         _answerThread = new AnswerThread(Pending, Answers);
         var executor = new BatchExecutor(Pending, sender, Answers, time);
-        var shortcut = new ReaderShortcut(Pending, work, time);
+        var shortcut = new ReaderShortcut(Pending, mayRunOnReader && work.MayRunOnReader, time);
         _device = new DeviceThread(Pending, executor, _answerThread, shortcut);
         _decoder = new DecodeThread(Pending, work, Answers, time);
         OnReader = new ReaderExecution(Pending, executor, work.CreateRunner(), _answerThread, shortcut);

@@ -7,7 +7,7 @@ namespace Serve.Tests.Frontend.Hosting;
 public sealed class LineConsoleLoggerTests
 {
     [Theory]
-    [InlineData("Serve.Model.fashion-vit/1.0", "fashion-vit/1.0")]
+    [InlineData("fashion-vit/1.0", "fashion-vit/1.0")]
     [InlineData("Serve.Frontend.Hosting.ServeHost", "ServeHost")]
     public void An_event_is_a_line_with_time_level_and_category(string category, string shown) =>
         Assert.Equal($"2026-01-02T03:04:05.006Z info  {shown}: hello\n", Write(category, log => log.LogInformation("hello")));
