@@ -122,12 +122,22 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         var source = await Task.Run(() => _store.Open(request.Url, request.ModelName), CancellationToken.None).ConfigureAwait(false);
         var configuration = source.Configuration;
         var workers = request.InitialWorkers ?? (source.SaysWorkers ? configuration.MinWorkers : 0);
-        configuration = Override(configuration, request) with
+        ModelVersion version;
+        try
         {
-            MinWorkers = workers,
-            MaxWorkers = Math.Max(workers, source.SaysWorkers ? configuration.MaxWorkers : workers),
-        };
-        var version = Add(source, configuration, isLoadedAtStartup: false);
+            configuration = Override(configuration, request) with
+            {
+                MinWorkers = workers,
+                MaxWorkers = Math.Max(workers, source.SaysWorkers ? configuration.MaxWorkers : workers),
+            };
+            version = Add(source, configuration, isLoadedAtStartup: false);
+        }
+        catch (ServeException)
+        {
+            source.Dispose();
+            throw;
+        }
+
         var settled = version.ScaleAsync(configuration.MinWorkers, configuration.MaxWorkers);
         if (!request.Synchronous || workers == 0) return version;
 

@@ -4,8 +4,8 @@ namespace Serve.Core.Scheduling;
 
 /// <summary>
 /// Decides which worker a request of one model version goes to, and when: the frontend's half of the dynamic batcher. A
-/// request goes to a worker that has credit for it, the one with the fewest outstanding rows first, and waits in its lane
-/// while none has. The worker's half, <see cref="BatchFormer{TRow}"/>, makes batches of what it has.
+/// request goes to a worker that has credit for it, the one that will begin it soonest, and waits in its lane while none has.
+/// The worker's half, <see cref="BatchFormer{TRow}"/>, makes batches of what it has.
 /// </summary>
 /// <remarks>
 /// Hot path: called for every request, without allocation. Pure and deterministic: no threads, no input or output, time
@@ -21,10 +21,10 @@ public sealed class Dispatcher
     private readonly LaneQueue _queue;
     private readonly Quarantine _quarantine;
     private readonly IndexedHeap<ScheduledRequest, ByDeadline> _deadlines = new();
+    private readonly WorkerChoice _choice;
     private readonly List<WorkerSlot> _workers = [];
     private readonly List<ScheduledRequest> _suspects = [];
     private long _sequence;
-    private long _typicalBatchTime;
 
     /// <summary>Creates the dispatcher of one model version.</summary>
     /// <param name="options">Queue, lanes and batches.</param>
@@ -40,6 +40,7 @@ public sealed class Dispatcher
         _maxBatchDelay = Ticks(options.MaxBatchDelay);
         _minBatchTimeForRecall = Ticks(options.MinBatchTimeForRecall);
         _queue = new LaneQueue(options.Lanes, Ticks(options.StarvationLimit), options.BatchSize);
+        _choice = new WorkerChoice(_workers, options.BatchSize);
         _quarantine = new Quarantine(options.BatchSize, options.MaxSoloDeaths);
     }
 
@@ -78,7 +79,7 @@ public sealed class Dispatcher
         get
         {
             var next = _deadlines.First?.DeadlineTimestamp ?? long.MaxValue;
-            if (_options.Mode == BatchingMode.Delayed && _queue.Requests > 0 && FindFreeWorker() is not null)
+            if (_options.Mode == BatchingMode.Delayed && _queue.Requests > 0 && _choice.Free() is not null)
                 next = Math.Min(next, _queue.OldestArrival + _maxBatchDelay);
 
             return next;
@@ -128,6 +129,7 @@ public sealed class Dispatcher
         var now = _time.GetTimestamp();
         worker.Batches++;
         worker.RecallWasFutile = false;
+        var rows = 0;
         foreach (var id in ids)
         {
             if (!worker.InFlight.TryGetValue(id, out var request) || request.Place != RequestPlace.Sent) continue;
@@ -136,8 +138,10 @@ public sealed class Dispatcher
             request.Place = RequestPlace.Begun;
             request.Batch = worker.Batches;
             request.BegunTimestamp = now;
+            rows += request.Rows;
         }
 
+        if (rows > 0) worker.Running.Add(new RunningBatch(worker.Batches, now, rows));
         RecallForIdle();
     }
 
@@ -148,7 +152,7 @@ public sealed class Dispatcher
         if (request.Worker != worker) throw new InvalidOperationException($"Request {request.Id} is not at this worker.");
 
         var now = _time.GetTimestamp();
-        if (request.Place == RequestPlace.Begun) LearnBatchTime(now - request.BegunTimestamp);
+        if (request.Place == RequestPlace.Begun) _choice.Learn(worker, request.Batch, now);
         Detach(worker, request);
         _deadlines.Remove(request);
         _quarantine.Answered();
@@ -338,7 +342,7 @@ public sealed class Dispatcher
     private bool SendAdaptive(long now)
     {
         var sent = false;
-        while (PeekInTime(now) is { } request && FindWorker(request.Rows) is { } worker)
+        while (PeekInTime(now) is { } request && _choice.SoonestFor(request.Rows, now) is { } worker)
         {
             _queue.Take(request, now);
             Send(worker, request, more: false);
@@ -352,7 +356,7 @@ public sealed class Dispatcher
     private bool SendDelayed(long now)
     {
         var sent = false;
-        while (PeekInTime(now) is { } request && FindFreeWorker() is { } worker)
+        while (PeekInTime(now) is { } request && _choice.Free() is { } worker)
         {
             var complete = _queue.Rows >= _options.BatchSize
                 || _queue.Requests >= _options.MaxQueueSize // else it would refuse requests while a worker is free
@@ -424,29 +428,6 @@ public sealed class Dispatcher
         return null;
     }
 
-    /// <summary>The ordinary worker with credit that has the fewest rows; among equals the one that was there first.</summary>
-    private WorkerSlot? FindWorker(int rows)
-    {
-        WorkerSlot? best = null;
-        foreach (var worker in _workers)
-        {
-            if (!worker.IsOrdinary || !worker.HasCreditFor(rows)) continue;
-            if (best is null || worker.OutstandingRows < best.OutstandingRows) best = worker;
-        }
-
-        return best;
-    }
-
-    private WorkerSlot? FindFreeWorker()
-    {
-        foreach (var worker in _workers)
-        {
-            if (worker.IsOrdinary && worker.IsIdle) return worker;
-        }
-
-        return null;
-    }
-
     /// <summary>
     /// While a worker idles and nobody waits in line, rows that another has not begun are better off there: half of those of
     /// the most loaded one.
@@ -456,25 +437,9 @@ public sealed class Dispatcher
         if (_workers.Count < 2) return;
 
         RecallFromReserved();
-        if (_options.Mode == BatchingMode.Delayed || _queue.Requests > 0 || _typicalBatchTime < _minBatchTimeForRecall) return;
-
-        var idle = 0;
-        WorkerSlot? loaded = null;
-        foreach (var worker in _workers)
-        {
-            if (worker.RecallPending) idle--; // what it returns is for one of the idle ones
-            else if (!worker.IsOrdinary) continue;
-            else if (worker.IsIdle) idle++;
-            else if (worker.RecallWasFutile || !HasRowsToSpare(worker)) continue;
-            else if (loaded is null || worker.UnbegunRows > loaded.UnbegunRows) loaded = worker;
-        }
-
-        if (loaded is not null && idle > 0) Recall(loaded, (loaded.UnbegunRows + 1) / 2);
+        if (_options.Mode == BatchingMode.Delayed || _queue.Requests > 0 || _choice.BatchTime.Mean < _minBatchTimeForRecall) return;
+        if (_choice.ToRecallFrom() is { } loaded) Recall(loaded, (loaded.UnbegunRows + 1) / 2);
     }
-
-    /// <summary>It executes a batch, so the others wait; or it has more than its next batch takes.</summary>
-    private bool HasRowsToSpare(WorkerSlot worker) =>
-        worker.UnbegunRows > (worker.Begun.Count > 0 ? 0 : _options.BatchSize);
 
     /// <summary>A worker that is to become idle for a group of suspects does so sooner when others take what it has not begun.</summary>
     private void RecallFromReserved()
@@ -531,9 +496,6 @@ public sealed class Dispatcher
         request.Worker = null;
         request.Place = RequestPlace.Nowhere;
     }
-
-    private void LearnBatchTime(long ticks) =>
-        _typicalBatchTime = _typicalBatchTime == 0 ? ticks : _typicalBatchTime + (ticks - _typicalBatchTime) / 8;
 
     private long Ticks(TimeSpan span) => (long)Math.Min(span.TotalSeconds * _time.TimestampFrequency, long.MaxValue / 4);
 

@@ -42,6 +42,9 @@ public sealed class WorkerSlot
     /// <summary>Batches that it has begun.</summary>
     internal long Batches { get; set; }
 
+    /// <summary>Batches of which nothing has been answered yet.</summary>
+    internal List<RunningBatch> Running { get; } = [];
+
     /// <summary>Kept free of ordinary requests, because a group of suspects runs on it or waits for it to become idle.</summary>
     internal bool IsReserved { get; set; }
 

@@ -40,6 +40,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
 
     public Listener Metrics { get; }
 
+    /// <summary>What it is composed of, for tests.</summary>
+    internal IServiceProvider Services => _app.Services;
+
     /// <summary>Binds the listeners, then begins to load the models.</summary>
     /// <exception cref="ListenException">An address cannot be used.</exception>
     public static async Task<ServeHost> StartAsync(ServerConfiguration configuration, ILoggerFactory loggers, Shutdown shutdown)
@@ -100,7 +103,6 @@ internal sealed partial class ServeHost : IAsyncDisposable
         // Empty: no appsettings.json, no ASPNETCORE_ variables, no console logger. The configuration is ours alone.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "serve", ContentRootPath = AppContext.BaseDirectory });
         builder.Services.Replace(ServiceDescriptor.Singleton(loggers));
-        builder.Services.AddSingleton<IMemoryPoolFactory<byte>>(_ => new LargeBlockPoolFactory(configuration.MaxConnections, TimeProvider.System));
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
@@ -121,6 +123,10 @@ internal sealed partial class ServeHost : IAsyncDisposable
             sockets.UnsafePreferInlineScheduling = inline;
             sockets.CreateBoundListenSocket = Bind;
         });
+
+        // After UseKestrelCore, which adds a factory of its own: the last one counts.
+        builder.Services.Replace(ServiceDescriptor.Singleton<IMemoryPoolFactory<byte>>(
+            _ => new LargeBlockPoolFactory(configuration.MaxConnections, TimeProvider.System)));
         return builder.Build();
 
         // By reference: two listeners may both ask for a free port of one address.

@@ -77,6 +77,35 @@ public sealed class DispatcherTests
     }
 
     [Fact]
+    public void Of_two_busy_workers_the_one_that_will_be_free_first_gets_a_request()
+    {
+        var bench = new DispatcherBench(new() { BatchSize = 4 });
+        var first = bench.Dispatcher.AddWorker("first", 8);
+        TeachBatchTime(bench, first, TimeSpan.FromMilliseconds(10));
+        var second = bench.Dispatcher.AddWorker("second", 8);
+        bench.Begin(first, bench.Admit());
+        bench.Time.Advance(TimeSpan.FromMilliseconds(4));
+        bench.Begin(second, bench.Admit());
+
+        Assert.All(bench.AdmitMany(4), r => Assert.Same(first, r.Worker)); // its next batch is full then
+        Assert.Same(second, bench.Admit().Worker);
+    }
+
+    [Fact]
+    public void A_worker_that_is_stuck_in_its_batch_soon_attracts_nobody()
+    {
+        var bench = new DispatcherBench(new() { BatchSize = 4 });
+        var stuck = bench.Dispatcher.AddWorker("stuck", 8);
+        TeachBatchTime(bench, stuck, TimeSpan.FromMilliseconds(10));
+        var other = bench.Dispatcher.AddWorker("other", 8);
+        bench.Begin(stuck, bench.Admit());
+        bench.Time.Advance(TimeSpan.FromMilliseconds(40));
+        bench.Begin(other, bench.Admit());
+
+        Assert.Same(other, bench.Admit().Worker);
+    }
+
+    [Fact]
     public void A_new_worker_and_a_grant_take_what_waits()
     {
         var bench = new DispatcherBench(new());

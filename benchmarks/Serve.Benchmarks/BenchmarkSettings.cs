@@ -1,0 +1,12 @@
+namespace Serve.Benchmarks;
+
+/// <summary>What a run measures, and how long.</summary>
+/// <param name="Scenarios">Names of the scenarios.</param>
+/// <param name="Rounds">Rounds of each scenario; each measures everything that is compared once.</param>
+/// <param name="Seconds">How long one measurement of a round lasts.</param>
+/// <param name="FastPath">The server's <c>fastPath</c>; the bare server schedules likewise.</param>
+internal sealed record BenchmarkSettings(IReadOnlyList<string> Scenarios, int Rounds, double Seconds, string FastPath)
+{
+    /// <summary>How long one measurement of a round lasts.</summary>
+    public TimeSpan Duration => TimeSpan.FromSeconds(Seconds);
+}

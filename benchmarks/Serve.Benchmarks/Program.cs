@@ -1,0 +1,76 @@
+using System.CommandLine;
+using Serve.Benchmarks;
+using Serve.Benchmarks.Peers;
+using Serve.Benchmarks.Reporting;
+using Serve.Benchmarks.Scenarios;
+using Spectre.Console;
+
+switch (args)
+{
+    case [BareKestrel.Verb, var fastPath]:
+        await BareKestrel.RunAsync(fastPath);
+        return 0;
+    case [BareOnnxRuntime.Verb, var model]:
+        BareOnnxRuntime.Run(model);
+        return 0;
+}
+
+IScenario[] scenarios = [new NoOpScenario(), new LargeBodyScenario(), new FashionVitScenario(), new IdleScenario()];
+string[] names = [.. scenarios.Select(scenario => scenario.Name)];
+
+var only = new Option<string[]>("--only") { Description = $"Which scenarios, separated by commas: {string.Join(", ", names)}; all of them if it is not given", HelpName = "NAMES" };
+only.CustomParser = result => [.. result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries))];
+only.Validators.Add(result =>
+{
+    foreach (var name in result.Tokens.SelectMany(token => token.Value.Split(',')).Except(names)) result.AddError($"There is no scenario '{name}'; there are {string.Join(", ", names)}.");
+});
+var rounds = new Option<int>("--rounds") { Description = "Rounds of each scenario; medians are over them", DefaultValueFactory = _ => 5 };
+var seconds = new Option<double>("--seconds") { Description = "How long one measurement of a round lasts", DefaultValueFactory = _ => 2 };
+var fastPathOption = new Option<string>("--fast-path") { Description = "The server's fastPath, and the bare server's scheduling", DefaultValueFactory = _ => "pool" };
+fastPathOption.AcceptOnlyFromAmong("pool", "inline");
+var strict = new Option<bool>("--strict") { Description = "Exit with 1 when a bar is missed" };
+
+var command = new RootCommand("Measures the built server beside what limits it, in interleaved rounds, and says which promises hold. Needs Linux and `make build`.")
+{
+    only, rounds, seconds, fastPathOption, strict,
+};
+command.SetAction(arguments =>
+{
+    var settings = new BenchmarkSettings(arguments.GetValue(only) is { Length: > 0 } chosen ? chosen : names, Math.Max(1, arguments.GetValue(rounds)), arguments.GetValue(seconds), arguments.GetValue(fastPathOption)!);
+    try
+    {
+        return Measure(settings, arguments.GetValue(strict));
+    }
+    catch (BenchmarkException e)
+    {
+        Console.Error.WriteLine(e.Message);
+        return 2;
+    }
+});
+return await command.Parse(args).InvokeAsync();
+
+int Measure(BenchmarkSettings settings, bool isStrict)
+{
+    if (!OperatingSystem.IsLinux()) throw new BenchmarkException("The benchmarks need Linux: /proc and epoll.");
+    var repository = Repository.Find();
+    _ = repository.Server;
+
+    // A pipe has no width; tables must not be folded for it.
+    if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 240;
+    var surroundings = Surroundings.Now();
+    AnsiConsole.WriteLine(surroundings.ToString());
+    if (surroundings.LoadAverage > surroundings.Processors) AnsiConsole.WriteLine("Others are using this machine: the figures will be worse than they should.");
+
+    var report = new Report();
+    foreach (var scenario in scenarios.Where(scenario => settings.Scenarios.Contains(scenario.Name)))
+    {
+        AnsiConsole.WriteLine();
+        AnsiConsole.WriteLine(scenario.Title);
+        scenario.Run(repository, settings, report);
+        report.Print(scenario.Name);
+    }
+
+    AnsiConsole.WriteLine();
+    AnsiConsole.WriteLine($"Saved as {Path.GetRelativePath(Environment.CurrentDirectory, new ReportFile(surroundings, settings, report.Figures).Write(repository.Reports))}");
+    return report.Holds || !isStrict ? 0 : 1;
+}
