@@ -46,7 +46,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, long max
             if (shutdown.IsDraining) throw Shutdown.Refusal();
             var options = RequestOptions.Read(context.Request.Headers);
             model ??= query == QueryUse.Inputs ? (string?)context.Request.Query[ModelName] : null;
-            if (model is not null) target = Accept(model, version);
+            if (model is not null) (target = Accept(model, version)).ThrowIfNotServing();
 
             payload = BodyReceiver.Rent(context.Request, maxRequestBytes);
             await BodyReceiver.ReceiveAsync(context, payload, maxRequestBytes);
