@@ -71,6 +71,25 @@ public sealed class PipelineTests
     }
 
     [Fact]
+    public void Once_warm_the_pipeline_allocates_nothing_for_a_request()
+    {
+        using var pipeline = new RunningPipeline(new RecordingHandler(), mayRunOnReader: true);
+        ulong id = 0;
+        long allocated = 0;
+        for (var i = 0; i < 400; i++)
+        {
+            // From one execution on the reader's thread to the next lies all that it does for a request.
+            if (i == 200) allocated = pipeline.Handler.AllocatedBytes;
+            pipeline.Run(++id);
+            pipeline.Flush();
+            pipeline.ReadOutput();
+        }
+
+        Assert.Equal("reader", pipeline.Handler.LastThread);
+        Assert.Equal(0, pipeline.Handler.AllocatedBytes - allocated);
+    }
+
+    [Fact]
     public void Every_request_is_answered_or_given_back_exactly_once_whatever_is_cancelled_and_recalled()
     {
         var random = new Random(11);
@@ -123,6 +142,9 @@ public sealed class PipelineTests
 
         public string? LastThread { get; private set; }
 
+        /// <summary>By the thread that executed last, since its start.</summary>
+        public long AllocatedBytes { get; private set; }
+
         public void Load(HandlerContext context)
         {
         }
@@ -130,6 +152,7 @@ public sealed class PipelineTests
         public void Execute(IReadOnlyList<HandlerCall> batch, CancellationToken cancellation)
         {
             LastThread = Thread.CurrentThread.Name;
+            AllocatedBytes = GC.GetAllocatedBytesForCurrentThread();
             if (Takes > TimeSpan.Zero) Time.Advance(Takes);
         }
 
