@@ -41,6 +41,12 @@ public sealed record PreprocessingConfiguration
     /// <summary>The longest a picture may take to decode. Milliseconds in the file. Default 2 s.</summary>
     public TimeSpan DecodeTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>What decodes JPEGs. Default auto.</summary>
+    public JpegDecoderChoice JpegDecoder { get; init; } = JpegDecoderChoice.Auto;
+
+    /// <summary>Whether large JPEGs may be decoded at a smaller size. Default exact.</summary>
+    public JpegScaling JpegScaling { get; init; } = JpegScaling.Exact;
+
     /// <summary>Picture formats that are accepted: <c>jpeg</c>, <c>png</c>, <c>gif</c>, <c>bmp</c>, <c>tiff</c>, <c>webp</c>.</summary>
     public IReadOnlyList<string> Formats { get; init; } = ["jpeg", "png", "gif", "bmp", "tiff", "webp"];
 }
@@ -68,6 +74,31 @@ public enum ChannelOrder
 
     /// <summary>One channel, ITU-R 601 luma as PIL's <c>convert("L")</c>.</summary>
     Gray,
+}
+
+/// <summary>What decodes JPEGs.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<JpegDecoderChoice>))]
+public enum JpegDecoderChoice
+{
+    /// <summary>libjpeg-turbo where the machine has it, else ImageSharp.</summary>
+    Auto,
+
+    /// <summary>ImageSharp: managed code, no library of the machine's; its colours differ from PIL's by half a level on average.</summary>
+    ImageSharp,
+
+    /// <summary>libjpeg-turbo, equal to PIL; the model does not load where it is missing.</summary>
+    Turbo,
+}
+
+/// <summary>Whether large JPEGs may be decoded at a smaller size.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<JpegScaling>))]
+public enum JpegScaling
+{
+    /// <summary>All pixels are decoded.</summary>
+    Exact,
+
+    /// <summary>An eighth, a quarter or half of the size: the smallest that leaves twice the size that the picture is resized to. libjpeg-turbo only.</summary>
+    Fast,
 }
 
 /// <summary>The order of a picture tensor's dimensions.</summary>

@@ -25,6 +25,8 @@ internal static class PreprocessingSection
             Layout = settings.OptionalChoice("layout", fallback.Layout),
             MaxImagePixels = settings.Long("maxImagePixels", fallback.MaxImagePixels, 1, 4_000_000_000),
             DecodeTimeout = settings.Duration("decodeTimeout", fallback.DecodeTimeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10)),
+            JpegDecoder = settings.Choice("jpegDecoder", fallback.JpegDecoder),
+            JpegScaling = settings.Choice("jpegScaling", fallback.JpegScaling),
             Formats = settings.Words("formats", fallback.Formats, KnownFormats, "some of " + string.Join(", ", KnownFormats)),
         };
 

@@ -1,12 +1,14 @@
+using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
 using Serve.Worker.Images;
+using Serve.Worker.Images.Decoding;
 
 namespace Serve.Worker.BuiltIn;
 
 /// <summary>The model's input of pictures, and the way from a request's bytes into it.</summary>
-internal sealed class PictureInput
+internal sealed partial class PictureInput
 {
     private readonly string _name;
     private readonly ImagePreprocessor _preprocessor;
@@ -31,7 +33,9 @@ internal sealed class PictureInput
 
         var input = signature.Inputs[0];
         var preprocessing = ForChannelsOf(input, context.Configuration.Preprocessing);
-        return new PictureInput(input.Name, new ImagePreprocessor(PreprocessingResolver.Resolve(preprocessing, input)), signature.Batching != RowBatching.None || input.Shape.Count == 3);
+        var resolved = PreprocessingResolver.Resolve(preprocessing, input);
+        Log.JpegDecoder(context.Logger, ImageDecoders.JpegName(resolved));
+        return new PictureInput(input.Name, new ImagePreprocessor(resolved), signature.Batching != RowBatching.None || input.Shape.Count == 3);
     }
 
     public void Write(HandlerRequest request, InputRow inputs)
@@ -61,5 +65,11 @@ internal sealed class PictureInput
             _ => input.Shape[1] is 1 || input.Shape[3] is not 1 ? input.Shape[1] : 1,
         };
         return channels == 1 ? preprocessing with { Channels = ChannelOrder.Gray } : preprocessing;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Information, "JPEGs are decoded by {Decoder}")]
+        public static partial void JpegDecoder(ILogger logger, string decoder);
     }
 }

@@ -52,6 +52,10 @@ internal sealed record ImagePreprocessing
 
     public ImageElement Element { get; init; } = ImageElement.Float32;
 
+    public JpegDecoderChoice JpegDecoder { get; init; } = JpegDecoderChoice.Auto;
+
+    public JpegScaling JpegScaling { get; init; } = JpegScaling.Exact;
+
     public ImageLimits Limits { get; init; } = new();
 
     /// <summary>Channels of the tensor.</summary>

@@ -1,6 +1,5 @@
 using Serve.Core.Configuration;
 using Serve.Worker.Images.Decoding;
-using Serve.Worker.Images.Decoding.Png;
 using Serve.Worker.Images.Formats;
 using Serve.Worker.Images.Resampling;
 using Serve.Worker.Images.Tensors;
@@ -27,13 +26,13 @@ internal sealed unsafe class ImagePreprocessor
 
     /// <summary>Prepares everything that does not depend on a picture.</summary>
     /// <param name="options">What the tensor looks like and what a picture may be.</param>
-    /// <param name="decoders">Tried in this order by format; null: an own one for PNG and ImageSharp for the rest.</param>
+    /// <param name="decoders">Tried in this order by format; null: those of <see cref="ImageDecoders"/>.</param>
     /// <param name="simd">The instructions to use; null: the fastest that there are.</param>
     public ImagePreprocessor(ImagePreprocessing options, IReadOnlyList<IImageDecoder>? decoders = null, SimdLevel? simd = null)
     {
         options.Validate();
         _options = options;
-        _decoders = decoders?.ToArray() ?? DecodersFor(options);
+        _decoders = decoders?.ToArray() ?? ImageDecoders.For(options);
         _simd = simd ?? SimdLevels.Best;
         _writer = new TensorRowWriter(options, _simd);
         var (height, width) = options.OutputSize;
@@ -64,7 +63,7 @@ internal sealed unsafe class ImagePreprocessor
         cancellationToken.ThrowIfCancellationRequested();
         var header = ImageInspector.Inspect(encoded, _options.Limits);
         using var image = Decode(encoded, header, cancellationToken);
-        Resample(image, destination);
+        Resample(image, header, destination);
     }
 
     /// <summary>
@@ -80,12 +79,6 @@ internal sealed unsafe class ImagePreprocessor
             for (var i = 0; i < picturesPerPath; i++)
                 Preprocess(picture, destination, CancellationToken.None);
         }
-    }
-
-    private static IImageDecoder[] DecodersFor(ImagePreprocessing options)
-    {
-        var imageSharp = new ImageSharpDecoder(options.Limits);
-        return [new PngDecoder(), imageSharp];
     }
 
     private IDecodedImage Decode(ReadOnlySpan<byte> encoded, ImageHeader header, CancellationToken cancellationToken)
@@ -123,9 +116,9 @@ internal sealed unsafe class ImagePreprocessor
         throw new ImageException($"{ImageInspector.NameOf(format)} pictures cannot be decoded here.");
     }
 
-    private void Resample(IDecodedImage image, Span<byte> destination)
+    private void Resample(IDecodedImage image, in ImageHeader header, Span<byte> destination)
     {
-        var plan = PlanFor(image.Width, image.Height);
+        var plan = PlanFor(image, header);
         var grey = _options.Channels == ChannelOrder.Gray;
         var scratch = _scratch ??= new ResampleScratch();
         fixed (byte* tensor = destination)
@@ -147,16 +140,17 @@ internal sealed unsafe class ImagePreprocessor
         scratch.Trim();
     }
 
-    private ResamplePlan PlanFor(int width, int height)
+    /// <summary>A picture that was decoded smaller becomes as large as the whole one would.</summary>
+    private ResamplePlan PlanFor(IDecodedImage image, in ImageHeader header)
     {
-        var (resizedWidth, resizedHeight) = (width, height);
+        var (resizedWidth, resizedHeight) = (header.Width, header.Height);
         if (_options.ResizeShorterSide is { } shorterSide)
-            (resizedWidth, resizedHeight) = AxisGeometry.ResizeShorterSide(width, height, shorterSide);
+            (resizedWidth, resizedHeight) = AxisGeometry.ResizeShorterSide(header.Width, header.Height, shorterSide);
         else if (_options.ResizeExactly is { } exactly)
             (resizedWidth, resizedHeight) = (exactly.Width, exactly.Height);
 
-        var x = AxisGeometry.Create(width, resizedWidth, _options.Crop?.Width);
-        var y = AxisGeometry.Create(height, resizedHeight, _options.Crop?.Height);
+        var x = AxisGeometry.Create(image.Width, resizedWidth, _options.Crop?.Width);
+        var y = AxisGeometry.Create(image.Height, resizedHeight, _options.Crop?.Height);
         return new ResamplePlan(x, y, PlanFor(x), PlanFor(y));
     }
 

@@ -1,6 +1,7 @@
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
+using Serve.Worker.Images.Decoding;
 
 namespace Serve.Worker.Images;
 
@@ -36,6 +37,8 @@ internal static class PreprocessingResolver
             Channels = configuration.Channels,
             Layout = layout,
             Element = ElementOf(input),
+            JpegDecoder = configuration.JpegDecoder,
+            JpegScaling = configuration.JpegScaling,
             Limits = new ImageLimits
             {
                 MaxImagePixels = configuration.MaxImagePixels,
@@ -47,6 +50,7 @@ internal static class PreprocessingResolver
         try
         {
             resolved.Validate();
+            ImageDecoders.Check(resolved);
         }
         catch (ArgumentException exception)
         {

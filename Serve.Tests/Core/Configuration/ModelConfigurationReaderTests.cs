@@ -62,6 +62,8 @@ public sealed class ModelConfigurationReaderTests
               layout: nhwc
               maxImagePixels: 1000000
               decodeTimeout: 250
+              jpegDecoder: imagesharp
+              jpegScaling: fast
               formats: [jpeg, png]
             execution:
               providers: [cuda, cpu]
@@ -114,6 +116,8 @@ public sealed class ModelConfigurationReaderTests
                 Layout = TensorLayout.Nhwc,
                 MaxImagePixels = 1_000_000,
                 DecodeTimeout = TimeSpan.FromMilliseconds(250),
+                JpegDecoder = JpegDecoderChoice.ImageSharp,
+                JpegScaling = JpegScaling.Fast,
                 Formats = ["jpeg", "png"],
             },
             Execution = new()

@@ -71,7 +71,7 @@ internal static class JpegWalk
             throw bytes.Broken("the end-of-image marker comes before any picture data", position - 2);
         if (BitOperations.PopCount(frame.ComponentsWithData) != frame.Components)
             throw bytes.Broken($"the picture ends with data for {BitOperations.PopCount(frame.ComponentsWithData)} of its {frame.Components} colour components", position - 2);
-        return new ImageHeader(ImageFormats.Jpeg, frame.Width, frame.Height);
+        return new ImageHeader(ImageFormats.Jpeg, frame.Width, frame.Height, scans);
     }
 
     private static byte ReadMarker(EncodedBytes bytes, ref long position)
