@@ -102,8 +102,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
                 var version = Add(source, source.Configuration, isLoadedAtStartup: true);
                 _ = version.ScaleAsync(version.Configuration.MinWorkers, version.Configuration.MaxWorkers);
             }
-            catch (ServeException e)
+            catch (Exception e) when (e is ServeException or IOException or UnauthorizedAccessException)
             {
+                // One model that cannot be read is no reason not to serve the others.
                 Log.NotLoaded(_log, url, e.Message);
             }
         }
