@@ -121,19 +121,21 @@ public sealed class BatchFormer<TRow>
         while (rows == 0 && FirstChoice(now) is { } first)
         {
             var shape = first.Shape!;
-            for (var row = first; row is not null && (rows == 0 || row.Rows <= maxRows - rows); row = shape.Rows.First)
+            for (var row = first; row is not null; row = shape.Rows.First)
             {
+                var isLate = row.DeadlineTimestamp <= now;
+                if (!isLate && rows > 0 && row.Rows > maxRows - rows) break;
+
                 Leave(row);
-                if (row.DeadlineTimestamp <= now)
-                {
-                    dropped.Add((TRow)row);
-                    if (rows == 0) break; // a late first choice does not decide the shape
-                }
-                else
+                if (!isLate)
                 {
                     batch.Add((TRow)row);
                     rows += row.Rows;
+                    continue;
                 }
+
+                dropped.Add((TRow)row);
+                if (rows == 0) break; // a late first choice does not decide the shape
             }
         }
 

@@ -65,6 +65,7 @@ internal static class ServeCommandLine
             ScaleCommand.Create(),
             SetDefaultCommand.Create(),
             UnregisterCommand.Create(),
+            ArchiveCommand.Create(),
         };
         DocumentedCommand.ShowExamples(root);
         return root;

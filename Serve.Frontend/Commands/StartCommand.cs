@@ -64,7 +64,13 @@ internal static partial class StartCommand
         var factory = new LoggerFactory([], new LoggerFilterOptions
         {
             MinLevel = level,
-            Rules = { new LoggerFilterRule(null, "Microsoft", level > LogLevel.Warning ? level : LogLevel.Warning, null) },
+            Rules =
+            {
+                new LoggerFilterRule(null, "Microsoft", level > LogLevel.Warning ? level : LogLevel.Warning, null),
+
+                // It only logs what it throws: the command says that, in one line.
+                new LoggerFilterRule(null, "Microsoft.Extensions.Hosting", LogLevel.None, null),
+            },
         });
         factory.AddProvider(new LineConsoleLoggerProvider(TimeProvider.System, output, colours));
         return factory;

@@ -31,9 +31,12 @@ internal static class BodyReceiver
         {
             var result = await reader.ReadAsync(context.RequestAborted);
             var arrived = result.Buffer;
-            if (payload.Body.Length + arrived.Length > limitBytes) throw new PayloadTooLargeException(limitBytes);
-            foreach (var segment in arrived) payload.Write(segment.Span);
+            var tooLarge = payload.Body.Length + arrived.Length > limitBytes;
+            if (!tooLarge) foreach (var segment in arrived) payload.Write(segment.Span);
+
+            // Also when it is refused: the server reads the rest, so that the client sees the answer and not a reset.
             reader.AdvanceTo(arrived.End);
+            if (tooLarge) throw new PayloadTooLargeException(limitBytes);
             if (result.IsCompleted) return;
         }
     }

@@ -91,6 +91,18 @@ public sealed class BatchFormerTests
     }
 
     [Fact]
+    public void A_late_row_that_would_not_fit_does_not_keep_others_out_of_the_batch()
+    {
+        Ready("first", lane: 0);
+        Ready("late and large", lane: 1, deadline: 5, rows: 4);
+        Ready("second", lane: 2);
+        _now += 5 * Millisecond;
+
+        Assert.Equal(["first", "second"], Close(4));
+        Assert.Equal(["late and large"], _dropped.Select(r => r.Name));
+    }
+
+    [Fact]
     public void Removed_rows_are_not_in_a_batch_whether_decoded_or_not()
     {
         var decoding = Arrive("decoding");

@@ -1,0 +1,109 @@
+using System.Text.Json;
+
+namespace Serve.Tests.EndToEnd;
+
+/// <summary>The commands that talk to a running server.</summary>
+public sealed class CommandLineTests : IClassFixture<ServerFixture>
+{
+    private static readonly string Boot = Path.Combine(Repository.Root, "docs", "samples", "boot.png");
+
+    private readonly ServerFixture _server;
+
+    public CommandLineTests(ServerFixture server, ITestOutputHelper output)
+    {
+        _server = server;
+        server.ShowLogs(output);
+    }
+
+    [Fact]
+    public async Task Predict_prints_labels()
+    {
+        var (code, text) = await _server.RunAsync("predict", "fashion-vit", Boot);
+        Assert.Equal(0, code);
+        Assert.Matches(@"^Ankle boot +[01]\.\d{4}\n", text);
+    }
+
+    [Fact]
+    public async Task Predict_prints_the_servers_message_when_it_fails()
+    {
+        var (code, text) = await _server.RunAsync("predict", "none", Boot);
+        Assert.Equal((1, "Model not found: none"), (code, text.Trim()));
+    }
+
+    [Fact]
+    public async Task Models_lists_and_describes()
+    {
+        var (code, text) = await _server.RunAsync("models");
+        Assert.Equal(0, code);
+        Assert.Matches(@"fashion-vit +1\.0 \(default\) +Ready +1 of", text);
+
+        (code, text) = await _server.RunAsync("models", "fashion-vit", "--json");
+        Assert.Equal(0, code);
+        Assert.Equal("fashion-vit", JsonDocument.Parse(text).RootElement[0].GetProperty("modelName").GetString());
+    }
+
+    [Fact]
+    public async Task Status_says_that_it_serves()
+    {
+        var (code, text) = await _server.RunAsync("status", "--json");
+        Assert.Equal(0, code);
+        var report = JsonDocument.Parse(text).RootElement;
+        Assert.Equal("Healthy", report.GetProperty("status").GetString());
+        Assert.Equal(_server.Pid, report.GetProperty("pid").GetInt32());
+    }
+
+    [Fact]
+    public async Task Register_scale_and_unregister_say_what_they_did()
+    {
+        Assert.Equal((0, "Model \"second\" Version: 1.0 registered with 1 initial workers"), Trimmed(await _server.RunAsync("register", "fashion-vit", "--name", "second", "--initial-workers", "1")));
+        Assert.Equal((0, "Workers scaled to 2 for model: second"), Trimmed(await _server.RunAsync("scale", "second", "2")));
+        Assert.Equal((0, "Default version successfully updated for model \"second\" to \"1.0\""), Trimmed(await _server.RunAsync("set-default", "second", "1.0")));
+        Assert.Equal((0, "Model \"second\" unregistered"), Trimmed(await _server.RunAsync("unregister", "second")));
+        Assert.Equal((1, "Model not found: second"), Trimmed(await _server.RunAsync("unregister", "second")));
+    }
+
+    [Fact]
+    public async Task An_archive_can_be_registered()
+    {
+        var source = Path.Combine(Repository.Root, "model-store", "fashion-vit", "1.0");
+        var (code, text) = await Cli.RunAsync("archive", "-n", "packed", "-v", "3.1", "-s", Path.Combine(source, "model.onnx"), "-c", Path.Combine(source, "model-config.yaml"),
+            "--extra-files", Path.Combine(source, "index_to_name.json"), "-o", _server.ModelStore);
+        Assert.Equal((0, $"Packed packed 3.1 into {Path.Combine(_server.ModelStore, "packed.mar")}"), (code, text.Trim()));
+
+        Assert.Equal((0, "Model \"packed\" Version: 3.1 registered with 1 initial workers"), Trimmed(await _server.RunAsync("register", "packed.mar", "--initial-workers", "1")));
+        (code, text) = await _server.RunAsync("predict", "packed", Boot);
+        Assert.Equal(0, code);
+        Assert.StartsWith("Ankle boot", text, StringComparison.Ordinal);
+        Assert.Equal(0, (await _server.RunAsync("unregister", "packed")).Code);
+    }
+
+    [Fact]
+    public async Task A_created_model_can_be_registered()
+    {
+        var (code, text) = await Cli.RunAsync("models", "create", "vit_ti_16", "--seed", "7", "--store", _server.ModelStore);
+        Assert.True(code == 0, text);
+        Assert.Contains("5.7 million parameters", text, StringComparison.Ordinal);
+        Assert.Equal(1, (await Cli.RunAsync("models", "create", "vit_ti_16", "--store", _server.ModelStore)).Code);
+        Assert.Equal((0, "Model \"vit_ti_16\" Version: 1.0 registered with 0 initial workers. Use scale workers API to add workers for the model."), Trimmed(await _server.RunAsync("register", "vit_ti_16", "--initial-workers", "0")));
+        Assert.Equal(0, (await _server.RunAsync("unregister", "vit_ti_16")).Code);
+    }
+
+    [Fact]
+    public async Task Stop_ends_the_server()
+    {
+        await using var server = await ServerFixture.StartAsync(new ServerOptions { Models = [] });
+        var (code, text) = await server.RunAsync("stop");
+        Assert.True(code == 0, text);
+        Assert.Equal(0, await server.WaitForExitAsync());
+
+        (code, text) = await server.RunAsync("stop");
+        Assert.Equal(4, code);
+        Assert.Contains(server.Management, text, StringComparison.Ordinal);
+
+        (code, text) = await server.RunAsync("models");
+        Assert.Equal(4, code);
+        Assert.Contains("serve start --config configs/serve.yaml", text, StringComparison.Ordinal);
+    }
+
+    private static (int, string) Trimmed((int Code, string Text) result) => (result.Code, result.Text.Trim());
+}

@@ -1,0 +1,69 @@
+using System.CommandLine;
+using Serve.Core.Configuration;
+using Serve.Frontend.Commands;
+
+namespace Serve.Tests.Frontend.Commands;
+
+public sealed class CommandLineParsingTests
+{
+    [Fact]
+    public void Every_key_of_the_server_has_a_flag()
+    {
+        var keys = typeof(ServerConfiguration).GetProperties()
+            .Where(property => property.Name != "EqualityContract")
+            .Select(property => char.ToLowerInvariant(property.Name[0]) + property.Name[1..]);
+        Assert.Equal(keys.Order(), ServerFlags.All().FlagKeys.Order());
+    }
+
+    [Fact]
+    public void Flags_override_the_defaults()
+    {
+        var flags = ServerFlags.All();
+        var command = new Command("start");
+        flags.AddTo(command);
+        var read = flags.Read(command.Parse(["--inference-address", "http://127.0.0.1:9000", "--drain-timeout", "5s", "--access-log", "true"]));
+        Assert.Equal("http://127.0.0.1:9000", read.Configuration.InferenceAddress);
+        Assert.Equal(TimeSpan.FromSeconds(5), read.Configuration.DrainTimeout);
+        Assert.True(read.Configuration.AccessLog);
+    }
+
+    [Theory]
+    [InlineData("start --drain-timeout soon", 2, "drainTimeout")]
+    [InlineData("start --no-such-flag", 2, "no-such-flag")]
+    [InlineData("scale", 2, "MODEL")]
+    [InlineData("scale m many", 2, "many")]
+    [InlineData("nonsense", 2, "nonsense")]
+    [InlineData("models --management-address http://127.0.0.1:1", 4, "No server answers at http://127.0.0.1:1")]
+    [InlineData("models --management-address 127.0.0.1:1", 2, "managementAddress")]
+    [InlineData("predict m no-such-file.png", 1, "no-such-file.png: there is no such file")]
+    [InlineData("models create vit_huge", 1, "vit_huge")]
+    [InlineData("--version", 0, "0.1.0")]
+    [InlineData("start --help", 0, "serve start --config configs/serve.yaml")]
+    [InlineData("--help", 0, "unregister")]
+    public async Task Exit_codes_and_messages_are_for_scripts_and_people(string line, int code, string text)
+    {
+        using var output = new StringWriter();
+        Assert.Equal(code, await ServeCommandLine.RunAsync(line.Split(' '), output, output));
+        Assert.Contains(text, output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_command_has_examples()
+    {
+        foreach (var command in ServeCommandLine.Create().Subcommands.SelectMany(command => command.Subcommands.Prepend(command)))
+        {
+            var documented = Assert.IsType<DocumentedCommand>(command);
+            Assert.Contains($"serve ", documented.Examples, StringComparison.Ordinal);
+            Assert.False(string.IsNullOrEmpty(documented.Description));
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"Ankle boot": 0.9, "Bag": 0.1}""", 2)]
+    [InlineData("""{"a": 2}""", null)]
+    [InlineData("""{"a": "b"}""", null)]
+    [InlineData("[0.5]", null)]
+    [InlineData("{}", null)]
+    [InlineData("not json", null)]
+    public void Only_labels_with_probabilities_are_shown_as_bars(string answer, int? count) => Assert.Equal(count, PredictCommand.Labels(answer)?.Count);
+}
