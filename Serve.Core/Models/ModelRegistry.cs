@@ -169,6 +169,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         if (!synchronous) return;
 
         await settled.WaitAsync(cancellation).ConfigureAwait(false);
+
+        // A worker that died while others started is being replaced: no reason to fail.
+        while (found.ReadyWorkers < minWorkers && found.WhenSettled() is { } replaced) await replaced.WaitAsync(cancellation).ConfigureAwait(false);
         if (found.ReadyWorkers < minWorkers)
         {
             throw new InternalServerException($"Failed to start workers for model {found.Name} version: {found.Version}: {found.Reason ?? "they were replaced meanwhile"}");

@@ -137,6 +137,16 @@ internal sealed class WorkerPool
         return Task.WhenAll(pending);
     }
 
+    /// <summary>Completes when every place that is being filled now has a worker or has failed; null if there is none.</summary>
+    public Task? WhenSettled()
+    {
+        lock (_gate)
+        {
+            var pending = _places.Select(place => place.Settled).Where(settled => !settled.IsCompleted).ToList();
+            return pending.Count == 0 ? null : Task.WhenAll(pending);
+        }
+    }
+
     /// <summary>For describe: workers, oldest first, those that leave last.</summary>
     public IReadOnlyList<WorkerDescription> Describe()
     {
