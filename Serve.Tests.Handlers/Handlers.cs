@@ -107,7 +107,7 @@ public sealed class ThrowsInConstructorHandler : TestHandler
 
 /// <summary>
 /// A body <c>bad</c> is refused with 400, <c>broken</c> fails with 500, <c>teapot</c> is answered with a status of its own,
-/// each alone; <c>throw</c> takes its whole batch with it. Others are echoed.
+/// <c>header</c> and <c>status</c> with what HTTP does not have, each alone; <c>throw</c> takes its whole batch with it. Others are echoed.
 /// </summary>
 public sealed class FailingHandler : TestHandler
 {
@@ -124,6 +124,12 @@ public sealed class FailingHandler : TestHandler
             case "teapot":
                 call.Response.Status = 418;
                 Write(call, "text/plain", "I am a teapot.");
+                break;
+            case "header":
+                call.Response.Headers.Add(new("X-Broken", "one\r\ntwo: three"));
+                break;
+            case "status":
+                call.Response.Status = 42;
                 break;
             case "throw":
                 throw new InvalidOperationException("Everything broke.");

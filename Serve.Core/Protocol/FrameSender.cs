@@ -17,13 +17,14 @@ public sealed class FrameSender : IDisposable
 
     private readonly Socket _socket;
     private readonly object _gate = new();
-    private readonly SemaphoreSlim _wake = new(0);
+    private readonly object _handOver = new();
     private readonly Thread _thread;
     private Outgoing _filling = new();
     private Outgoing _draining = new();
     private Exception? _failure;
     private int _waiters;
     private bool _isSending;
+    private bool _isHandedOver;
     private volatile bool _isDisposed;
 
     /// <summary>Starts the sender's thread.</summary>
@@ -122,14 +123,14 @@ public sealed class FrameSender : IDisposable
             _isSending = true;
             if (!onThisThread || !NonBlockingSend.IsSupported || _filling.HasReferences)
             {
-                _wake.Release();
+                HandOver();
                 return;
             }
 
             (_filling, _draining) = (_draining, _filling);
         }
 
-        if (!TryDrainWithoutWaiting()) _wake.Release();
+        if (!TryDrainWithoutWaiting()) HandOver();
     }
 
     /// <summary>Sends everything that was added so far and returns when the socket has it; waits for the peer if it must.</summary>
@@ -158,12 +159,11 @@ public sealed class FrameSender : IDisposable
             Monitor.PulseAll(_gate);
         }
 
-        _wake.Release();
+        HandOver();
         _thread.Join();
 
         // Only the sender's thread, which has ended, ever owns references.
         if (_draining.HasReferences) _draining.Clear();
-        _wake.Dispose();
     }
 
     // The caller owns _draining (it set _isSending). True when everything is sent and ownership given up.
@@ -205,7 +205,7 @@ public sealed class FrameSender : IDisposable
     {
         while (true)
         {
-            _wake.Wait();
+            AwaitHandOver();
             try
             {
                 while (true)
@@ -236,6 +236,26 @@ public sealed class FrameSender : IDisposable
             }
 
             if (_isDisposed) return;
+        }
+    }
+
+    // What is to be sent is the sender thread's from here on.
+    private void HandOver()
+    {
+        lock (_handOver)
+        {
+            _isHandedOver = true;
+            Monitor.Pulse(_handOver);
+        }
+    }
+
+    // A monitor, because a SemaphoreSlim spins before it sleeps: on a small machine that takes a core from those who work.
+    private void AwaitHandOver()
+    {
+        lock (_handOver)
+        {
+            while (!_isHandedOver) Monitor.Wait(_handOver);
+            _isHandedOver = false;
         }
     }
 

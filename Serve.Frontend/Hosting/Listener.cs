@@ -2,17 +2,20 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Serve.Core.Configuration;
 using Serve.Core.Observability;
 
 namespace Serve.Frontend.Hosting;
 
 /// <summary>One of the server's listeners: an address, and the routes that are answered there and nowhere else.</summary>
-internal sealed class Listener
+internal sealed class Listener : IDisposable
 {
+    private const int Backlog = 512;
+
     private readonly string _key;
     private readonly string _address;
-    private ListenOptions? _options;
+    private Socket? _socket;
 
     /// <param name="name"><c>inference</c>, <c>management</c> or <c>metrics</c>.</param>
     /// <param name="key">The configuration's key of the address, for messages.</param>
@@ -40,7 +43,7 @@ internal sealed class Listener
     public RequestDelegate Pipeline { get; set; } = static _ => Task.CompletedTask;
 
     /// <summary>Where a client on this machine reaches it: with the port that the system chose where 0 was asked for.</summary>
-    public string Url => UrlOf(_options?.EndPoint as IPEndPoint ?? EndPoint);
+    public string Url => UrlOf(_socket?.LocalEndPoint as IPEndPoint ?? EndPoint);
 
     /// <summary>Where a client on this machine reaches a server that listens at an address.</summary>
     public static string UrlOf(string address) =>
@@ -53,7 +56,6 @@ internal sealed class Listener
     /// <summary>Has Kestrel listen here, and marks each connection so that its requests come to <see cref="Pipeline"/>.</summary>
     public void Listen(KestrelServerOptions kestrel) => kestrel.Listen(EndPoint, options =>
     {
-        _options = options;
         options.Protocols = HttpProtocols.Http1;
         options.Use(next => connection =>
         {
@@ -62,13 +64,17 @@ internal sealed class Listener
         });
     });
 
-    /// <summary>Binds the listening socket.</summary>
+    /// <summary>
+    /// Takes the address, before anything else is started. From now on the system accepts connections, which wait until
+    /// Kestrel serves them.
+    /// </summary>
     /// <exception cref="ListenException">The address is taken, unknown to this machine, or not ours to use.</exception>
-    public Socket Bind(Func<EndPoint, Socket> bind)
+    public void Bind()
     {
         try
         {
-            return bind(EndPoint);
+            _socket = SocketTransportOptions.CreateDefaultBoundListenSocket(EndPoint);
+            _socket.Listen(Backlog);
         }
         catch (SocketException e)
         {
@@ -82,6 +88,12 @@ internal sealed class Listener
             throw new ListenException($"{_key}: cannot listen on {_address}: {why}.", e);
         }
     }
+
+    /// <summary>The socket that <see cref="Bind"/> made; Kestrel's from now on.</summary>
+    public Socket TakeSocket() => _socket ?? throw new InvalidOperationException($"The {Name} listener is not bound.");
+
+    /// <summary>Gives the address back, if Kestrel has not done so already.</summary>
+    public void Dispose() => _socket?.Dispose();
 
     private static string UrlOf(IPEndPoint bound)
     {

@@ -1,9 +1,7 @@
-using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -24,64 +22,60 @@ internal sealed partial class ServeHost : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly ModelRegistry _registry;
     private readonly Shutdown _shutdown;
-    private readonly CancellationTokenSource _loading = new();
+    private readonly ModelLoading _loading;
+    private readonly IReadOnlyList<Listener> _listeners;
     private readonly ILogger _log;
-    private Task _loaded = Task.CompletedTask;
 
-    private ServeHost(WebApplication app, ModelRegistry registry, Shutdown shutdown, IReadOnlyList<Listener> listeners, ILogger log)
+    private ServeHost(WebApplication app, ModelRegistry registry, Shutdown shutdown, ModelLoading loading, IReadOnlyList<Listener> listeners, ILogger log)
     {
-        (_app, _registry, _shutdown, _log) = (app, registry, shutdown, log);
-        (Inference, Management, Metrics) = (listeners[0], listeners[1], listeners[2]);
+        (_app, _registry, _shutdown, _loading, _listeners, _log) = (app, registry, shutdown, loading, listeners, log);
     }
 
-    public Listener Inference { get; }
+    public Listener Inference => _listeners[0];
 
-    public Listener Management { get; }
+    public Listener Management => _listeners[1];
 
-    public Listener Metrics { get; }
+    public Listener Metrics => _listeners[2];
 
     /// <summary>What it is composed of, for tests.</summary>
     internal IServiceProvider Services => _app.Services;
 
-    /// <summary>Binds the listeners, then begins to load the models.</summary>
-    /// <exception cref="ListenException">An address cannot be used.</exception>
+    /// <summary>Takes the addresses, begins to load the models, and serves.</summary>
+    /// <exception cref="ListenException">An address cannot be used; nothing has been started.</exception>
     public static async Task<ServeHost> StartAsync(ServerConfiguration configuration, ILoggerFactory loggers, Shutdown shutdown)
     {
-        var log = loggers.CreateLogger<ServeHost>();
-        var inline = configuration.FastPath == "inline";
         Listener[] listeners =
         [
             new("inference", "inferenceAddress", configuration.InferenceAddress),
             new("management", "managementAddress", configuration.ManagementAddress),
             new("metrics", "metricsAddress", configuration.MetricsAddress),
         ];
-
-        var registry = new ModelRegistry(configuration, TimeProvider.System, loggers);
-        var app = BuildApplication(configuration, loggers, listeners, inline);
-        var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
-        inference.Pipeline = PipelineOf(inference).Build(app.Services, routes => routes.MapInference(registry, configuration, shutdown, inference.Metrics, loggers));
-        management.Pipeline = PipelineOf(management).Build(app.Services, routes => routes.MapManagement(registry, configuration.EnableModelApi));
-        metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics());
-        app.Run(static context => Listener.Of(context).Pipeline(context));
-
-        var host = new ServeHost(app, registry, shutdown, listeners, log);
+        ModelRegistry? registry = null;
+        ModelLoading? loading = null;
+        WebApplication? app = null;
         try
         {
+            foreach (var listener in listeners) listener.Bind();
+            registry = new ModelRegistry(configuration, TimeProvider.System, loggers);
+
+            // Workers start while Kestrel does: the first answer comes a tenth of a second earlier.
+            loading = new ModelLoading(registry, loggers.CreateLogger<ModelLoading>());
+            app = BuildApplication(configuration, loggers, listeners);
+            MapRoutes(app, configuration, registry, shutdown, listeners, loggers);
             await app.StartAsync();
+
+            var host = new ServeHost(app, registry, shutdown, loading, listeners, loggers.CreateLogger<ServeHost>());
+            host.LogListening(host.Inference.Url, host.Management.Url, host.Metrics.Url);
+            return host;
         }
         catch
         {
-            await registry.DisposeAsync();
-            await app.DisposeAsync();
+            if (loading is not null) await loading.StopAsync();
+            if (registry is not null) await registry.DisposeAsync();
+            if (app is not null) await app.DisposeAsync();
+            foreach (var listener in listeners) listener.Dispose();
             throw;
         }
-
-        host.LogListening(inference.Url, management.Url, metrics.Url);
-        host._loaded = host.LoadModelsAsync();
-        return host;
-
-        ListenerPipeline PipelineOf(Listener listener) =>
-            new(listener, inline, configuration.AccessLog, loggers.CreateLogger($"Serve.{listener.Name}"));
     }
 
     /// <summary>Drains and stops.</summary>
@@ -89,16 +83,29 @@ internal sealed partial class ServeHost : IAsyncDisposable
     {
         _shutdown.BeginDrain();
         LogStopping();
-        await _loading.CancelAsync();
+        await _loading.StopAsync();
         await _registry.DisposeAsync();
-        await _loaded;
         await _app.StopAsync();
         await _app.DisposeAsync();
-        _loading.Dispose();
+        foreach (var listener in _listeners) listener.Dispose();
         LogStopped();
     }
 
-    private static WebApplication BuildApplication(ServerConfiguration configuration, ILoggerFactory loggers, Listener[] listeners, bool inline)
+    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, ModelRegistry registry, Shutdown shutdown, Listener[] listeners, ILoggerFactory loggers)
+    {
+        var inline = IsInline(configuration);
+        var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
+        inference.Pipeline = PipelineOf(inference).Build(app.Services, routes => routes.MapInference(registry, configuration, shutdown, inference.Metrics, loggers));
+        management.Pipeline = PipelineOf(management).Build(app.Services, routes => routes.MapManagement(registry, configuration.EnableModelApi));
+        metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics());
+        app.Run(static context => Listener.Of(context).Pipeline(context));
+
+        ListenerPipeline PipelineOf(Listener listener) => new(listener, inline, configuration.AccessLog, loggers.CreateLogger($"Serve.{listener.Name}"));
+    }
+
+    private static bool IsInline(ServerConfiguration configuration) => configuration.FastPath == "inline";
+
+    private static WebApplication BuildApplication(ServerConfiguration configuration, ILoggerFactory loggers, Listener[] listeners)
     {
         // Empty: no appsettings.json, no ASPNETCORE_ variables, no console logger. The configuration is ours alone.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "serve", ContentRootPath = AppContext.BaseDirectory });
@@ -120,36 +127,16 @@ internal sealed partial class ServeHost : IAsyncDisposable
         });
         builder.WebHost.UseSockets(sockets =>
         {
-            sockets.UnsafePreferInlineScheduling = inline;
-            sockets.CreateBoundListenSocket = Bind;
+            sockets.UnsafePreferInlineScheduling = IsInline(configuration);
+
+            // By reference: two listeners may both ask for a free port of one address.
+            sockets.CreateBoundListenSocket = endPoint => listeners.First(listener => ReferenceEquals(listener.EndPoint, endPoint)).TakeSocket();
         });
 
         // After UseKestrelCore, which adds a factory of its own: the last one counts.
         builder.Services.Replace(ServiceDescriptor.Singleton<IMemoryPoolFactory<byte>>(
             _ => new LargeBlockPoolFactory(configuration.MaxConnections, TimeProvider.System)));
         return builder.Build();
-
-        // By reference: two listeners may both ask for a free port of one address.
-        System.Net.Sockets.Socket Bind(EndPoint endPoint) =>
-            listeners.First(listener => ReferenceEquals(listener.EndPoint, endPoint)).Bind(SocketTransportOptions.CreateDefaultBoundListenSocket);
-    }
-
-    private async Task LoadModelsAsync()
-    {
-        // Off the caller's thread: the listeners are open, and whoever started the server wants to say so.
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        try
-        {
-            await _registry.LoadAtStartupAsync(_loading.Token);
-        }
-        catch (OperationCanceledException) when (_loading.IsCancellationRequested)
-        {
-            LogLoadingStopped();
-        }
-        catch (Exception e)
-        {
-            LogLoadingFailed(e);
-        }
     }
 
     [LoggerMessage(10, LogLevel.Information, "Listening: inference {Inference}, management {Management}, metrics {Metrics}")]
@@ -160,10 +147,4 @@ internal sealed partial class ServeHost : IAsyncDisposable
 
     [LoggerMessage(12, LogLevel.Information, "Stopped")]
     private partial void LogStopped();
-
-    [LoggerMessage(13, LogLevel.Information, "Loading of models was stopped")]
-    private partial void LogLoadingStopped();
-
-    [LoggerMessage(14, LogLevel.Error, "Loading of models failed")]
-    private partial void LogLoadingFailed(Exception exception);
 }

@@ -45,6 +45,18 @@ public sealed class BatchHandlerWorkerTests : IDisposable
         Assert.Equal((200, "two"), (answers[5].Status, answers[5].Text));
     }
 
+    [Theory]
+    [InlineData("header", "The handler set the header X-Broken to a value with control characters.")]
+    [InlineData("status", "The handler set the status 42; HTTP has 100 to 599.")]
+    public void What_HTTP_cannot_carry_is_an_error_of_that_request(string body, string message)
+    {
+        using var worker = StartReady("FailingHandler");
+
+        worker.Run(1, body);
+
+        Assert.Equal((500, message), StatusAndMessage(worker.ReadAnswer()));
+    }
+
     [Fact]
     public void An_exception_of_a_batch_handler_answers_every_call_of_its_batch()
     {

@@ -4,7 +4,7 @@ namespace Serve.Worker.BuiltIn;
 internal static class BrainFloat
 {
     /// <summary>The largest float32 that does not round up to infinity.</summary>
-    public const double MaxValue = 3.3895313892515355e38;
+    public static double MaxValue { get; } = BitConverter.UInt32BitsToSingle(0x7F7F_7FFF);
 
     /// <summary>Rounds to the nearest, ties to even, as hardware does.</summary>
     public static ushort FromSingle(float value)

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
 
@@ -38,7 +39,7 @@ internal sealed class ImageClassifier : IModelHandler, IWarmUp
         }
     }
 
-    public void WarmUp(int decodes) => _picture!.WarmUp(decodes);
+    public void WarmUp(ModelConfiguration configuration) => PictureInput.WarmUp(configuration);
 
     public void WriteZeros(InputRow inputs) => _picture!.WriteZeros(inputs);
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
 
@@ -25,7 +26,7 @@ internal sealed class ImageEmbedder : IModelHandler, IWarmUp
         _normalize = HandlerOption.Flag(context, "normalize", false);
     }
 
-    public void WarmUp(int decodes) => _picture!.WarmUp(decodes);
+    public void WarmUp(ModelConfiguration configuration) => PictureInput.WarmUp(configuration);
 
     public void WriteZeros(InputRow inputs) => _picture!.WriteZeros(inputs);
 

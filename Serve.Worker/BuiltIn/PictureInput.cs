@@ -42,7 +42,13 @@ internal sealed class PictureInput
 
     public void WriteZeros(InputRow inputs) => inputs.Allocate(_name, _shape).Clear();
 
-    public void WarmUp(int pictures) => _preprocessor.WarmUp(pictures);
+    /// <summary>Has the decoders and the resampler compiled. What they are compiled for does not depend on the model: small tensors do.</summary>
+    public static void WarmUp(ModelConfiguration configuration)
+    {
+        var small = configuration.Preprocessing with { Resize = [32], Crop = [32], Mean = [0], Std = [1], Channels = ChannelOrder.Rgb, Layout = TensorLayout.Nchw };
+        var input = new TensorInfo("", TensorElement.Float32, [-1, 3, 32, 32]);
+        new ImagePreprocessor(PreprocessingResolver.Resolve(small, input)).WarmUp(configuration.Warmup.Decodes);
+    }
 
     // A model with one channel can only mean grey, and rgb is what the configuration says when it says nothing.
     private static PreprocessingConfiguration ForChannelsOf(TensorInfo input, PreprocessingConfiguration preprocessing)

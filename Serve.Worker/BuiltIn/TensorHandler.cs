@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
 
@@ -33,7 +34,7 @@ internal sealed class TensorHandler : IModelHandler, IWarmUp
         _batching = signature.Batching;
     }
 
-    public void WarmUp(int decodes)
+    public void WarmUp(ModelConfiguration configuration)
     {
         // Nothing is decoded but JSON, of which it takes few requests to be compiled.
     }

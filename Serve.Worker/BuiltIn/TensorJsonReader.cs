@@ -18,6 +18,9 @@ internal sealed class TensorJsonReader
     // What one large request made grow is not kept for the life of the thread.
     private const int MaxKeptBytes = 16 << 20;
 
+    // From 65520 on, a float16 rounds up to infinity.
+    private static readonly double LargestHalf = Math.BitDecrement(65520.0);
+
     private readonly int[] _counts = new int[MaxRank + 1];
     private readonly long[] _dimensions = new long[MaxRank + 1];
     private byte[] _bytes = new byte[4096];
@@ -119,7 +122,7 @@ internal sealed class TensorJsonReader
                 Write(ReadFloat(ref json, depth, double.MaxValue, "a float64"));
                 break;
             case TensorElement.Float16:
-                Write((Half)ReadFloat(ref json, depth, 65504, "a float16"));
+                Write((Half)ReadFloat(ref json, depth, LargestHalf, "a float16"));
                 break;
             case TensorElement.BFloat16:
                 Write(BrainFloat.FromSingle((float)ReadFloat(ref json, depth, BrainFloat.MaxValue, "a bfloat16")));

@@ -18,7 +18,7 @@ namespace Serve.Worker.Execution;
 internal sealed record LoadedModel(IModelWork Work, IBatchRunner Runner, string Device, ModelSignature? Signature, IReadOnlyList<string> Notes);
 
 /// <summary>Loads the model and handler that a Load names. On the first device thread, which executes batches afterwards.</summary>
-internal sealed class ModelLoader(LoadMessage load, ILogger logger)
+internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
 {
     private readonly ModelConfiguration _configuration = load.Configuration;
 
@@ -41,23 +41,30 @@ internal sealed class ModelLoader(LoadMessage load, ILogger logger)
     private LoadedModel LoadModel(IModelHandler handler)
     {
         var file = ModelFile.Find(load.ModelFolder, _configuration);
+        var decodes = StartDecodes(handler);
         using var plan = SessionPlan.Create(load.ModelName, _configuration, load.Device.Type, load.Device.Index, load.HostWorkers);
         var model = OnnxModel.Load(file, plan);
-        try
-        {
-            return WarmUp(handler, model);
-        }
-        catch (UnbatchableOutputException e)
-        {
-            model.ServeWithoutBatching(e.Message);
-            return WarmUp((IModelHandler)HandlerSource.Create(HandlerName, load.ModelFolder), model);
-        }
+        var loaded = WarmUp(handler, model);
+        decodes?.Join();
+        return loaded;
     }
 
     private LoadedModel WarmUp(IModelHandler handler, OnnxModel model)
     {
+        try
+        {
+            return LoadHandler(handler, model);
+        }
+        catch (UnbatchableOutputException e)
+        {
+            model.ServeWithoutBatching(e.Message);
+            return LoadHandler((IModelHandler)HandlerSource.Create(HandlerName, load.ModelFolder), model);
+        }
+    }
+
+    private LoadedModel LoadHandler(IModelHandler handler, OnnxModel model)
+    {
         CallLoad(() => handler.Load(ContextFor(model.Signature)));
-        var decodes = StartDecodes(handler);
         var work = new OnnxWork(handler, model, _configuration.BatchSize, _configuration.Warmup, logger);
         var runner = work.CreateRunner();
         try
@@ -71,15 +78,25 @@ internal sealed class ModelLoader(LoadMessage load, ILogger logger)
                 : new InvalidModelException($"The model fails on a batch of zeros: {RuntimeFailure.Describe(e)}", e);
         }
 
-        decodes?.Join();
         return new LoadedModel(work, runner, model.Device, model.Signature, model.Notes);
     }
 
-    // Beside the model's own warm-up: most of either is the compiler's work.
+    // Beside the loading of the model: most of either is compilers' work.
     private Thread? StartDecodes(IModelHandler handler)
     {
         if (handler is not IWarmUp stock || !_configuration.Warmup.Enabled || _configuration.Warmup.Decodes == 0) return null;
-        var thread = new Thread(() => stock.WarmUp(_configuration.Warmup.Decodes)) { IsBackground = true, Name = "warm-up" };
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                stock.WarmUp(_configuration);
+            }
+            catch (ServeException e)
+            {
+                // On a machine that stands still a decode can run into its time limit; only the first requests are slower.
+                Log.DecodesFailed(logger, e.Message);
+            }
+        }) { IsBackground = true, Name = "warm-up" };
         thread.Start();
         return thread;
     }
@@ -112,5 +129,11 @@ internal sealed class ModelLoader(LoadMessage load, ILogger logger)
         {
             throw new InvalidModelException($"handler '{HandlerName}' failed to load with {e.GetType().Name}: {e.Message}", e);
         }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning, "Decoding was not warmed up: {Reason}")]
+        public static partial void DecodesFailed(ILogger logger, string reason);
     }
 }

@@ -1,9 +1,20 @@
+using System.Text;
+
 namespace Serve.Worker.Execution;
 
 /// <summary>Shapes as people read them: <c>[?, 3, 224, 224]</c>.</summary>
 internal static class ShapeText
 {
-    public static string Of(IEnumerable<long> shape) => $"[{string.Join(", ", shape.Select(d => d < 0 ? "?" : d.ToString()))}]";
+    public static string Of(ReadOnlySpan<long> shape)
+    {
+        var text = new StringBuilder("[");
+        foreach (var dimension in shape)
+        {
+            if (text.Length > 1) text.Append(", ");
+            if (dimension < 0) text.Append('?');
+            else text.Append(dimension);
+        }
 
-    public static string Of(ReadOnlySpan<long> shape) => Of(shape.ToArray());
+        return text.Append(']').ToString();
+    }
 }

@@ -90,7 +90,7 @@ internal sealed class TensorSlot(TensorInfo info) : IDisposable
 
     private BadRequestException Misfit(ReadOnlySpan<long> shape, bool shapeHasAllDimensions)
     {
-        var wanted = shapeHasAllDimensions ? Info.Shape : Info.Shape.Skip(1).ToArray();
+        long[] wanted = [.. Info.Shape.Skip(shapeHasAllDimensions ? 0 : 1)];
         return new BadRequestException(
             $"The model's input '{Info.Name}' takes the shape {ShapeText.Of(wanted)}{(shapeHasAllDimensions ? "" : " a row")}; the request has {ShapeText.Of(shape)}.");
     }

@@ -65,9 +65,9 @@ internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, 
     private void WriteResponse(WorkerRequest request, in OutputTimes times)
     {
         var response = request.Response;
-        if (response.Status is < 100 or > 599)
+        if (ResponseCheck.Problem(response) is { } problem)
         {
-            WriteError(request.Id, new InternalServerException($"The handler set the status {response.Status}; HTTP has 100 to 599."), times);
+            WriteError(request.Id, new InternalServerException(problem), times);
             return;
         }
 

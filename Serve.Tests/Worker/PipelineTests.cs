@@ -1,0 +1,266 @@
+using System.Net.Sockets;
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Serve.Core.Handlers;
+using Serve.Core.Protocol;
+using Serve.Worker.Pipeline;
+
+namespace Serve.Tests.Worker;
+
+/// <summary>The pipeline in this process, over a pair of sockets: for what a process cannot show.</summary>
+public sealed class PipelineTests
+{
+    [Fact]
+    public void A_cheap_handler_moves_to_the_readers_thread_and_batches_what_one_chunk_brings()
+    {
+        using var pipeline = new RunningPipeline(new RecordingHandler(), mayRunOnReader: true);
+        ulong id = 0;
+        do
+        {
+            pipeline.Run(++id);
+            pipeline.Flush();
+            pipeline.ReadOutput();
+        }
+        while (pipeline.Handler.LastThread != "reader");
+
+        // By the clock of the test nothing takes any time; 48 batches were the trial.
+        Assert.Equal(49ul, id);
+        for (var i = 0; i < 8; i++) pipeline.Run(++id);
+        pipeline.Flush();
+        for (var i = 0; i < 8; i++) Assert.Equal(8u, pipeline.ReadOutput());
+    }
+
+    [Fact]
+    public void A_handler_that_turns_out_slow_goes_back_to_the_device_thread_for_good()
+    {
+        using var pipeline = new RunningPipeline(new RecordingHandler(), mayRunOnReader: true);
+        ulong id = 0;
+        do Answer();
+        while (pipeline.Handler.LastThread != "reader");
+
+        pipeline.Handler.Takes = TimeSpan.FromMilliseconds(50);
+        Answer();
+        pipeline.Handler.Takes = TimeSpan.Zero;
+        for (var i = 0; i < 100; i++)
+        {
+            Answer();
+            Assert.Equal("device", pipeline.Handler.LastThread);
+        }
+
+        void Answer()
+        {
+            pipeline.Run(++id);
+            pipeline.Flush();
+            pipeline.ReadOutput();
+        }
+    }
+
+    [Fact]
+    public void The_readers_thread_executes_nothing_where_nothing_else_would_end_the_process()
+    {
+        using var pipeline = new RunningPipeline(new RecordingHandler(), mayRunOnReader: false);
+
+        for (ulong id = 1; id <= 100; id++)
+        {
+            pipeline.Run(id);
+            pipeline.Flush();
+            pipeline.ReadOutput();
+            Assert.Equal("device", pipeline.Handler.LastThread);
+        }
+    }
+
+    [Fact]
+    public void Once_warm_the_pipeline_allocates_nothing_for_a_request()
+    {
+        using var pipeline = new RunningPipeline(new RecordingHandler(), mayRunOnReader: true);
+        ulong id = 0;
+        long allocated = 0;
+        for (var i = 0; i < 400; i++)
+        {
+            // From one execution on the reader's thread to the next lies all that it does for a request.
+            if (i == 200) allocated = pipeline.Handler.AllocatedBytes;
+            pipeline.Run(++id);
+            pipeline.Flush();
+            pipeline.ReadOutput();
+        }
+
+        Assert.Equal("reader", pipeline.Handler.LastThread);
+        Assert.Equal(0, pipeline.Handler.AllocatedBytes - allocated);
+    }
+
+    [Fact]
+    public void Every_request_is_answered_or_given_back_exactly_once_whatever_is_cancelled_and_recalled()
+    {
+        var random = new Random(11);
+        using var pipeline = new RunningPipeline(new RecordingHandler(), mayRunOnReader: true);
+        var open = new HashSet<ulong>();
+        ulong next = 0;
+        for (var round = 0; round < 300; round++)
+        {
+            var recalls = 0;
+            for (var i = random.Next(1, 40); i > 0; i--)
+            {
+                switch (random.Next(6))
+                {
+                    case 0 when next > 0:
+                        pipeline.Send(FrameType.Cancel, (ulong)random.NextInt64((long)next) + 1);
+                        break;
+                    case 1:
+                        pipeline.Send(FrameType.Recall, 0, BitConverter.GetBytes((uint)random.Next(5)));
+                        recalls++;
+                        break;
+                    default:
+                        open.Add(++next);
+                        pipeline.Run(next);
+                        break;
+                }
+            }
+
+            pipeline.Flush();
+            while (open.Count > 0 || recalls > 0)
+            {
+                var (type, id, returned) = pipeline.Read(FrameType.Output, FrameType.Returned);
+                if (type == FrameType.Output)
+                {
+                    Assert.True(open.Remove(id), $"{id} was answered twice");
+                    continue;
+                }
+
+                recalls--;
+                foreach (var one in returned) Assert.True(open.Remove(one), $"{one} was given back after its answer");
+            }
+        }
+    }
+
+    /// <summary>Echoes nothing, remembers on which thread it ran, and takes as long as it is told by the test's clock.</summary>
+    private sealed class RecordingHandler : IBatchHandler
+    {
+        public FakeTimeProvider Time { get; } = new();
+
+        public TimeSpan Takes { get; set; }
+
+        public string? LastThread { get; private set; }
+
+        /// <summary>By the thread that executed last, since its start.</summary>
+        public long AllocatedBytes { get; private set; }
+
+        public void Load(HandlerContext context)
+        {
+        }
+
+        public void Execute(IReadOnlyList<HandlerCall> batch, CancellationToken cancellation)
+        {
+            LastThread = Thread.CurrentThread.Name;
+            AllocatedBytes = GC.GetAllocatedBytesForCurrentThread();
+            if (Takes > TimeSpan.Zero) Time.Advance(Takes);
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+
+    private sealed class RunningPipeline : IDisposable
+    {
+        private readonly Socket _test;
+        private readonly Socket _worker;
+        private readonly FrameReader _reader;
+        private readonly FrameReader _workerReader;
+        private readonly FrameSender _sender;
+        private readonly FrameSender _workerSender;
+        private readonly WorkerPipeline _pipeline;
+        private readonly Thread[] _threads;
+
+        public RunningPipeline(RecordingHandler handler, bool mayRunOnReader)
+        {
+            Handler = handler;
+            (_test, _worker) = Connect();
+            (_reader, _workerReader) = (new FrameReader(_test), new FrameReader(_worker));
+            (_sender, _workerSender) = (new FrameSender(_test, "test"), new FrameSender(_worker, "worker"));
+            var work = new HandlerWork(handler, 8);
+            _pipeline = new WorkerPipeline(work, 1, mayRunOnReader, _workerSender, handler.Time, NullLogger.Instance);
+            _pipeline.Start(decodeThreads: 1);
+            var intake = new FrameIntake(_workerReader, _workerSender, handler.Time);
+            intake.Serve(_pipeline);
+            _threads = [Start("reader", () => intake.Run()), Start("device", () => _pipeline.RunFirstDevice(work.CreateRunner()))];
+        }
+
+        public RecordingHandler Handler { get; }
+
+        public void Run(ulong id)
+        {
+            var payload = RequestPayload.Rent(4);
+            Encoding.UTF8.GetBytes("body", payload);
+            payload.AddPart("body", null, 0, 4);
+            RunFrame.Enqueue(_sender, id, false, -1, 1, 0, payload);
+            payload.Release();
+        }
+
+        public void Send(FrameType type, ulong id, ReadOnlySpan<byte> body = default) => _sender.Enqueue(type, 0, id, body);
+
+        public void Flush() => _sender.Flush(onThisThread: true);
+
+        /// <returns>Rows of the batch.</returns>
+        public uint ReadOutput()
+        {
+            while (true)
+            {
+                while (_reader.TryRead())
+                {
+                    if (_reader.Header.Type == FrameType.Output) return OutputFrame.Parse(_reader.Body).Times.BatchRows;
+                }
+
+                Assert.True(_reader.Receive());
+            }
+        }
+
+        public (FrameType Type, ulong Id, ulong[] Ids) Read(params FrameType[] types)
+        {
+            while (true)
+            {
+                while (_reader.TryRead())
+                {
+                    var header = _reader.Header;
+                    if (types.Contains(header.Type)) return (header.Type, header.Id, header.Type == FrameType.Returned ? IdListFrame.Parse(_reader.Body).ToArray() : []);
+                }
+
+                Assert.True(_reader.Receive());
+            }
+        }
+
+        public void Dispose()
+        {
+            _test.Shutdown(SocketShutdown.Both);
+            _pipeline.Close();
+            foreach (var thread in _threads) Assert.True(thread.Join(TimeSpan.FromSeconds(30)), $"{thread.Name} does not end");
+            _sender.Dispose();
+            _workerSender.Dispose();
+            _reader.Dispose();
+            _workerReader.Dispose();
+            _test.Dispose();
+            _worker.Dispose();
+        }
+
+        private static Thread Start(string name, Action run)
+        {
+            var thread = new Thread(() => run()) { IsBackground = true, Name = name };
+            thread.Start();
+            return thread;
+        }
+
+        private static (Socket Test, Socket Worker) Connect()
+        {
+            var path = Path.Combine(Path.GetTempPath(), $"serve-{Guid.NewGuid():N}.sock");
+            using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            listener.Bind(new UnixDomainSocketEndPoint(path));
+            listener.Listen(1);
+            var worker = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            worker.Connect(new UnixDomainSocketEndPoint(path));
+            var test = listener.Accept();
+            test.ReceiveTimeout = 60_000;
+            File.Delete(path);
+            return (test, worker);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+using Serve.Core.Handlers;
+
+namespace Serve.Worker.Pipeline;
+
+/// <summary>Whether HTTP can carry what a handler answered.</summary>
+internal static class ResponseCheck
+{
+    private const int MaxHeaders = 256;
+    private const int MaxHeaderCharacters = 16 << 10;
+
+    /// <returns>What is wrong; null if nothing is.</returns>
+    public static string? Problem(HandlerResponse response)
+    {
+        if (response.Status is < 100 or > 599) return $"The handler set the status {response.Status}; HTTP has 100 to 599.";
+        if (response.ContentType is { } contentType && IsBroken(contentType)) return "The handler set a content type with control characters, or one that is too long.";
+        if (response.Headers.Count > MaxHeaders) return $"The handler set {response.Headers.Count} headers; {MaxHeaders} can be sent.";
+
+        for (var i = 0; i < response.Headers.Count; i++)
+        {
+            var (name, value) = response.Headers[i];
+            if (string.IsNullOrEmpty(name) || name.Length > MaxHeaderCharacters || !name.AsSpan().ContainsOnlyTokenCharacters()) return $"The handler set a header whose name '{name}' is none.";
+            if (value is null || IsBroken(value)) return $"The handler set the header {name} to a value with control characters.";
+        }
+
+        return null;
+    }
+
+    private static bool IsBroken(string text) => text.Length > MaxHeaderCharacters || text.AsSpan().ContainsAnyInRange('\0', '\u001f');
+
+    // RFC 9110, 5.6.2.
+    private static bool ContainsOnlyTokenCharacters(this ReadOnlySpan<char> name)
+    {
+        foreach (var character in name)
+        {
+            if (!char.IsAsciiLetterOrDigit(character) && !"!#$%&'*+-.^_`|~".Contains(character, StringComparison.Ordinal)) return false;
+        }
+
+        return true;
+    }
+}
