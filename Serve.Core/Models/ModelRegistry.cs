@@ -93,7 +93,18 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     /// <param name="cancellation">Stops the start.</param>
     public async Task LoadAtStartupAsync(CancellationToken cancellation)
     {
-        foreach (var url in _store.AtStartup())
+        IReadOnlyList<string> urls;
+        try
+        {
+            urls = _store.AtStartup();
+        }
+        catch (Exception e) when (e is ServeException or IOException or UnauthorizedAccessException)
+        {
+            Log.NothingLoaded(_log, e.Message);
+            return;
+        }
+
+        foreach (var url in urls)
         {
             cancellation.ThrowIfCancellationRequested();
             try
@@ -344,6 +355,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
 
         [LoggerMessage(32, LogLevel.Information, "unregistered {Model} version {Version}")]
         public static partial void Unregistered(ILogger log, string model, string version);
+
+        [LoggerMessage(34, LogLevel.Error, "no model is served: {Reason}")]
+        public static partial void NothingLoaded(ILogger log, string reason);
 
         [LoggerMessage(33, LogLevel.Error, "{Url} is not served: {Reason}")]
         public static partial void NotLoaded(ILogger log, string url, string reason);

@@ -49,7 +49,7 @@ internal static partial class StartCommand
         finally
         {
             // After the drain: until then there is a server to ask about.
-            if (stateFile is not null) File.Delete(stateFile);
+            if (stateFile is not null) ServerState.Remove(stateFile);
         }
 
         return ExitCode.Success;

@@ -77,7 +77,7 @@ public sealed class HostileClientTests : IClassFixture<ServerFixture>, IAsyncLif
 
     [Theory]
     [InlineData("application/x-www-form-urlencoded")]
-    [InlineData("text/plain; charset=nonsense")]
+    [InlineData("application/octet-stream; charset=nonsense")]
     [InlineData("image/jpeg")]
     [InlineData("nonsense")]
     [InlineData("")]
@@ -103,7 +103,6 @@ public sealed class HostileClientTests : IClassFixture<ServerFixture>, IAsyncLif
     {
         using var client = await ConnectAsync();
         await client.SendAsync(Encoding.Latin1.GetBytes(bytes));
-        client.Shutdown(SocketShutdown.Send);
         var text = await ReadToEndAsync(client);
         if (status.Length > 0) Assert.StartsWith($"HTTP/1.1 {status} ", text, StringComparison.Ordinal);
     }
@@ -136,7 +135,7 @@ public sealed class HostileClientTests : IClassFixture<ServerFixture>, IAsyncLif
         var before = (await _server.ScrapeAsync()).Split('\n').Length;
         await Parallel.ForAsync(0, 10_000, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, _) =>
         {
-            var answer = await _server.GetAsync((i % 3) switch { 0 => $"/predictions/unknown-{i}", 1 => $"/predictions/echo/{i}.0", _ => $"/nowhere/{i}" });
+            var answer = await _server.GetAsync((i % 3) switch { 0 => $"/predictions/unknown-{i}", 1 => $"/predictions/echo/{i}.9", _ => $"/nowhere/{i}" });
             if (answer.Status != HttpStatusCode.NotFound) Assert.Fail(answer.Text);
         });
         Assert.Equal(before, (await _server.ScrapeAsync()).Split('\n').Length);
@@ -153,13 +152,13 @@ public sealed class HostileClientTests : IClassFixture<ServerFixture>, IAsyncLif
     private static async Task<string> ReadToEndAsync(Socket client)
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        await using var stream = new NetworkStream(client);
         using var text = new MemoryStream();
+        var piece = new byte[4096];
         try
         {
-            await stream.CopyToAsync(text, patience.Token);
+            while (await client.ReceiveAsync(piece, patience.Token) is > 0 and var length) text.Write(piece, 0, length);
         }
-        catch (IOException)
+        catch (SocketException)
         {
             // Closed with bytes unread, which is a reset: what was answered before counts.
         }

@@ -47,7 +47,7 @@ public sealed class ServerDeathTests(ITestOutputHelper output)
         for (var i = 0; i < answers.Length; i++) Assert.Equal((HttpStatusCode.OK, (byte)i), (answers[i].Status, answers[i].Body.Single()));
         Assert.Equal(0, await stopped);
         await open;
-        Assert.False(Directory.Exists(server.RuntimeFolder));
+        Assert.Empty(Directory.GetFileSystemEntries(server.RuntimeFolder));
     }
 
     [Fact]

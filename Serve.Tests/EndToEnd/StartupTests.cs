@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.IO.Compression;
 using System.Net;
 
 namespace Serve.Tests.EndToEnd;
@@ -61,8 +62,7 @@ public sealed class StartupTests(ITestOutputHelper output)
             // Left free: what the server writes of itself, nothing for a model.
             await using var server = await HandlerServer.StartAsync(output, "--runtime-folder", folder["run"]);
             HandlerModels.Write(server.ModelStore, "archived", "EchoHandler");
-            var (code, text) = await Cli.RunAsync("archive", Path.Combine(server.ModelStore, "archived", "1.0"), "--output", Path.Combine(server.ModelStore, "packed.mar"));
-            Assert.True(code == 0, text);
+            ZipFile.CreateFromDirectory(Path.Combine(server.ModelStore, "archived", "1.0"), Path.Combine(server.ModelStore, "packed.mar"));
             await using (var fill = File.Create(folder["fill"]))
             {
                 var zeros = new byte[4096];
