@@ -135,11 +135,15 @@ public sealed class OverloadTests : IClassFixture<HandlerServer>
 
         gate.Open();
         await requests[0];
-        Assert.Equal(1, await gate.BatchAsync());
-        gate.Open();
+
+        // The one that was sent ahead and the one that overtook the queue: the worker may be quick enough for either order.
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.Equal(1, await gate.BatchAsync());
+            gate.Open();
+        }
+
         await requests[1];
-        Assert.Equal(1, await gate.BatchAsync());
-        gate.Open();
         Assert.Equal("high", (await high).Text);
         Assert.False(low.IsCompleted);
         Assert.Equal(1, await gate.BatchAsync());
