@@ -70,6 +70,10 @@ internal static partial class StartCommand
 
                 // It only logs what it throws: the command says that, in one line.
                 new LoggerFilterRule(null, "Microsoft.Extensions.Hosting", LogLevel.None, null),
+
+                // It logs where requests begin and end, which the access log does; and as long as it could log anything,
+                // it makes an Activity for each of them.
+                new LoggerFilterRule(null, "Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None, null),
             },
         });
         factory.AddProvider(new LineConsoleLoggerProvider(TimeProvider.System, output, colours));

@@ -19,6 +19,8 @@ internal sealed class BareOnnxRuntime : IDisposable
     public BareOnnxRuntime(string model) =>
         _process = new PeerProcess([Verb, model], new Dictionary<string, string> { ["ORT_DISABLE_TELEMETRY"] = "1" });
 
+    public int Pid => _process.Pid;
+
     public void Dispose() => _process.Dispose();
 
     /// <summary>Runs batches for that long.</summary>
