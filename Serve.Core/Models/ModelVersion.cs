@@ -87,6 +87,14 @@ public sealed partial class ModelVersion
         };
     }
 
+    /// <summary>Refuses a request that would be refused anyway, before a transport reads its body. Hot path.</summary>
+    /// <exception cref="ServiceUnavailableException">No worker is ready, the version has failed, or it is draining.</exception>
+    public void ThrowIfNotServing()
+    {
+        var state = State;
+        if (state is not (ModelState.Ready or ModelState.Recovering)) throw Refuse(state);
+    }
+
     /// <summary>
     /// Runs one request. Takes over <paramref name="payload"/> and releases it, whatever happens. Hot path.
     /// </summary>

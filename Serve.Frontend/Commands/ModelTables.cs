@@ -61,7 +61,8 @@ internal static class ModelTables
         yield return ["from", version.ModelUrl];
         if (version.Handler is { } handler) yield return ["handler", handler];
         yield return ["device", version.DeviceType];
-        yield return ["workers", $"{Range(version)}, {version.Instances} instances each"];
+        yield return ["workers", Range(version)];
+        yield return ["instances", $"{version.Instances} in each worker"];
         yield return ["batches", $"up to {version.BatchSize}, {version.Batching}" + (version.Batching == "delayed" ? $", {version.MaxBatchDelay} ms" : "")];
         yield return ["queue", $"{version.JobQueueStatus.PendingRequests} waiting, room for {version.JobQueueStatus.RemainingCapacity} more"];
         yield return ["response timeout", $"{version.ResponseTimeout} s"];

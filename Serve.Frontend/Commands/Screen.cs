@@ -39,7 +39,7 @@ internal sealed class Screen
     /// <summary>A table; cells are plain text, and <paramref name="style"/> may colour the one of a state.</summary>
     public void Table(string[] headers, IEnumerable<string[]> rows, Func<string, string?>? style = null)
     {
-        var table = new Table { Border = IsTerminal ? TableBorder.Rounded : TableBorder.None, ShowHeaders = true };
+        var table = new Table { Border = IsTerminal ? TableBorder.Rounded : TableBorder.None, ShowHeaders = headers.Any(header => header.Length > 0) };
         foreach (var header in headers) table.AddColumn(new TableColumn(new Markup(Markup.Escape(header), new Style(decoration: Decoration.Bold))).NoWrap());
         foreach (var row in rows)
         {

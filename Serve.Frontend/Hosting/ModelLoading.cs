@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Serve.Core.Errors;
 using Serve.Core.Models;
 
 namespace Serve.Frontend.Hosting;
@@ -17,6 +18,13 @@ internal sealed partial class ModelLoading
         (_registry, _log) = (registry, log);
         _done = Task.Run(LoadAsync);
     }
+
+    /// <summary>Whether every model that the configuration names is registered, or known not to be. Hot path.</summary>
+    public bool IsDone => _done.IsCompleted;
+
+    /// <summary>What a request is told for a model that may still come.</summary>
+    public static ServiceUnavailableException NotYet(string model) =>
+        new($"Model \"{model}\" is not registered yet: the server is starting.", TimeSpan.FromSeconds(1));
 
     /// <summary>Registers nothing more, and waits for what is being registered.</summary>
     public async Task StopAsync()

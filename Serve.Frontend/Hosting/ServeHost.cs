@@ -61,7 +61,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             // Workers start while Kestrel does: the first answer comes a tenth of a second earlier.
             loading = new ModelLoading(registry, loggers.CreateLogger<ModelLoading>());
             app = BuildApplication(configuration, loggers, listeners);
-            MapRoutes(app, configuration, registry, shutdown, listeners, loggers);
+            MapRoutes(app, configuration, registry, loading, shutdown, listeners, loggers);
             await app.StartAsync();
 
             var host = new ServeHost(app, registry, shutdown, loading, listeners, loggers.CreateLogger<ServeHost>());
@@ -91,11 +91,11 @@ internal sealed partial class ServeHost : IAsyncDisposable
         LogStopped();
     }
 
-    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, ModelRegistry registry, Shutdown shutdown, Listener[] listeners, ILoggerFactory loggers)
+    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, ILoggerFactory loggers)
     {
         var inline = IsInline(configuration);
         var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
-        inference.Pipeline = PipelineOf(inference).Build(app.Services, routes => routes.MapInference(registry, configuration, shutdown, inference.Metrics, loggers));
+        inference.Pipeline = PipelineOf(inference).Build(app.Services, routes => routes.MapInference(registry, loading, configuration, shutdown, inference.Metrics, loggers));
         management.Pipeline = PipelineOf(management).Build(app.Services, routes => routes.MapManagement(registry, configuration.EnableModelApi));
         metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics());
         app.Run(static context => Listener.Of(context).Pipeline(context));

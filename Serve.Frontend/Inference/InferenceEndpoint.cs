@@ -24,7 +24,7 @@ internal enum QueryUse
 /// One inference request from its headers to its answer: read the body, name the version, run, write. Hot path: one
 /// asynchronous layer, no closures, under 700 bytes a request. It answers its own errors and counts its own answers.
 /// </summary>
-internal sealed partial class InferenceEndpoint(ModelRegistry registry, long maxRequestBytes, Shutdown shutdown, HttpMetrics metrics, ILogger log)
+internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoading loading, long maxRequestBytes, Shutdown shutdown, HttpMetrics metrics, ILogger log)
 {
     private const string ModelName = "model_name";
 
@@ -46,7 +46,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, long max
             if (shutdown.IsDraining) throw Shutdown.Refusal();
             var options = RequestOptions.Read(context.Request.Headers);
             model ??= query == QueryUse.Inputs ? (string?)context.Request.Query[ModelName] : null;
-            if (model is not null) target = Accept(model, version);
+            if (model is not null) (target = Accept(model, version)).ThrowIfNotServing();
 
             payload = BodyReceiver.Rent(context.Request, maxRequestBytes);
             await BodyReceiver.ReceiveAsync(context, payload, maxRequestBytes);
@@ -81,7 +81,16 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, long max
 
     private ModelVersion Accept(string model, string? version)
     {
-        var target = registry.Resolve(model, version);
+        ModelVersion target;
+        try
+        {
+            target = registry.Resolve(model, version);
+        }
+        catch (ServeException e) when (e.Status == StatusCodes.Status404NotFound && !loading.IsDone)
+        {
+            throw ModelLoading.NotYet(model);
+        }
+
         target.Metrics.RequestAccepted();
         return target;
     }

@@ -13,11 +13,11 @@ namespace Serve.Frontend.Inference;
 internal static class InferenceRoutes
 {
     public static void MapInference(
-        this IEndpointRouteBuilder routes, ModelRegistry registry, ServerConfiguration configuration, Shutdown shutdown, HttpMetrics metrics, ILoggerFactory loggers)
+        this IEndpointRouteBuilder routes, ModelRegistry registry, ModelLoading loading, ServerConfiguration configuration, Shutdown shutdown, HttpMetrics metrics, ILoggerFactory loggers)
     {
-        var endpoint = new InferenceEndpoint(registry, configuration.MaxRequestSize, shutdown, metrics, loggers.CreateLogger<InferenceEndpoint>());
+        var endpoint = new InferenceEndpoint(registry, loading, configuration.MaxRequestSize, shutdown, metrics, loggers.CreateLogger<InferenceEndpoint>());
 
-        routes.Map("/ping", new Ping(registry, shutdown).HandleAsync).WithTags("Inference").WithSummary("The server's health");
+        routes.Map("/ping", new Ping(registry, loading, shutdown).HandleAsync).WithTags("Inference").WithSummary("The server's health");
         routes.MapPredictions(endpoint);
         routes.MapInvocations(endpoint);
     }

@@ -6,7 +6,7 @@ using Serve.Management.Http;
 namespace Serve.Frontend.Inference;
 
 /// <summary><c>/ping</c>: whether the default version of every model serves.</summary>
-internal sealed class Ping(ModelRegistry registry, Shutdown shutdown)
+internal sealed class Ping(ModelRegistry registry, ModelLoading loading, Shutdown shutdown)
 {
     private static readonly ReadOnlyMemory<byte> Healthy = Document("Healthy");
     private static readonly ReadOnlyMemory<byte> PartialHealthy = Document("Partial Healthy");
@@ -14,8 +14,8 @@ internal sealed class Ping(ModelRegistry registry, Shutdown shutdown)
 
     public Task HandleAsync(HttpContext context)
     {
-        // Load balancers should look elsewhere as soon as new requests are refused here.
-        var health = shutdown.IsDraining ? ServerHealth.Unhealthy : registry.Health;
+        // Load balancers should look elsewhere until all models are known, and as soon as new requests are refused here.
+        var health = loading.IsDone && !shutdown.IsDraining ? registry.Health : ServerHealth.Unhealthy;
         return health switch
         {
             ServerHealth.Healthy => PrettyJson.WriteAsync(context, StatusCodes.Status200OK, Healthy),

@@ -47,7 +47,9 @@ public static class ErrorResponse
             context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         }
 
-        if (error.Status == StatusCodes.Status413PayloadTooLarge) context.Response.Headers.Connection = "close";
+        // A client that asked before it sends will not send now (RFC 9110, section 10.1.1): what it sends next must not be
+        // taken for the body. And one that sends too much should not be read for ever.
+        if (error.Status == StatusCodes.Status413PayloadTooLarge || context.Request.Headers.Expect.Count > 0) context.Response.Headers.Connection = "close";
         var document = PrettyJson.Encode(new ErrorBody(error.Status, error.Type, error.Message), HttpJson.Default.ErrorBody);
         try
         {

@@ -71,6 +71,15 @@ public sealed class InferenceApiTests : IClassFixture<ServerFixture>
     }
 
     [Fact]
+    public async Task A_client_that_asked_and_was_refused_is_told_to_use_another_connection()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Put, _server.Inference + "/predictions/none") { Content = new ByteArrayContent(Boot) };
+        request.Headers.ExpectContinue = true;
+        var answer = await _server.SendAsync(request);
+        Assert.Equal((HttpStatusCode.NotFound, "close"), (answer.Status, answer.Headers["Connection"]));
+    }
+
+    [Fact]
     public async Task Every_answer_has_the_common_headers()
     {
         foreach (var path in (string[])["/ping", "/nowhere", "/predictions/none"])
