@@ -1,5 +1,6 @@
 using Serve.Core.Configuration;
 using Serve.Worker.Images.Decoding;
+using Serve.Worker.Images.Decoding.Png;
 using Serve.Worker.Images.Formats;
 using Serve.Worker.Images.Resampling;
 using Serve.Worker.Images.Tensors;
@@ -8,7 +9,7 @@ namespace Serve.Worker.Images;
 
 /// <summary>
 /// An encoded picture into one row of a batch. Made once for a model; safe for all threads, each of which keeps its own buffers.
-/// Hot path: what it allocates itself is nothing; a decoder may (ImageSharp: about 15 KB a JPEG, 3 KB a PNG).
+/// Hot path: what it allocates itself is nothing; a decoder may (ImageSharp: about 15 KB a JPEG).
 /// </summary>
 internal sealed unsafe class ImagePreprocessor
 {
@@ -19,20 +20,20 @@ internal sealed unsafe class ImagePreprocessor
     private static CancellationTokenSource? _timeout;
 
     private readonly ImagePreprocessing _options;
-    private readonly IReadOnlyList<IImageDecoder> _decoders;
+    private readonly IImageDecoder[] _decoders;
     private readonly TensorRowWriter _writer;
     private readonly AxisPlanCache _plans = new();
     private readonly SimdLevel _simd;
 
     /// <summary>Prepares everything that does not depend on a picture.</summary>
     /// <param name="options">What the tensor looks like and what a picture may be.</param>
-    /// <param name="decoders">Tried in this order by format; null: ImageSharp for all.</param>
+    /// <param name="decoders">Tried in this order by format; null: an own one for PNG and ImageSharp for the rest.</param>
     /// <param name="simd">The instructions to use; null: the fastest that there are.</param>
     public ImagePreprocessor(ImagePreprocessing options, IReadOnlyList<IImageDecoder>? decoders = null, SimdLevel? simd = null)
     {
         options.Validate();
         _options = options;
-        _decoders = decoders ?? [new ImageSharpDecoder(options.Limits)];
+        _decoders = decoders?.ToArray() ?? DecodersFor(options);
         _simd = simd ?? SimdLevels.Best;
         _writer = new TensorRowWriter(options, _simd);
         var (height, width) = options.OutputSize;
@@ -61,9 +62,7 @@ internal sealed unsafe class ImagePreprocessor
             throw new ArgumentException($"The destination has {destination.Length} bytes and the tensor {OutputBytes}.", nameof(destination));
 
         cancellationToken.ThrowIfCancellationRequested();
-        var header = ImageInspector.Inspect(encoded, _options.Limits);
-        using var image = Decode(encoded, header, cancellationToken);
-        Resample(image, destination);
+        Preprocess(encoded, destination, _options.Limits.DecodeTimeout, cancellationToken);
     }
 
     /// <summary>
@@ -76,15 +75,29 @@ internal sealed unsafe class ImagePreprocessor
         var destination = new byte[OutputBytes];
         foreach (var picture in WarmUpPictures.For(_options.Limits))
         {
+            // Without a limit: on a machine that starves, compiling the decoder alone can take longer.
             for (var i = 0; i < picturesPerPath; i++)
-                Preprocess(picture, destination, CancellationToken.None);
+                Preprocess(picture, destination, Timeout.InfiniteTimeSpan, CancellationToken.None);
         }
     }
 
-    private IDecodedImage Decode(ReadOnlySpan<byte> encoded, ImageHeader header, CancellationToken cancellationToken)
+    private void Preprocess(ReadOnlySpan<byte> encoded, Span<byte> destination, TimeSpan decodeTimeout, CancellationToken cancellationToken)
+    {
+        var header = ImageInspector.Inspect(encoded, _options.Limits);
+        using var image = Decode(encoded, header, decodeTimeout, cancellationToken);
+        Resample(image, destination);
+    }
+
+    private static IImageDecoder[] DecodersFor(ImagePreprocessing options)
+    {
+        var imageSharp = new ImageSharpDecoder(options.Limits);
+        return [new PngDecoder(), imageSharp];
+    }
+
+    private IDecodedImage Decode(ReadOnlySpan<byte> encoded, ImageHeader header, TimeSpan decodeTimeout, CancellationToken cancellationToken)
     {
         var timeout = _timeout ??= new CancellationTokenSource();
-        timeout.CancelAfter(_options.Limits.DecodeTimeout);
+        timeout.CancelAfter(decodeTimeout);
         try
         {
             using var link = cancellationToken.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), timeout);
@@ -93,7 +106,7 @@ internal sealed unsafe class ImagePreprocessor
         catch (OperationCanceledException exception)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            throw new ImageException($"The {ImageInspector.NameOf(header.Format)} picture of {header.Width}x{header.Height} pixels takes more than {_options.Limits.DecodeTimeout.TotalMilliseconds:0} ms (decodeTimeout) to decode.", exception);
+            throw new ImageException($"The {ImageInspector.NameOf(header.Format)} picture of {header.Width}x{header.Height} pixels takes more than {decodeTimeout.TotalMilliseconds:0} ms (decodeTimeout) to decode.", exception);
         }
         finally
         {
