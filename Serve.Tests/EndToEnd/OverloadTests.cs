@@ -21,9 +21,9 @@ public sealed class OverloadTests : IClassFixture<HandlerServer>
         var gate = await ServeGatedAsync("crowded", gates, "batchSize: 2\nmaxQueueSize: 10");
         var requests = Enumerable.Range(0, 500).Select(i => _server.PredictAsync("crowded", Encoding.ASCII.GetBytes($"request {i}"))).ToList();
 
-        // Nothing has been answered yet: two run, two are at the worker, ten wait, and all others are refused.
+        // Nothing has been answered yet: the worker has two batches' worth, ten wait, and all others are refused.
         await Eventually.HoldsAsync("486 refusals", () => requests.Count(request => request.IsCompleted) == 486);
-        Assert.Equal(2, await gate.BatchAsync());
+        Assert.InRange(await gate.BatchAsync(), 1, 2);
         gate.Open();
         var open = gate.StayOpenAsync();
 
