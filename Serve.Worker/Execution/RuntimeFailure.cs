@@ -38,7 +38,8 @@ internal static partial class RuntimeFailure
         || e.Message.Contains("cannot be reshaped", StringComparison.Ordinal)
         || e.Message.Contains("by axis with", StringComparison.Ordinal);
 
-    [GeneratedRegex(@"^\[ErrorCode:\w+\]\s*")]
+    // With "[ONNXRuntimeError] : 1 : FAIL : " where it was wrapped once more, and the C++ function before that.
+    [GeneratedRegex(@"^\[ErrorCode:\w+\]\s*(?:.*?\[ONNXRuntimeError\] : \d+ : \w+ : )?", RegexOptions.Singleline)]
     private static partial Regex Prefix();
 
     [GeneratedRegex(@"/\S+?\.(?:cc|h|cpp|cuh|cu):\d+\s+")]

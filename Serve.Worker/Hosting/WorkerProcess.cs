@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Reflection;
 using Microsoft.Extensions.Logging;
+using Microsoft.ML.OnnxRuntime;
 using Serve.Core.Errors;
 using Serve.Core.Protocol;
 using Serve.Worker.Execution;
@@ -133,7 +134,9 @@ internal sealed partial class WorkerProcess
 
     private void SayLoadFailed(Exception error)
     {
-        Log.LoadFailed(_logger, error);
+        // What the worker found wrong itself needs no stack; what a handler or a defect threw does.
+        var cause = error is ServeException ? error.InnerException : error;
+        Log.LoadFailed(_logger, error.Message, cause is OnnxRuntimeException ? null : cause);
         var failed = error is ServeException known
             ? new LoadFailedMessage(known.Type, known.Message, known is not OutOfResourcesException)
             : new LoadFailedMessage("InternalServerException", $"The worker failed to load the model with {error.GetType().Name}: {error.Message}", error is not OutOfMemoryException);
@@ -155,8 +158,8 @@ internal sealed partial class WorkerProcess
         [LoggerMessage(1, LogLevel.Information, "Ready: {Model} {Version}, {Handler} on {Device}, loaded in {LoadMilliseconds} ms")]
         public static partial void Ready(ILogger logger, string model, string version, string handler, string device, long loadMilliseconds);
 
-        [LoggerMessage(2, LogLevel.Error, "The model cannot be loaded")]
-        public static partial void LoadFailed(ILogger logger, Exception error);
+        [LoggerMessage(2, LogLevel.Error, "The model cannot be loaded: {Reason}")]
+        public static partial void LoadFailed(ILogger logger, string reason, Exception? error);
 
         [LoggerMessage(3, LogLevel.Critical, "A device thread ended")]
         public static partial void DeviceThreadEnded(ILogger logger, Exception error);

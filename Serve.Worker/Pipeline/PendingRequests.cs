@@ -143,28 +143,23 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
     /// <returns>True when it had not begun: the caller answers it with 499. One that has begun is answered with its batch.</returns>
     public bool Cancel(ulong id)
     {
-        WorkerRequest? request;
-        CancellationTokenSource? batch = null;
+        CancellationTokenSource? unwanted;
         lock (_gate)
         {
-            if (!_byId.TryGetValue(id, out request)) return false; // answered meanwhile
-            if (request.Phase == RequestPhase.Begun)
+            if (!_byId.TryGetValue(id, out var request)) return false; // answered meanwhile
+            if (request.Phase != RequestPhase.Begun)
             {
-                if (request.IsCancelled) return false;
-                request.IsCancelled = true;
-                batch = request.Batch!.CountCancelled();
-                request = null;
+                if (TakeBack(request)) Release(request);
+                return true;
             }
-            else
-            {
-                if (!TakeBack(request)) request = null;
-            }
+
+            if (request.IsCancelled) return false;
+            request.IsCancelled = true;
+            unwanted = request.Batch!.CountCancelled();
         }
 
-        batch?.Cancel(); // outside the lock: a handler's own code may run
-        if (batch is not null) return false;
-        if (request is not null) Release(request);
-        return true;
+        unwanted?.Cancel(); // outside the lock: a handler's own code may run
+        return false;
     }
 
     /// <summary>Gives back requests that have not begun, the last arrived first.</summary>
