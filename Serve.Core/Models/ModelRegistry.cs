@@ -93,7 +93,18 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     /// <param name="cancellation">Stops the start.</param>
     public async Task LoadAtStartupAsync(CancellationToken cancellation)
     {
-        foreach (var url in _store.AtStartup())
+        IReadOnlyList<string> urls;
+        try
+        {
+            urls = _store.AtStartup();
+        }
+        catch (Exception e) when (e is ServeException or IOException or UnauthorizedAccessException)
+        {
+            Log.NothingLoaded(_log, e.Message);
+            return;
+        }
+
+        foreach (var url in urls)
         {
             cancellation.ThrowIfCancellationRequested();
             try
@@ -102,8 +113,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
                 var version = Add(source, source.Configuration, isLoadedAtStartup: true);
                 _ = version.ScaleAsync(version.Configuration.MinWorkers, version.Configuration.MaxWorkers);
             }
-            catch (ServeException e)
+            catch (Exception e) when (e is ServeException or IOException or UnauthorizedAccessException)
             {
+                // One model that cannot be read is no reason not to serve the others.
                 Log.NotLoaded(_log, url, e.Message);
             }
         }
@@ -168,6 +180,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         if (!synchronous) return;
 
         await settled.WaitAsync(cancellation).ConfigureAwait(false);
+
+        // A worker that died while others started is being replaced: no reason to fail.
+        while (found.ReadyWorkers < minWorkers && found.WhenSettled() is { } replaced) await replaced.WaitAsync(cancellation).ConfigureAwait(false);
         if (found.ReadyWorkers < minWorkers)
         {
             throw new InternalServerException($"Failed to start workers for model {found.Name} version: {found.Version}: {found.Reason ?? "they were replaced meanwhile"}");
@@ -340,6 +355,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
 
         [LoggerMessage(32, LogLevel.Information, "unregistered {Model} version {Version}")]
         public static partial void Unregistered(ILogger log, string model, string version);
+
+        [LoggerMessage(34, LogLevel.Error, "no model is served: {Reason}")]
+        public static partial void NothingLoaded(ILogger log, string reason);
 
         [LoggerMessage(33, LogLevel.Error, "{Url} is not served: {Reason}")]
         public static partial void NotLoaded(ILogger log, string url, string reason);

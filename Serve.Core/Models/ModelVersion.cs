@@ -144,6 +144,9 @@ public sealed partial class ModelVersion
         return settled;
     }
 
+    /// <summary>Completes when every worker that starts now is ready or has failed; null if none starts.</summary>
+    internal Task? WhenSettled() => _pool.WhenSettled();
+
     /// <summary>Refuses new requests from now on.</summary>
     internal void BeginDrain()
     {

@@ -7,8 +7,8 @@ public sealed record BatchFormerOptions
     public TimeSpan StarvationLimit { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// How long rows of a delayed batch are held for a successor that was announced. It follows within microseconds; the limit
-    /// keeps a lost one from stopping the worker.
+    /// How long rows of a delayed batch are held for a successor that was announced. It follows within microseconds, large
+    /// bodies on a busy machine more slowly; the limit keeps a lost one from stopping the worker.
     /// </summary>
-    public TimeSpan SuccessorLimit { get; init; } = TimeSpan.FromMilliseconds(50);
+    public TimeSpan SuccessorLimit { get; init; } = TimeSpan.FromSeconds(1);
 }

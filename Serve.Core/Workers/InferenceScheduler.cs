@@ -453,7 +453,8 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         foreach (var request in late)
         {
             var waited = _time.GetElapsedTime(request.ArrivalTimestamp, request.DeadlineTimestamp);
-            if (request.TryFail(new ResponseTimeoutException($"No answer of {_title} within {waited.TotalMilliseconds:0} ms, the request's deadline."))) _metrics.RequestExpired();
+            var limit = waited < _configuration.ResponseTimeout - TimeSpan.FromMilliseconds(1) ? $"{waited.TotalMilliseconds:0} ms, the request's deadline" : $"{_configuration.ResponseTimeout.TotalSeconds:0.###} s (responseTimeout)";
+            if (request.TryFail(new ResponseTimeoutException($"No answer of {_title} within {limit}."))) _metrics.RequestExpired();
             if (request.Worker is null) request.Payload.Release();
         }
 

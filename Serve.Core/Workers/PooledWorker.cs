@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
+using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
@@ -37,6 +38,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
     private Process? _process;
     private WorkerLink? _link;
     private WorkerDeath? _killedFor;
+    private volatile bool _hasBeenHeard;
     private bool _isLeaving;
 
     public PooledWorker(string id, WorkerSettings settings, LoadMessage load, InferenceScheduler scheduler, ModelMetrics metrics, TimeProvider time, ILogger log)
@@ -73,6 +75,15 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
     /// <summary>Whether it has answered a request: its next failure is not a failure to start.</summary>
     public bool HasServed { get; set; }
 
+    // Its end is on its way; nothing more is to be said of it.
+    private bool IsKilled
+    {
+        get
+        {
+            lock (_gate) return _killedFor is not null;
+        }
+    }
+
     /// <summary>Frames to it.</summary>
     public FrameSender Sender => _link!.Sender;
 
@@ -96,38 +107,9 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
     public async Task<WorkerEnd> LiveAsync(WorkerSpawner spawner, TimeSpan startupTimeout, Action ready)
     {
         _metrics.WorkerStarted();
-        using var startup = new CancellationTokenSource(startupTimeout, _time);
-        var permanent = false;
-        string? reason = null;
         try
         {
-            await ConnectAsync(spawner, startup.Token).ConfigureAwait(false);
-            var failure = await _loaded.Task.WaitAsync(startup.Token).ConfigureAwait(false);
-            if (failure is null)
-            {
-                _metrics.ModelLoaded(_time.GetUtcNow() - StartTime);
-                ready();
-                reason = await _closed.Task.ConfigureAwait(false);
-            }
-            else
-            {
-                reason = failure.Message;
-                permanent = failure.Permanent;
-                Kill(WorkerDeath.LoadFailed);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            reason = $"it was not ready within {startupTimeout.TotalSeconds:0.###} s (startupTimeout)";
-            Kill(WorkerDeath.StartupTimeout);
-        }
-        catch (WorkerStartException e)
-        {
-            reason = e.Message;
-        }
-
-        try
-        {
+            var (reason, permanent) = await ServeAsync(spawner, startupTimeout, ready).ConfigureAwait(false);
             return await EndAsync(reason, permanent).ConfigureAwait(false);
         }
         finally
@@ -152,7 +134,8 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
             _isLeaving = true;
         }
 
-        if (State is WorkerState.Ready or WorkerState.Busy) SetState(WorkerState.Draining);
+        var wasServing = State is WorkerState.Ready or WorkerState.Busy;
+        if (wasServing) SetState(WorkerState.Draining);
         if (!_scheduler.DrainWorker(this))
         {
             try
@@ -165,13 +148,14 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
             }
         }
 
-        if (_link is { } link)
+        if (wasServing && _link is { } link)
         {
             link.Sender.Enqueue(FrameType.Stop, 0, 0, []);
             link.Sender.Flush(onThisThread: true);
         }
         else
         {
+            // It has no requests, and while it loads a model it may not listen.
             Kill(null);
         }
 
@@ -189,9 +173,11 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
     /// <summary>Looks for signs of life; called by the pool's monitor.</summary>
     public void Check()
     {
-        if (_link is not { } link || State is WorkerState.Stopped or WorkerState.Failed) return;
+        if (_link is not { } link || State is WorkerState.Stopped or WorkerState.Failed || IsKilled) return;
+
+        // One that has never been heard is still starting, which on a busy machine takes its time: startupTimeout is for that.
         var silence = _time.GetElapsedTime(link.LastHeardTimestamp);
-        if (silence > _settings.HeartbeatTimeout)
+        if (_hasBeenHeard && silence > _settings.HeartbeatTimeout)
         {
             Log.Silent(_log, Id, Pid ?? 0, silence.TotalSeconds);
             Kill(WorkerDeath.Heartbeat);
@@ -257,6 +243,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
     void IWorkerLinkOwner.Gauge(GaugeMessage message)
     {
         LastGauge = message;
+        _hasBeenHeard = true;
         _workerMetrics.Update(message.ResidentBytes, TimeSpan.FromMicroseconds(message.BusyMicroseconds));
     }
 
@@ -272,13 +259,38 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
         _closed.TrySetResult(reason);
     }
 
+    // Returns why it ended, or must be ended, and whether another try is no use.
+    private async Task<(string Reason, bool IsPermanent)> ServeAsync(WorkerSpawner spawner, TimeSpan startupTimeout, Action ready)
+    {
+        using var startup = new CancellationTokenSource(startupTimeout, _time);
+        try
+        {
+            await ConnectAsync(spawner, startup.Token).ConfigureAwait(false);
+            if (await _loaded.Task.WaitAsync(startup.Token).ConfigureAwait(false) is { } failure)
+            {
+                Kill(WorkerDeath.LoadFailed);
+                return (failure.Message, failure.Permanent);
+            }
+
+            _metrics.ModelLoaded(_time.GetUtcNow() - StartTime);
+            ready();
+            return (await _closed.Task.ConfigureAwait(false), false);
+        }
+        catch (OperationCanceledException)
+        {
+            Kill(WorkerDeath.StartupTimeout);
+            return ($"it was not ready within {startupTimeout.TotalSeconds:0.###} s (startupTimeout)", false);
+        }
+        catch (WorkerStartException e)
+        {
+            return (e.Message, false);
+        }
+    }
+
     private async Task ConnectAsync(WorkerSpawner spawner, CancellationToken cancellation)
     {
         var path = Path.Combine(_settings.RuntimeFolder, $"worker-{Id}.sock");
-        File.Delete(path);
-        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        listener.Bind(new UnixDomainSocketEndPoint(path));
-        listener.Listen(1);
+        using var listener = Listen(path);
         try
         {
             await StartProcessAsync(spawner, path).ConfigureAwait(false);
@@ -301,7 +313,39 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
         }
         finally
         {
+            Remove(path);
+        }
+    }
+
+    // Connected or not, nobody needs its name any more; one that stays because the disk is read-only now hurts nobody.
+    private void Remove(string path)
+    {
+        try
+        {
             File.Delete(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.SocketStays(_log, path, e.Message);
+        }
+    }
+
+    private Socket Listen(string path)
+    {
+        var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            _settings.EnsureRuntimeFolder();
+            File.Delete(path);
+            listener.Bind(new UnixDomainSocketEndPoint(path));
+            listener.Listen(1);
+            return listener;
+        }
+        catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException or ArgumentException or ServeException)
+        {
+            // The disk is full or read-only, the folder's rights were changed, or its name is too long for a socket.
+            listener.Dispose();
+            throw new WorkerStartException($"the socket {path} cannot be made (runtimeFolder): {e.Message}");
         }
     }
 
@@ -387,6 +431,13 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
         WorkerDeath? killedFor;
         lock (_gate) (isLeaving, killedFor) = (_isLeaving, _killedFor);
 
+        reason = killedFor switch
+        {
+            WorkerDeath.Heartbeat => $"it showed no sign of life for {_settings.HeartbeatTimeout.TotalSeconds:0.###} s (heartbeatTimeout) and was killed",
+            WorkerDeath.ResponseTimeout => $"it held a batch for more than {_load.Configuration.ResponseTimeout.TotalSeconds:0.###} s (responseTimeout) and was killed",
+            _ => reason,
+        };
+
         // Its requests first: they wait for another worker while this one is cleaned up.
         var loss = isLeaving ? WorkerLossReason.Stopped : killedFor == WorkerDeath.ResponseTimeout ? WorkerLossReason.TimedOut : WorkerLossReason.Crashed;
         var explained = _scheduler.RemoveWorker(this, loss, out var failed);
@@ -465,6 +516,9 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
 
         [LoggerMessage(4, LogLevel.Warning, "worker {Worker} (pid {Pid}) has held a batch for {Seconds:0.0} s, longer than responseTimeout, and is killed")]
         public static partial void Stuck(ILogger log, string worker, int pid, double seconds);
+
+        [LoggerMessage(6, LogLevel.Warning, "the socket {Path} could not be removed: {Reason}")]
+        public static partial void SocketStays(ILogger log, string path, string reason);
 
         [LoggerMessage(5, LogLevel.Warning, "worker {Worker} has not finished within {Seconds:0.0} s (drainTimeout) and is stopped")]
         public static partial void DrainTimedOut(ILogger log, string worker, double seconds);

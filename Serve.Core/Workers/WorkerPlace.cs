@@ -29,10 +29,11 @@ internal sealed partial class WorkerPlace
     private readonly Action _changed;
     private readonly ResiliencePipeline<WorkerEnd> _retry;
     private readonly CancellationTokenSource _stop = new();
-    private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _revived = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _streakStarted;
     private int _failures;
+    private volatile bool _isOver;
 
     public WorkerPlace(Func<PooledWorker> create, WorkerSpawner spawner, ModelConfiguration configuration, TimeProvider time, ILogger log, Action changed)
     {
@@ -79,8 +80,8 @@ internal sealed partial class WorkerPlace
     /// <summary>Whether a worker is there that takes requests.</summary>
     public bool IsReady => Worker is { State: WorkerState.Ready or WorkerState.Busy } && !IsLeaving;
 
-    /// <summary>Completes when the first worker is ready or the place has failed.</summary>
-    public Task Settled => _settled.Task;
+    /// <summary>Completes when a worker is there, or the place has failed, or is given up.</summary>
+    public Task Settled => Volatile.Read(ref _settled).Task;
 
     /// <summary>Fills the place until it is told to leave.</summary>
     public async Task RunAsync()
@@ -118,12 +119,17 @@ internal sealed partial class WorkerPlace
         finally
         {
             ResilienceContextPool.Shared.Return(context);
+            _isOver = true;
             _settled.TrySetResult();
         }
     }
 
-    /// <summary>Tries again now, if the place has failed.</summary>
-    public void Revive() => _revived.TrySetResult();
+    /// <summary>Tries again now, if the place has failed; until that is decided it is not settled.</summary>
+    public void Revive()
+    {
+        Unsettle();
+        _revived.TrySetResult();
+    }
 
     /// <summary>Has the worker finish what it has and leave, and fills the place no more.</summary>
     public async Task LeaveAsync(TimeSpan limit)
@@ -152,10 +158,20 @@ internal sealed partial class WorkerPlace
             _settled.TrySetResult();
             _changed();
         }).ConfigureAwait(false);
-        if (!end.WasAsked) Reason = end.Reason;
+        if (!end.WasAsked)
+        {
+            Reason = end.Reason;
+            Unsettle();
+        }
+
         if (!end.WasKilled) _failures++;
         _changed();
         return end;
+    }
+
+    private void Unsettle()
+    {
+        if (Settled.IsCompleted && !_isOver) Volatile.Write(ref _settled, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
     }
 
     private bool IsWorthRetrying(WorkerEnd? end) =>

@@ -102,7 +102,7 @@ internal sealed class WorkerPool
         }
     }
 
-    /// <summary>Changes how many workers there are: up to <paramref name="minWorkers"/>, down to <paramref name="maxWorkers"/>, newest first. Failed places try again.</summary>
+    /// <summary>Changes how many workers there are: up to <paramref name="minWorkers"/>, down to <paramref name="maxWorkers"/>, first those that do not serve, then the newest. Failed places try again.</summary>
     /// <returns>Completes when new workers are ready or have failed, and those too many have left.</returns>
     public Task ScaleAsync(int minWorkers, int maxWorkers, ModelConfiguration configuration, TimeSpan? drainLimit)
     {
@@ -112,8 +112,8 @@ internal sealed class WorkerPool
             _configuration = configuration;
             while (_places.Count > maxWorkers)
             {
-                var place = _places[^1];
-                _places.RemoveAt(_places.Count - 1);
+                var place = _places.FindLast(place => !place.IsReady) ?? _places[^1];
+                _places.Remove(place);
                 _leaving.Add(place);
                 pending.Add(LeaveAsync(place, drainLimit ?? _settings.DrainTimeout));
             }
@@ -135,6 +135,16 @@ internal sealed class WorkerPool
 
         _changed();
         return Task.WhenAll(pending);
+    }
+
+    /// <summary>Completes when every place that is being filled now has a worker or has failed; null if there is none.</summary>
+    public Task? WhenSettled()
+    {
+        lock (_gate)
+        {
+            var pending = _places.Select(place => place.Settled).Where(settled => !settled.IsCompleted).ToList();
+            return pending.Count == 0 ? null : Task.WhenAll(pending);
+        }
     }
 
     /// <summary>For describe: workers, oldest first, those that leave last.</summary>

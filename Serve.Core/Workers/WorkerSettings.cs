@@ -47,6 +47,9 @@ public sealed record WorkerSettings
         };
     }
 
+    /// <summary>Makes the folder again if somebody has tidied it away, as cleaners of temporary folders do.</summary>
+    internal void EnsureRuntimeFolder() => PrivateFolder(RuntimeFolder);
+
     // Whoever may write there may pretend to be a worker.
     private static string PrivateFolder(string path)
     {

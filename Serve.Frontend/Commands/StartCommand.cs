@@ -43,13 +43,13 @@ internal static partial class StartCommand
         try
         {
             await using var host = await ServeHost.StartAsync(configuration, loggers, shutdown);
-            stateFile = WriteState(configuration, host);
+            stateFile = WriteState(configuration, host, log);
             await shutdown.Requested;
         }
         finally
         {
             // After the drain: until then there is a server to ask about.
-            if (stateFile is not null) File.Delete(stateFile);
+            if (stateFile is not null) ServerState.Remove(stateFile);
         }
 
         return ExitCode.Success;
@@ -80,14 +80,27 @@ internal static partial class StartCommand
         return factory;
     }
 
-    private static string WriteState(ServerConfiguration configuration, ServeHost host)
+    // Only serve stop and serve status need the file: a full disk is no reason not to serve.
+    private static string? WriteState(ServerConfiguration configuration, ServeHost host, ILogger log)
     {
         using var self = Process.GetCurrentProcess();
         var state = new ServerState(
             self.Id, self.StartTime.ToUniversalTime(), ServeCommandLine.Version, host.Inference.Url, host.Management.Url, host.Metrics.Url);
-        return state.Write(ServerState.FolderOf(configuration));
+        var folder = ServerState.FolderOf(configuration);
+        try
+        {
+            return state.Write(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogNoState(log, folder, e.Message);
+            return null;
+        }
     }
 
     [LoggerMessage(1, LogLevel.Warning, "{Warning}")]
     private static partial void LogConfigurationWarning(ILogger log, string warning);
+
+    [LoggerMessage(2, LogLevel.Warning, "Nothing could be written to {Folder} (runtimeFolder), so serve stop and serve status will not find this server: {Reason}")]
+    private static partial void LogNoState(ILogger log, string folder, string reason);
 }

@@ -44,6 +44,19 @@ internal sealed record ServerState(
         return path;
     }
 
+    /// <summary>Removes a file that <see cref="Write"/> has made. One that is gone already, with its folder, is as good.</summary>
+    public static void Remove(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Somebody has tidied up the temporary folder.
+        }
+    }
+
     /// <summary>The running server with that management address; null if there is none.</summary>
     public static ServerState? Find(string folder, string managementAddress) => ReadLive(PathOf(folder, managementAddress));
 

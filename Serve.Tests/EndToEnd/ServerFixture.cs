@@ -102,6 +102,7 @@ public sealed partial class ServerFixture : IAsyncLifetime
         Http.Dispose();
         if (_process is { } process)
         {
+            IReadOnlyList<int> workers = OperatingSystem.IsLinux() && !process.HasExited ? Processes.ChildrenOf(process.Id) : [];
             if (!process.HasExited)
             {
                 Signals.Terminate(process.Id);
@@ -117,6 +118,8 @@ public sealed partial class ServerFixture : IAsyncLifetime
                 }
             }
 
+            await Eventually.HoldsAsync("no worker outlives its server", () => !workers.Any(Processes.IsAlive));
+            if (process.ExitCode == 0) AssertNothingIsLeft();
             process.Dispose();
         }
 
@@ -218,6 +221,13 @@ public sealed partial class ServerFixture : IAsyncLifetime
 
     private Task<Answer> SendAsync(HttpMethod method, string url, HttpContent? content = null) => SendAsync(new HttpRequestMessage(method, url) { Content = content });
 
+    private void AssertNothingIsLeft()
+    {
+        if (!Directory.Exists(RuntimeFolder)) return;
+        var left = Directory.GetFileSystemEntries(RuntimeFolder).Select(Path.GetFileName).Where(name => name!.StartsWith("worker-", StringComparison.Ordinal) || name.StartsWith("unpacked-", StringComparison.Ordinal));
+        Assert.Empty(left);
+    }
+
     private Process StartProcess()
     {
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "serve.exe" : "serve"))
@@ -227,8 +237,13 @@ public sealed partial class ServerFixture : IAsyncLifetime
             RedirectStandardInput = true,
             WorkingDirectory = _folder,
         };
-        foreach (var argument in (string[])["start", "--runtime-folder", RuntimeFolder, "--model-store", ModelStore,
-            "--inference-address", "http://127.0.0.1:0", "--management-address", "http://127.0.0.1:0", "--metrics-address", "http://127.0.0.1:0", .. _options.Flags])
+        (string Flag, string Value)[] defaults =
+        [
+            ("--runtime-folder", RuntimeFolder), ("--model-store", ModelStore),
+            ("--inference-address", "http://127.0.0.1:0"), ("--management-address", "http://127.0.0.1:0"), ("--metrics-address", "http://127.0.0.1:0"),
+        ];
+        var chosen = defaults.Where(flag => !_options.Flags.Contains(flag.Flag)).SelectMany(flag => (string[])[flag.Flag, flag.Value]);
+        foreach (var argument in (string[])["start", .. chosen, .. _options.Flags])
         {
             start.ArgumentList.Add(argument);
         }

@@ -16,9 +16,12 @@ internal sealed class ConsoleLogger(LogLevel minimum) : ILogger
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         if (!IsEnabled(logLevel)) return;
-        var line = new StringBuilder(Name(logLevel)).Append(": ").Append(formatter(state, exception));
-        if (exception is not null) line.AppendLine().Append(exception);
-        lock (_gate) Console.Error.WriteLine(line);
+        var text = new StringBuilder(formatter(state, exception));
+        if (exception is not null) text.Append('\n').Append(exception);
+
+        // The frontend knows a line's level by its first word, so each has it: a stack trace is as serious as its error.
+        text.Replace("\r", "").Replace("\n", $"\n{Name(logLevel)}: ");
+        lock (_gate) Console.Error.WriteLine($"{Name(logLevel)}: {text}");
     }
 
     private static string Name(LogLevel level) => level switch

@@ -62,9 +62,7 @@ internal sealed unsafe class ImagePreprocessor
             throw new ArgumentException($"The destination has {destination.Length} bytes and the tensor {OutputBytes}.", nameof(destination));
 
         cancellationToken.ThrowIfCancellationRequested();
-        var header = ImageInspector.Inspect(encoded, _options.Limits);
-        using var image = Decode(encoded, header, cancellationToken);
-        Resample(image, destination);
+        Preprocess(encoded, destination, _options.Limits.DecodeTimeout, cancellationToken);
     }
 
     /// <summary>
@@ -77,9 +75,17 @@ internal sealed unsafe class ImagePreprocessor
         var destination = new byte[OutputBytes];
         foreach (var picture in WarmUpPictures.For(_options.Limits))
         {
+            // Without a limit: on a machine that starves, compiling the decoder alone can take longer.
             for (var i = 0; i < picturesPerPath; i++)
-                Preprocess(picture, destination, CancellationToken.None);
+                Preprocess(picture, destination, Timeout.InfiniteTimeSpan, CancellationToken.None);
         }
+    }
+
+    private void Preprocess(ReadOnlySpan<byte> encoded, Span<byte> destination, TimeSpan decodeTimeout, CancellationToken cancellationToken)
+    {
+        var header = ImageInspector.Inspect(encoded, _options.Limits);
+        using var image = Decode(encoded, header, decodeTimeout, cancellationToken);
+        Resample(image, destination);
     }
 
     private static IImageDecoder[] DecodersFor(ImagePreprocessing options)
@@ -88,10 +94,10 @@ internal sealed unsafe class ImagePreprocessor
         return [new PngDecoder(), imageSharp];
     }
 
-    private IDecodedImage Decode(ReadOnlySpan<byte> encoded, ImageHeader header, CancellationToken cancellationToken)
+    private IDecodedImage Decode(ReadOnlySpan<byte> encoded, ImageHeader header, TimeSpan decodeTimeout, CancellationToken cancellationToken)
     {
         var timeout = _timeout ??= new CancellationTokenSource();
-        timeout.CancelAfter(_options.Limits.DecodeTimeout);
+        timeout.CancelAfter(decodeTimeout);
         try
         {
             using var link = cancellationToken.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), timeout);
@@ -100,7 +106,7 @@ internal sealed unsafe class ImagePreprocessor
         catch (OperationCanceledException exception)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            throw new ImageException($"The {ImageInspector.NameOf(header.Format)} picture of {header.Width}x{header.Height} pixels takes more than {_options.Limits.DecodeTimeout.TotalMilliseconds:0} ms (decodeTimeout) to decode.", exception);
+            throw new ImageException($"The {ImageInspector.NameOf(header.Format)} picture of {header.Width}x{header.Height} pixels takes more than {decodeTimeout.TotalMilliseconds:0} ms (decodeTimeout) to decode.", exception);
         }
         finally
         {

@@ -26,17 +26,18 @@ only.Validators.Add(result =>
 });
 var rounds = new Option<int>("--rounds") { Description = "Rounds of each scenario; medians are over them", DefaultValueFactory = _ => 5 };
 var seconds = new Option<double>("--seconds") { Description = "How long one measurement of a round lasts", DefaultValueFactory = _ => 2 };
+var rest = new Option<double>("--rest") { Description = "Seconds of rest before each round, for machines that others use too" };
 var fastPathOption = new Option<string>("--fast-path") { Description = "The server's fastPath, and the bare server's scheduling", DefaultValueFactory = _ => "pool" };
 fastPathOption.AcceptOnlyFromAmong("pool", "inline");
 var strict = new Option<bool>("--strict") { Description = "Exit with 1 when a bar is missed" };
 
 var command = new RootCommand("Measures the built server beside what limits it, in interleaved rounds, and says which promises hold. Needs Linux and `make build`.")
 {
-    only, rounds, seconds, fastPathOption, strict,
+    only, rounds, seconds, rest, fastPathOption, strict,
 };
 command.SetAction(arguments =>
 {
-    var settings = new BenchmarkSettings(arguments.GetValue(only) is { Length: > 0 } chosen ? chosen : names, Math.Max(1, arguments.GetValue(rounds)), arguments.GetValue(seconds), arguments.GetValue(fastPathOption)!);
+    var settings = new BenchmarkSettings(arguments.GetValue(only) is { Length: > 0 } chosen ? chosen : names, Math.Max(1, arguments.GetValue(rounds)), arguments.GetValue(seconds), arguments.GetValue(rest), arguments.GetValue(fastPathOption)!);
     try
     {
         return Measure(settings, arguments.GetValue(strict));

@@ -8,7 +8,7 @@ public sealed class BatchFormerProperties
 {
     private const int BatchSize = 5;
     private const long Starving = 1_000;
-    private const long LostSuccessor = 50;
+    private const long LostSuccessor = 1000;
 
     [Fact]
     public void Every_row_leaves_once_in_order_and_no_batch_is_too_large_or_empty_while_a_row_is_ready() =>

@@ -163,8 +163,8 @@ public sealed class BatchFormerTests
     {
         var row = Arrive("row", more: true);
         _former.MarkReady(row, 0, _now);
-        Assert.Equal(_now + 50 * Millisecond, _former.NextWakeup);
-        _now += 50 * Millisecond - 1;
+        Assert.Equal(_now + 1000 * Millisecond, _former.NextWakeup);
+        _now += 1000 * Millisecond - 1;
         Assert.Empty(Close(8));
 
         _now++;

@@ -60,7 +60,7 @@ internal sealed class FashionVitScenario : IScenario
 
         var rounds = new List<Round>();
         var (batchesBefore, rowsBefore) = BatchCount(serve);
-        for (var i = 0; i < settings.Rounds; i++)
+        foreach (var _ in settings.EachRound())
         {
             var meter = CpuMeter.Start(serve.Pid, worker, Environment.ProcessId);
             var ours = clients.Run(settings.Duration);
@@ -89,7 +89,7 @@ internal sealed class FashionVitScenario : IScenario
         client.Run(WarmUp / 4);
 
         var rounds = new List<(TimeSpan Serve, TimeSpan[] Calls)>();
-        for (var i = 0; i < settings.Rounds; i++)
+        foreach (var _ in settings.EachRound())
         {
             var ours = client.Run(settings.Duration).Median;
             rounds.Add((ours, [.. ThreadSettings.Select(threads => new Bare(threads, 1).Run(bare, settings.Duration).MedianCall)]));

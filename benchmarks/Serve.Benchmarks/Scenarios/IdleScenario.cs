@@ -50,7 +50,7 @@ internal sealed class IdleScenario : IScenario
         Thread.Sleep(Settle);
 
         var rounds = new List<(double[] Percent, double Frontend, double Worker)>();
-        for (var i = 0; i < settings.Rounds; i++)
+        foreach (var _ in settings.EachRound())
         {
             var meter = CpuMeter.Start(serve.Pid, worker);
             Thread.Sleep(Watch);

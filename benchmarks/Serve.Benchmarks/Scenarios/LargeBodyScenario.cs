@@ -34,7 +34,7 @@ internal sealed class LargeBodyScenario : IScenario
         onBare.Run(WarmUp);
 
         var rounds = new List<Round>();
-        for (var i = 0; i < settings.Rounds; i++)
+        foreach (var _ in settings.EachRound())
         {
             var meter = CpuMeter.Start(serve.Pid, worker, Environment.ProcessId);
             var ours = onServe.Run(settings.Duration);

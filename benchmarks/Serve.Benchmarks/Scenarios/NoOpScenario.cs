@@ -44,7 +44,7 @@ internal sealed class NoOpScenario : IScenario
             isWarm = true;
 
             var rounds = new List<Round>();
-            for (var i = 0; i < settings.Rounds; i++)
+            foreach (var _ in settings.EachRound())
             {
                 var meter = CpuMeter.Start(serve.Pid, worker, Environment.ProcessId);
                 var ours = onServe.Run(settings.Duration);
