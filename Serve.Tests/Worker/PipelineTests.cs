@@ -2,9 +2,13 @@ using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using Serve.Core.Configuration;
 using Serve.Core.Handlers;
 using Serve.Core.Protocol;
+using Serve.Worker.BuiltIn;
+using Serve.Worker.Execution;
 using Serve.Worker.Pipeline;
+using DataType = Serve.Core.Onnx.Format.TensorProto.Types.DataType;
 
 namespace Serve.Tests.Worker;
 
@@ -93,11 +97,44 @@ public sealed class PipelineTests
     [Fact]
     public void Every_request_is_answered_or_given_back_exactly_once_whatever_is_cancelled_and_recalled()
     {
-        var random = new Random(11);
         using var pipeline = new RunningPipeline(new RecordingHandler(), mayRunOnReader: true);
+
+        RunAtRandom(pipeline, new Random(11), rounds: 300, static (id, _) => $"{id}", static (_, _, _) => { });
+    }
+
+    [Fact]
+    public void Every_request_that_is_decoded_gets_its_own_answer_whatever_is_cancelled_recalled_and_refused()
+    {
+        using var folder = new HandlerModel();
+        SmallModels.Identity(folder.File("model.onnx"), DataType.Int64, "batch", "n");
+        using var plan = SessionPlan.Create("test", new ModelConfiguration(), DeviceType.Cpu, 0, 1);
+        using var model = OnnxModel.Load(folder.File("model.onnx"), plan);
+        var handler = new TensorHandler();
+        handler.Load(new HandlerContext { ModelName = "test", ModelVersion = "1", ModelFolder = "", Configuration = new ModelConfiguration(), Signature = model.Signature, Logger = NullLogger.Instance });
+        using var work = new OnnxWork(handler, model, 8, new WarmupConfiguration(), NullLogger.Instance);
+        using var pipeline = new RunningPipeline(work, TimeProvider.System, mayRunOnReader: false);
+
+        // One or two numbers a row (two shapes), one or two rows, or no JSON at all.
+        RunAtRandom(pipeline, new Random(12), rounds: 150, BodyOf, static (id, status, text) =>
+        {
+            if (status == 499) return;
+            Assert.Equal(id % 7 == 0 ? 400 : 200, status);
+            if (status == 200) Assert.Equal(BodyOf(id, 0), text);
+        });
+
+        static string BodyOf(ulong id, int _)
+        {
+            if (id % 7 == 0) return "no JSON";
+            var row = id % 3 == 0 ? $"[{id},{id + 1}]" : $"[{id}]";
+            return id % 2 == 0 ? $"[{row},{row}]" : row;
+        }
+    }
+
+    private static void RunAtRandom(RunningPipeline pipeline, Random random, int rounds, Func<ulong, int, string> bodyOf, Action<ulong, int, string> check)
+    {
         var open = new HashSet<ulong>();
         ulong next = 0;
-        for (var round = 0; round < 300; round++)
+        for (var round = 0; round < rounds; round++)
         {
             var recalls = 0;
             for (var i = random.Next(1, 40); i > 0; i--)
@@ -113,15 +150,17 @@ public sealed class PipelineTests
                         break;
                     default:
                         open.Add(++next);
-                        pipeline.Run(next);
+                        pipeline.Run(next, bodyOf(next, round));
                         break;
                 }
+
+                if (random.Next(8) == 0) pipeline.Flush();
             }
 
             pipeline.Flush();
             while (open.Count > 0 || recalls > 0)
             {
-                var (type, id, returned) = pipeline.Read(FrameType.Output, FrameType.Returned);
+                var (type, id, returned) = pipeline.Read(check, FrameType.Output, FrameType.Returned);
                 if (type == FrameType.Output)
                 {
                     Assert.True(open.Remove(id), $"{id} was answered twice");
@@ -174,26 +213,27 @@ public sealed class PipelineTests
         private readonly Thread[] _threads;
 
         public RunningPipeline(RecordingHandler handler, bool mayRunOnReader)
+            : this(new HandlerWork(handler, 8), handler.Time, mayRunOnReader) => Handler = handler;
+
+        public RunningPipeline(IModelWork work, TimeProvider time, bool mayRunOnReader)
         {
-            Handler = handler;
             (_test, _worker) = Connect();
             (_reader, _workerReader) = (new FrameReader(_test), new FrameReader(_worker));
             (_sender, _workerSender) = (new FrameSender(_test, "test"), new FrameSender(_worker, "worker"));
-            var work = new HandlerWork(handler, 8);
-            _pipeline = new WorkerPipeline(work, 1, mayRunOnReader, _workerSender, handler.Time, NullLogger.Instance);
+            _pipeline = new WorkerPipeline(work, 1, mayRunOnReader, _workerSender, time, NullLogger.Instance);
             _pipeline.Start(decodeThreads: 1);
-            var intake = new FrameIntake(_workerReader, _workerSender, handler.Time);
+            var intake = new FrameIntake(_workerReader, _workerSender, time);
             intake.Serve(_pipeline);
             _threads = [Start("reader", () => intake.Run()), Start("device", () => _pipeline.RunFirstDevice(work.CreateRunner()))];
         }
 
-        public RecordingHandler Handler { get; }
+        public RecordingHandler Handler { get; } = new();
 
-        public void Run(ulong id)
+        public void Run(ulong id, string body = "body")
         {
-            var payload = RequestPayload.Rent(4);
-            Encoding.UTF8.GetBytes("body", payload);
-            payload.AddPart("body", null, 0, 4);
+            var payload = RequestPayload.Rent(64);
+            var length = (int)Encoding.UTF8.GetBytes(body, payload);
+            payload.AddPart("body", null, 0, length);
             RunFrame.Enqueue(_sender, id, false, -1, 1, 0, payload);
             payload.Release();
         }
@@ -216,13 +256,19 @@ public sealed class PipelineTests
             }
         }
 
-        public (FrameType Type, ulong Id, ulong[] Ids) Read(params FrameType[] types)
+        public (FrameType Type, ulong Id, ulong[] Ids) Read(Action<ulong, int, string> check, params FrameType[] types)
         {
             while (true)
             {
                 while (_reader.TryRead())
                 {
                     var header = _reader.Header;
+                    if (header.Type == FrameType.Output)
+                    {
+                        var output = OutputFrame.Parse(_reader.Body);
+                        check(header.Id, output.Status, Encoding.UTF8.GetString(output.Body));
+                    }
+
                     if (types.Contains(header.Type)) return (header.Type, header.Id, header.Type == FrameType.Returned ? IdListFrame.Parse(_reader.Body).ToArray() : []);
                 }
 
