@@ -39,7 +39,7 @@ public sealed class ReferenceCropTests
 
     private static (byte[] Actual, byte[] Expected) Crop(string file, Interpolation interpolation, SimdLevel simd)
     {
-        var preprocessor = new ImagePreprocessor(Pictures.Cropped(256, 224, interpolation), simd: simd);
+        var preprocessor = new ImagePreprocessor(Pictures.Cropped(256, 224, interpolation) with { JpegDecoder = JpegDecoderChoice.ImageSharp }, simd: simd);
         var reference = Pictures.Reference($"photos/{file}.{(interpolation == Interpolation.Bilinear ? "bilinear" : "bicubic")}-256-crop-224.png");
         return (preprocessor.Preprocess(Pictures.Read($"photos/{file}")), reference.Rgb);
     }
