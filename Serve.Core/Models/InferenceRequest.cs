@@ -14,11 +14,7 @@ internal sealed class InferenceRequest : ScheduledRequest, IValueTaskSource<Infe
     private CancellationTokenRegistration _clientGone;
     private int _isAnswered;
 
-    public InferenceRequest(RequestPayload payload, bool completeInline)
-    {
-        Payload = payload;
-        _answer.RunContinuationsAsynchronously = !completeInline;
-    }
+    public InferenceRequest(RequestPayload payload) => Payload = payload;
 
     /// <summary>Headers, parts and body; held until no worker can need them any more.</summary>
     public RequestPayload Payload { get; }
@@ -42,7 +38,10 @@ internal sealed class InferenceRequest : ScheduledRequest, IValueTaskSource<Infe
         if (IsAnswered) _clientGone.Unregister();
     }
 
-    /// <summary>Answers with a result; the response is disposed if the request was answered before.</summary>
+    /// <summary>
+    /// Answers with a result, and has what waits for it go on on this thread; the response is disposed if the request was
+    /// answered before. The caller holds no lock.
+    /// </summary>
     public bool TryComplete(InferenceResponse response)
     {
         if (Interlocked.Exchange(ref _isAnswered, 1) != 0)
@@ -52,15 +51,17 @@ internal sealed class InferenceRequest : ScheduledRequest, IValueTaskSource<Infe
         }
 
         _clientGone.Unregister();
+        _answer.RunContinuationsAsynchronously = false;
         _answer.SetResult(response);
         return true;
     }
 
-    /// <summary>Answers with an error.</summary>
+    /// <summary>Answers with an error. What waits for it goes on elsewhere, so the caller may hold locks.</summary>
     public bool TryFail(Exception error)
     {
         if (Interlocked.Exchange(ref _isAnswered, 1) != 0) return false;
         _clientGone.Unregister();
+        _answer.RunContinuationsAsynchronously = true;
         _answer.SetException(error);
         return true;
     }

@@ -14,7 +14,6 @@ public sealed partial class ModelVersion
     private readonly InferenceScheduler _scheduler;
     private readonly ILogger _log;
     private readonly Lock _gate = new();
-    private readonly bool _completeInline;
     private readonly bool _isLoadedAtStartup;
     private readonly ModelSource _source;
     private ModelConfiguration _configuration;
@@ -27,10 +26,9 @@ public sealed partial class ModelVersion
         _source = source;
         _configuration = configuration;
         _isLoadedAtStartup = isLoadedAtStartup;
-        _completeInline = environment.Settings.CompleteInline;
         _log = loggers.CreateLogger($"{Name}/{Version}");
         Metrics = new ModelMetrics(Name, Version);
-        _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Time, Metrics);
+        _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Settings.CompleteInline, environment.Time, Metrics);
         _pool = new WorkerPool(Name, Version, source.Folder, configuration, environment, _scheduler, Metrics, _log, Refresh);
         Metrics.SetState(ModelState.Idle);
     }
@@ -124,7 +122,7 @@ public sealed partial class ModelVersion
         }
 
         var timeout = options.Timeout is { } asked && asked < _configuration.ResponseTimeout ? asked : _configuration.ResponseTimeout;
-        return _scheduler.Submit(payload, priority - 1, timeout, _completeInline, clientGone);
+        return _scheduler.Submit(payload, priority - 1, timeout, clientGone);
     }
 
     /// <summary>Changes the number of workers.</summary>

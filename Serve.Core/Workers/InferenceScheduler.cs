@@ -14,7 +14,13 @@ namespace Serve.Core.Workers;
 /// </summary>
 internal sealed class InferenceScheduler : IDispatchSink, IDisposable
 {
+    // So many answers of a chunk are completed on the reader thread: waking another would take longer. More are spread over
+    // the thread pool, so many an item, because an item for each costs as much as completing it.
+    private const int FewCompletions = 16;
+    private const int CompletionsOfItem = 16;
+
     private readonly Lock _gate = new();
+    private readonly int _mostOnReader;
     private readonly Dispatcher _dispatcher;
     private readonly TimeProvider _time;
     private readonly ModelMetrics _metrics;
@@ -33,12 +39,14 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <summary>Creates the scheduler of one version.</summary>
     /// <param name="title">The version as error messages name it, for example <c>model "m", version 1.0</c>.</param>
     /// <param name="configuration">The version's configuration.</param>
+    /// <param name="completeInline">Whether all answers are completed on the workers' reader threads.</param>
     /// <param name="time">The clock.</param>
     /// <param name="metrics">The version's instruments.</param>
-    public InferenceScheduler(string title, ModelConfiguration configuration, TimeProvider time, ModelMetrics metrics)
+    public InferenceScheduler(string title, ModelConfiguration configuration, bool completeInline, TimeProvider time, ModelMetrics metrics)
     {
         _title = title;
         _configuration = configuration;
+        _mostOnReader = completeInline ? int.MaxValue : FewCompletions;
         _time = time;
         _metrics = metrics;
         _dispatcher = new Dispatcher(
@@ -79,13 +87,12 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <param name="payload">Released by the scheduler when no worker can need it any more.</param>
     /// <param name="lane">Priority lane.</param>
     /// <param name="timeout">From now; the request's deadline.</param>
-    /// <param name="completeInline">Whether the answer's continuation runs on the reader thread.</param>
     /// <param name="clientGone">Cancelled when the client leaves.</param>
     /// <exception cref="ServiceUnavailableException">The queue is full.</exception>
-    public ValueTask<InferenceResponse> Submit(RequestPayload payload, int lane, TimeSpan timeout, bool completeInline, CancellationToken clientGone)
+    public ValueTask<InferenceResponse> Submit(RequestPayload payload, int lane, TimeSpan timeout, CancellationToken clientGone)
     {
         var now = _time.GetTimestamp();
-        var request = new InferenceRequest(payload, completeInline)
+        var request = new InferenceRequest(payload)
         {
             Id = Interlocked.Increment(ref _lastId),
             Lane = lane,
@@ -93,17 +100,20 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             DeadlineTimestamp = now + (long)(timeout.TotalSeconds * _time.TimestampFrequency),
         };
         bool isAdmitted;
+        bool hasShortBatches;
         int queued;
         Touched touched;
         lock (_gate)
         {
             isAdmitted = _dispatcher.TryAdmit(request);
+            hasShortBatches = _dispatcher.HasShortBatches;
             queued = _dispatcher.QueuedRequests;
             touched = TakeTouched();
             Rearm();
         }
 
-        touched.Flush(evenIfBusy: false);
+        // A worker that is busy for microseconds: its reader thread, which the next answer wakes anyway, sends this too.
+        if (!hasShortBatches || touched.WasIdle || touched.Many is not null) touched.Flush(evenIfBusy: false);
         _metrics.SetQueueLength(queued);
         if (!isAdmitted)
         {
@@ -174,10 +184,12 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         }
 
         touched.Flush(evenIfBusy: true);
+
+        // Also what request threads left behind; see Submit.
+        worker.Sender.Flush(onThisThread: true);
         worker.HasServed |= completions.Count > 0;
-        foreach (var completion in completions) Complete(completion, now);
-        completions.Clear();
         _metrics.SetQueueLength(queued);
+        CompleteAll(completions, now);
         idle?.TrySetResult();
     }
 
@@ -367,7 +379,25 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         return isWanted ? request : null;
     }
 
-    private void Complete(in Completion completion, long now)
+    private void CompleteAll(List<Completion> completions, long now)
+    {
+        if (completions.Count <= _mostOnReader)
+        {
+            foreach (var completion in completions) Complete(completion, now);
+        }
+        else
+        {
+            for (var at = 0; at < completions.Count; at += CompletionsOfItem)
+            {
+                var some = completions.GetRange(at, Math.Min(CompletionsOfItem, completions.Count - at));
+                ThreadPool.UnsafeQueueUserWorkItem(new CompletionItem(this, some, now), preferLocal: false);
+            }
+        }
+
+        completions.Clear();
+    }
+
+    internal void Complete(in Completion completion, long now)
     {
         var request = completion.Request;
         if (completion.Response is { } response)
@@ -532,6 +562,15 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             if (Many is null) return;
             foreach (var worker in Many) worker.Sender.Flush(onThisThread: evenIfBusy);
         }
+    }
+}
+
+/// <summary>Some of a chunk's answers, completed one after the other on a thread of the pool.</summary>
+internal sealed class CompletionItem(InferenceScheduler scheduler, List<Completion> completions, long now) : IThreadPoolWorkItem
+{
+    public void Execute()
+    {
+        foreach (var completion in completions) scheduler.Complete(completion, now);
     }
 }
 
