@@ -212,7 +212,8 @@ internal sealed class WorkerConnection : IDisposable
         static Spawner() => new Thread(() =>
         {
             foreach (var action in Work.GetConsumingEnumerable()) action();
-        }) { IsBackground = true, Name = "spawner" }.Start();
+        })
+        { IsBackground = true, Name = "spawner" }.Start();
 
         public static Process Start(ProcessStartInfo start)
         {

@@ -96,7 +96,8 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
                 // On a machine that stands still a decode can run into its time limit; only the first requests are slower.
                 Log.DecodesFailed(logger, e.Message);
             }
-        }) { IsBackground = true, Name = "warm-up" };
+        })
+        { IsBackground = true, Name = "warm-up" };
         thread.Start();
         return thread;
     }
