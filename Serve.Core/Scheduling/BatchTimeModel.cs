@@ -18,9 +18,6 @@ internal sealed class BatchTimeModel
     /// <summary>The mean of late; 0: nothing was measured.</summary>
     public long Mean => _weight == 0 ? 0 : (long)(_ticks / _weight);
 
-    /// <summary>Whether anything was measured.</summary>
-    public bool IsKnown => _weight > 0;
-
     public void Learn(int rows, long ticks)
     {
         _weight = _weight * Fading + 1;

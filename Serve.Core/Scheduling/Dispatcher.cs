@@ -18,7 +18,6 @@ public sealed class Dispatcher
     private readonly IDispatchSink _sink;
     private readonly long _maxBatchDelay;
     private readonly long _minBatchTimeForRecall;
-    private readonly long _shortBatchTime;
     private readonly LaneQueue _queue;
     private readonly Quarantine _quarantine;
     private readonly IndexedHeap<ScheduledRequest, ByDeadline> _deadlines = new();
@@ -40,7 +39,6 @@ public sealed class Dispatcher
         _sink = sink;
         _maxBatchDelay = Ticks(options.MaxBatchDelay);
         _minBatchTimeForRecall = Ticks(options.MinBatchTimeForRecall);
-        _shortBatchTime = Ticks(TimeSpan.FromMilliseconds(0.2));
         _queue = new LaneQueue(options.Lanes, Ticks(options.StarvationLimit), options.BatchSize);
         _choice = new WorkerChoice(_workers, options.BatchSize);
         _quarantine = new Quarantine(options.BatchSize, options.MaxSoloDeaths);
@@ -57,12 +55,6 @@ public sealed class Dispatcher
 
     /// <summary>When the oldest request that waits in a lane arrived, as a timestamp; <see cref="long.MaxValue"/>: none waits.</summary>
     public long OldestQueuedArrival => _queue.OldestArrival;
-
-    /// <summary>
-    /// Whether batches take so little, under 0.2 ms, that a busy worker will have answered before another thread could be
-    /// woken to send to it.
-    /// </summary>
-    public bool HasShortBatches => _choice.BatchTime.IsKnown && _choice.BatchTime.Mean < _shortBatchTime;
 
     /// <summary>The workers that there are.</summary>
     public IReadOnlyList<WorkerSlot> Workers => _workers;

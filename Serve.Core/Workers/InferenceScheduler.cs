@@ -100,20 +100,17 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             DeadlineTimestamp = now + (long)(timeout.TotalSeconds * _time.TimestampFrequency),
         };
         bool isAdmitted;
-        bool hasShortBatches;
         int queued;
         Touched touched;
         lock (_gate)
         {
             isAdmitted = _dispatcher.TryAdmit(request);
-            hasShortBatches = _dispatcher.HasShortBatches;
             queued = _dispatcher.QueuedRequests;
             touched = TakeTouched();
             Rearm();
         }
 
-        // A worker that is busy for microseconds: its reader thread, which the next answer wakes anyway, sends this too.
-        if (!hasShortBatches || touched.WasIdle || touched.Many is not null) touched.Flush(evenIfBusy: false);
+        touched.Flush(evenIfBusy: false);
         _metrics.SetQueueLength(queued);
         if (!isAdmitted)
         {
@@ -185,8 +182,6 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
 
         touched.Flush(evenIfBusy: true);
 
-        // Also what request threads left behind; see Submit.
-        worker.Sender.Flush(onThisThread: true);
         worker.HasServed |= completions.Count > 0;
         _metrics.SetQueueLength(queued);
         CompleteAll(completions, now);
