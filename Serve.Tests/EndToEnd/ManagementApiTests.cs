@@ -67,7 +67,7 @@ public sealed class ManagementApiTests : IClassFixture<ServerFixture>
     [Fact]
     public async Task A_model_may_be_registered_without_workers_by_a_JSON_body()
     {
-        using var body = new StringContent("""{"url": "fashion-vit", "model_name": "idle", "initial_workers": 0}""", Encoding.UTF8, "application/json");
+        using var body = new StringContent("""{"url": "fashion-vit/1.0", "model_name": "idle", "initial_workers": 0}""", Encoding.UTF8, "application/json");
         var registered = await _server.ManageAsync(HttpMethod.Post, "/models", body);
         Assert.True(registered.Status == HttpStatusCode.OK, registered.Text);
         Assert.Equal("Model \"idle\" Version: 1.0 registered with 0 initial workers. Use scale workers API to add workers for the model.", StatusOf(registered));
