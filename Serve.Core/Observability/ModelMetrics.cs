@@ -206,11 +206,16 @@ public sealed class ModelMetrics : IDisposable
 /// <summary>The series of one worker process; they leave the scrape with it.</summary>
 public sealed class WorkerMetrics : IDisposable
 {
+    private readonly Lock _gate = new();
+    private readonly string[] _labels;
+    private Gauge.Child? _deviceMemory;
+    private bool _isDisposed;
     private readonly Gauge.Child _memory;
     private readonly Counter.Child _busy;
 
     internal WorkerMetrics(string model, string version, string id)
     {
+        _labels = [model, version, id];
         _memory = ServeMetrics.WorkerMemory.WithLabels(model, version, id);
         _busy = ServeMetrics.WorkerDeviceBusy.WithLabels(model, version, id);
     }
@@ -224,9 +229,27 @@ public sealed class WorkerMetrics : IDisposable
         _busy.IncTo(deviceBusy.TotalSeconds);
     }
 
+    /// <summary>What the GPU's driver says of the worker.</summary>
+    /// <param name="bytes">Its memory there; null: not told, and no series.</param>
+    public void UpdateDeviceMemory(long? bytes)
+    {
+        lock (_gate)
+        {
+            if (_isDisposed || (bytes is null && _deviceMemory is null)) return;
+            _deviceMemory ??= ServeMetrics.WorkerDeviceMemory.WithLabels(_labels);
+            _deviceMemory.Set(bytes ?? 0);
+        }
+    }
+
     /// <summary>Takes the worker's series out of the scrape.</summary>
     public void Dispose()
     {
+        lock (_gate)
+        {
+            _isDisposed = true;
+            _deviceMemory?.Remove();
+        }
+
         _memory.Remove();
         _busy.Remove();
     }

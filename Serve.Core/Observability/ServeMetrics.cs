@@ -114,6 +114,9 @@ public static class ServeMetrics
 
     internal static readonly Gauge WorkerMemory = Metrics.CreateGauge("serve_worker_memory_bytes", "Resident memory of a worker process.", [.. ModelLabels, "worker"]);
 
+    internal static readonly Gauge WorkerDeviceMemory = Metrics.CreateGauge("serve_worker_device_memory_bytes",
+        "Memory of a worker process on its GPU, where the driver tells.", [.. ModelLabels, "worker"]);
+
     internal static readonly Counter WorkerDeviceBusy = Metrics.CreateCounter("serve_worker_device_busy_seconds_total",
         "Time for which a worker's instances executed batches.", [.. ModelLabels, "worker"]);
 

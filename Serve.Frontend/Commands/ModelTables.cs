@@ -30,7 +30,7 @@ internal static class ModelTables
         if (version.Workers.Count == 0) return;
 
         screen.Table(
-            ["Worker", "State", "Process", "Device", "Memory", "Outstanding", "Restarts", "Since"],
+            ["Worker", "State", "Process", "Device", "Memory", "Device memory", "Outstanding", "Restarts", "Since"],
             version.Workers.Select(worker => (string[])
             [
                 worker.Id,
@@ -38,6 +38,7 @@ internal static class ModelTables
                 worker.Pid?.ToString(CultureInfo.InvariantCulture) ?? "",
                 worker.Device ?? "",
                 Bytes(worker.MemoryUsage),
+                worker.DeviceMemoryUsage is { } onDevice ? Bytes(onDevice) : "",
                 worker.OutstandingRows.ToString(CultureInfo.InvariantCulture),
                 worker.Restarts.ToString(CultureInfo.InvariantCulture),
                 worker.StartTime,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Serve.Core.Configuration;
+using Serve.Core.Devices;
 using Serve.Core.Handlers;
 using Serve.Core.Models;
 
@@ -138,11 +139,15 @@ public sealed record WorkerBody
     /// <summary>Resident memory in bytes; 0 until the worker has told.</summary>
     public required long MemoryUsage { get; init; }
 
+    /// <summary>Memory on its GPU in bytes, where the driver tells.</summary>
+    public long? DeviceMemoryUsage { get; init; }
+
     public int? Pid { get; init; }
 
     public required bool Gpu { get; init; }
 
-    public string GpuUsage { get; init; } = "N/A";
+    /// <summary>The state of its GPU in TorchServe's words; N/A on a CPU.</summary>
+    public required string GpuUsage { get; init; }
 
     public required WorkerState State { get; init; }
 
@@ -163,6 +168,8 @@ public sealed record WorkerBody
             _ => "UNLOADING",
         },
         MemoryUsage = worker.MemoryBytes,
+        DeviceMemoryUsage = worker.DeviceMemoryBytes,
+        GpuUsage = worker.Gpu is { } gpu ? GpuUsageText(gpu) : "N/A",
         Pid = worker.Pid,
         Gpu = worker.Device is { } device && !device.StartsWith("cpu", StringComparison.OrdinalIgnoreCase),
         State = worker.State,
@@ -170,4 +177,8 @@ public sealed record WorkerBody
         Restarts = worker.Restarts,
         OutstandingRows = worker.OutstandingRows,
     };
+
+    private static string GpuUsageText(DeviceReading gpu) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"gpuId::{gpu.Device[(gpu.Device.IndexOf(':', StringComparison.Ordinal) + 1)..]} utilization.gpu::{gpu.Utilization * 100:0} % utilization.memory::{gpu.MemoryUtilization * 100:0} % memory.used::{gpu.MemoryUsedBytes >> 20} MiB");
 }
