@@ -84,6 +84,13 @@ internal sealed class SettingsReader
         return value is { } duration && duration >= min && duration <= max ? duration : Wrong(key, scalar, right, fallback);
     }
 
+    /// <summary>As <see cref="Duration"/>, or null.</summary>
+    public TimeSpan? OptionalDuration(string key, TimeSpan? fallback, TimeSpan unit, TimeSpan min, TimeSpan max)
+    {
+        if (!_entries.TryGetValue(key, out var entry)) return Unset(key, fallback);
+        return entry.Value is YamlScalar { IsNull: true } ? Unset<TimeSpan?>(key, null) : Duration(key, fallback ?? max, unit, min, max);
+    }
+
     /// <summary>Bytes, with or without a unit.</summary>
     public long Size(string key, long fallback, long min, long max)
     {
