@@ -13,8 +13,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
     private readonly Dictionary<ulong, WorkerRequest> _byId = [];
     private readonly BatchFormer<WorkerRequest> _former = new(new BatchFormerOptions(), time.TimestampFrequency);
     private readonly List<WorkerRequest> _recalled = [];
-    private readonly BusyTime _busy = new(time);
-    private int _executing;
+    private readonly StageClock _stages = new(time);
     private int _idleDevices;
     private bool _runsOnReader;
     private bool _isClosed;
@@ -40,6 +39,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
 
             request.Phase = RequestPhase.Decoding;
             request.IsWithDecoder = true;
+            _stages.AddDecoding(1, request.ArrivalTimestamp);
         }
 
         ToDecode.Add(request);
@@ -65,6 +65,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
         lock (_gate)
         {
             request.IsWithDecoder = false;
+            _stages.AddDecode(time.GetTimestamp() - request.DecodeStartTimestamp);
             if (request.Phase == RequestPhase.Decoding)
             {
                 MakeReady(request, row);
@@ -82,6 +83,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
         lock (_gate)
         {
             request.IsWithDecoder = false;
+            _stages.AddDecode(time.GetTimestamp() - request.DecodeStartTimestamp);
             if (request.Phase == RequestPhase.Decoding)
             {
                 _former.Remove(request);
@@ -123,7 +125,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
     {
         lock (_gate)
         {
-            _busy.End(--_executing == 0, batch.Rows);
+            _stages.EndBatch(batch.Rows, batch.ExecutedTimestamp);
             return _former.ReadyRequests > 0;
         }
     }
