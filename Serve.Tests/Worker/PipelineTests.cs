@@ -130,6 +130,46 @@ public sealed class PipelineTests
         }
     }
 
+    [Fact]
+    public void A_delayed_batch_whose_announced_successor_never_comes_is_executed_all_the_same()
+    {
+        // The device thread began to wait before there was anything that a time limit could be for.
+        using var pipeline = new RunningPipeline(new HandlerWork(new RecordingHandler(), 8), TimeProvider.System, mayRunOnReader: false);
+
+        pipeline.Run(1, more: true);
+        pipeline.Flush();
+
+        Assert.Equal(1u, pipeline.ReadOutput());
+    }
+
+    [Theory]
+    [InlineData(FrameType.Cancel)]
+    [InlineData(FrameType.Recall)]
+    public void The_rest_of_a_delayed_batch_is_executed_when_the_row_that_it_waited_for_leaves(FrameType how)
+    {
+        using var folder = new HandlerModel();
+        SmallModels.Identity(folder.File("model.onnx"), DataType.Int64, "batch", "n");
+        using var plan = SessionPlan.Create("test", new ModelConfiguration(), DeviceType.Cpu, 0, 1);
+        using var model = OnnxModel.Load(folder.File("model.onnx"), plan);
+        using var handler = new HeldTensorHandler("[2]");
+        handler.Load(new HandlerContext { ModelName = "test", ModelVersion = "1", ModelFolder = "", Configuration = new ModelConfiguration(), Signature = model.Signature, Logger = NullLogger.Instance });
+        using var work = new OnnxWork(handler, model, 8, new WarmupConfiguration(), NullLogger.Instance);
+        using var pipeline = new RunningPipeline(work, TimeProvider.System, mayRunOnReader: false);
+
+        pipeline.Run(1, "[1]", more: true);
+        pipeline.Run(2, "[2]");
+        pipeline.Flush();
+        handler.IsHolding.Wait(TimeSpan.FromSeconds(60));
+        if (how == FrameType.Cancel) pipeline.Send(how, 2);
+        else pipeline.Send(how, 0, BitConverter.GetBytes(1u));
+        pipeline.Flush();
+
+        var answers = new Dictionary<ulong, (int Status, string Text)>();
+        while (!answers.ContainsKey(1)) pipeline.Read((id, status, text) => answers.Add(id, (status, text)), FrameType.Output, FrameType.Returned);
+        handler.Go.Set();
+        Assert.Equal((200, "[1]"), answers[1]);
+    }
+
     private static void RunAtRandom(RunningPipeline pipeline, Random random, int rounds, Func<ulong, int, string> bodyOf, Action<ulong, int, string> check)
     {
         var open = new HashSet<ulong>();
@@ -201,6 +241,38 @@ public sealed class PipelineTests
         }
     }
 
+    /// <summary>Reads numbers as the stock handler does, but holds on to one request while it decodes it.</summary>
+    private sealed class HeldTensorHandler(string held) : IModelHandler
+    {
+        private readonly TensorHandler _tensors = new();
+
+        public ManualResetEventSlim IsHolding { get; } = new();
+
+        public ManualResetEventSlim Go { get; } = new();
+
+        public void Load(HandlerContext context) => _tensors.Load(context);
+
+        public void Preprocess(HandlerRequest request, InputRow inputs)
+        {
+            if (Encoding.UTF8.GetString(request.Input.Data.Span) == held)
+            {
+                IsHolding.Set();
+                Go.Wait(TimeSpan.FromSeconds(120));
+            }
+
+            _tensors.Preprocess(request, inputs);
+        }
+
+        public void Postprocess(HandlerRequest request, OutputRow outputs, HandlerResponse response) => _tensors.Postprocess(request, outputs, response);
+
+        public void Dispose()
+        {
+            _tensors.Dispose();
+            IsHolding.Dispose();
+            Go.Dispose();
+        }
+    }
+
     private sealed class RunningPipeline : IDisposable
     {
         private readonly Socket _test;
@@ -229,12 +301,12 @@ public sealed class PipelineTests
 
         public RecordingHandler Handler { get; } = new();
 
-        public void Run(ulong id, string body = "body")
+        public void Run(ulong id, string body = "body", bool more = false)
         {
             var payload = RequestPayload.Rent(64);
             var length = (int)Encoding.UTF8.GetBytes(body, payload);
             payload.AddPart("body", null, 0, length);
-            RunFrame.Enqueue(_sender, id, false, -1, 1, 0, payload);
+            RunFrame.Enqueue(_sender, id, more, -1, 1, 0, payload);
             payload.Release();
         }
 

@@ -119,7 +119,9 @@ internal sealed class WorkerConnection : IDisposable
     /// <summary>The next frame of one of these types; frames of other types (heartbeats) are passed over.</summary>
     public (FrameType Type, ulong Id, byte[] Body) Read(params FrameType[] types)
     {
-        while (true)
+        // Heartbeats keep the socket's own time-out from ever passing.
+        var start = TimeProvider.System.GetTimestamp();
+        while (TimeProvider.System.GetElapsedTime(start) < Patience)
         {
             while (_reader.TryRead())
             {
@@ -137,6 +139,8 @@ internal sealed class WorkerConnection : IDisposable
 
             throw new InvalidOperationException($"The worker closed the connection instead of sending {string.Join(" or ", types)}.\n{LogText}");
         }
+
+        throw new InvalidOperationException($"No {string.Join(" or ", types)} came within {Patience.TotalSeconds} s.\n{LogText}");
     }
 
     public byte[] ReadBody(FrameType type) => Read(type).Body;

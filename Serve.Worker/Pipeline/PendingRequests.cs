@@ -30,7 +30,9 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
         lock (_gate)
         {
             if (!_byId.TryAdd(request.Id, request)) throw new ProtocolException($"Run {request.Id} came twice.");
+            var wakeup = _former.NextWakeup;
             _former.AddArrived(request, more, request.ArrivalTimestamp);
+            if (_former.NextWakeup < wakeup) WakeDeviceToWait();
             if (!work.Decodes)
             {
                 MakeReady(request, new DecodedRow(request.Rows, 0));
@@ -86,9 +88,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
             _stages.AddDecode(time.GetTimestamp() - request.DecodeStartTimestamp);
             if (request.Phase == RequestPhase.Decoding)
             {
-                _former.Remove(request);
-                Forget(request);
-                WakeDevice(); // the rest of a delayed batch may have waited for this row only
+                Remove(request);
                 return true;
             }
         }
@@ -180,6 +180,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
             }
 
             _recalled.Clear();
+            WakeDevice(); // the rest of a delayed batch may have waited for these only
         }
     }
 
@@ -239,6 +240,12 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
         if (_idleDevices > 0 && _former.ReadyRequests > 0) Monitor.Pulse(_gate);
     }
 
+    // A device that waits without a limit, or with a later one, does not know of the batch that has just been opened.
+    private void WakeDeviceToWait()
+    {
+        if (_idleDevices > 0) Monitor.Pulse(_gate);
+    }
+
     private void WaitForRows()
     {
         _idleDevices++;
@@ -284,8 +291,14 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
     /// <returns>Whether the caller releases the request; else the decode thread does that has it.</returns>
     private bool TakeBack(WorkerRequest request)
     {
+        Remove(request);
+        return !request.IsWithDecoder;
+    }
+
+    private void Remove(WorkerRequest request)
+    {
         _former.Remove(request);
         Forget(request);
-        return !request.IsWithDecoder;
+        WakeDevice(); // the rest of a delayed batch may have waited for this row only
     }
 }
