@@ -1,5 +1,6 @@
 using Serve.Core.Configuration;
 using Serve.Core.Handlers;
+using Serve.Core.Observability;
 
 namespace Serve.Core.Models;
 
@@ -42,6 +43,9 @@ public sealed record ModelDescription
     /// <summary>Workers, oldest first.</summary>
     public required IReadOnlyList<WorkerDescription> Workers { get; init; }
 
+    /// <summary>Which stage limits it, from the last ten seconds of its workers; null before they have told.</summary>
+    public Bottleneck? Bottleneck { get; init; }
+
     /// <summary>Requests that wait.</summary>
     public required int PendingRequests { get; init; }
 
@@ -66,6 +70,12 @@ public sealed record WorkerDescription
 
     /// <summary>Resident memory in bytes, as the worker last told; 0 before.</summary>
     public long MemoryBytes { get; init; }
+
+    /// <summary>Device memory in bytes; null where nobody can tell.</summary>
+    public long? DeviceMemoryBytes { get; init; }
+
+    /// <summary>What its stages did within the last ten seconds.</summary>
+    public WorkerStages Stages { get; init; }
 
     /// <summary>Device, for example <c>cpu:0</c>; null until known.</summary>
     public string? Device { get; init; }

@@ -15,7 +15,7 @@ public sealed record Bottleneck(BottleneckStage Stage, string Text)
     /// <summary>Judges what the stages did within some time, ten seconds or so.</summary>
     /// <param name="times">Of one worker, or the sum over a model's.</param>
     /// <returns>Null before anything is known.</returns>
-    public static Bottleneck? Of(in StageTimes times)
+    public static Bottleneck? Of(in WorkerStages times)
     {
         if (times.Elapsed <= TimeSpan.Zero) return null;
         if (times.Rows == 0 && times.DecodeBusy == TimeSpan.Zero) return new Bottleneck(BottleneckStage.None, "idle: no requests");
@@ -25,7 +25,7 @@ public sealed record Bottleneck(BottleneckStage Stage, string Text)
         return Device(times);
     }
 
-    private static Bottleneck Idle(in StageTimes times)
+    private static Bottleneck Idle(in WorkerStages times)
     {
         var next = times.DecodeBusy > times.DeviceBusy && times.DecodeUse > times.DeviceUse
             ? $"at full load decoding would limit it: {Cores(times)} would feed this device"
@@ -33,7 +33,7 @@ public sealed record Bottleneck(BottleneckStage Stage, string Text)
         return new Bottleneck(BottleneckStage.None, $"idle: no requests {Percent(times.IdleShare)} of the time; {next}");
     }
 
-    private static Bottleneck Device(in StageTimes times)
+    private static Bottleneck Device(in WorkerStages times)
     {
         var rest = times.DecodeCapacity > TimeSpan.Zero
             ? $"decoding has {Percent(1 - times.DecodeUse)} to spare"
@@ -42,7 +42,7 @@ public sealed record Bottleneck(BottleneckStage Stage, string Text)
     }
 
     // Decoding costs DecodeBusy core-seconds for rows that the device executes in DeviceBusy seconds.
-    private static string Cores(in StageTimes times)
+    private static string Cores(in WorkerStages times)
     {
         if (times.DeviceBusy <= TimeSpan.Zero) return "more cores";
         var cores = Math.Max(1, (int)Math.Ceiling((times.DecodeBusy / times.DeviceBusy) - 0.05));

@@ -182,32 +182,3 @@ public sealed class ModelMetrics : IDisposable
         }
     }
 }
-
-/// <summary>The series of one worker process; they leave the scrape with it.</summary>
-public sealed class WorkerMetrics : IDisposable
-{
-    private readonly Gauge.Child _memory;
-    private readonly Counter.Child _busy;
-
-    internal WorkerMetrics(string model, string version, string id)
-    {
-        _memory = ServeMetrics.WorkerMemory.WithLabels(model, version, id);
-        _busy = ServeMetrics.WorkerDeviceBusy.WithLabels(model, version, id);
-    }
-
-    /// <summary>What the worker's gauge frame said.</summary>
-    /// <param name="memoryBytes">Resident memory.</param>
-    /// <param name="deviceBusy">Time that its instances executed since it started.</param>
-    public void Update(long memoryBytes, TimeSpan deviceBusy)
-    {
-        _memory.Set(memoryBytes);
-        _busy.IncTo(deviceBusy.TotalSeconds);
-    }
-
-    /// <summary>Takes the worker's series out of the scrape.</summary>
-    public void Dispose()
-    {
-        _memory.Remove();
-        _busy.Remove();
-    }
-}

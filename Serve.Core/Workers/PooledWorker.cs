@@ -34,6 +34,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _emptied = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Completion> _completions = [];
+    private readonly StageWindow _stages = new();
     private readonly Lock _gate = new();
     private Process? _process;
     private WorkerLink? _link;
@@ -206,6 +207,8 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
             State = State == WorkerState.Ready && rows > 0 ? WorkerState.Busy : State,
             Pid = Pid,
             MemoryBytes = LastGauge.ResidentBytes,
+            DeviceMemoryBytes = LastGauge.DeviceBytes > 0 ? LastGauge.DeviceBytes : null,
+            Stages = _stages.Lately,
             Device = About?.Device,
             Restarts = restarts,
             OutstandingRows = rows,
@@ -244,7 +247,8 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
     {
         LastGauge = message;
         _hasBeenHeard = true;
-        _workerMetrics.Update(message.ResidentBytes, TimeSpan.FromMicroseconds(message.BusyMicroseconds));
+        var stages = _stages.Add(message);
+        _workerMetrics.Update(message.ResidentBytes, message.DeviceBytes, message.AllocatedBytes, stages, message.Stages?.CopiedRows ?? 0);
     }
 
     void IWorkerLinkOwner.Apply(List<LinkEvent> events, List<ulong> ids)

@@ -9,11 +9,11 @@ internal sealed class StageWindow
     private static readonly TimeSpan Length = TimeSpan.FromSeconds(10);
 
     private readonly Lock _gate = new();
-    private readonly Queue<StageTimes> _readings = new();
-    private StageTimes _last;
+    private readonly Queue<WorkerStages> _readings = new();
+    private WorkerStages _last;
 
     /// <summary>What was done within the last ten seconds, or since the worker's start.</summary>
-    public StageTimes Lately
+    public WorkerStages Lately
     {
         get
         {
@@ -23,7 +23,7 @@ internal sealed class StageWindow
 
     /// <summary>Takes a gauge in.</summary>
     /// <returns>What was done since the worker's start.</returns>
-    public StageTimes Add(GaugeMessage gauge)
+    public WorkerStages Add(GaugeMessage gauge)
     {
         var reading = From(gauge);
         lock (_gate)
@@ -36,11 +36,11 @@ internal sealed class StageWindow
         return reading;
     }
 
-    private static StageTimes From(GaugeMessage gauge)
+    private static WorkerStages From(GaugeMessage gauge)
     {
-        if (gauge.Stages is not { } stages) return new StageTimes { DeviceBusy = TimeSpan.FromMicroseconds(gauge.BusyMicroseconds), Rows = gauge.Rows };
+        if (gauge.Stages is not { } stages) return new WorkerStages { DeviceBusy = TimeSpan.FromMicroseconds(gauge.BusyMicroseconds), Rows = gauge.Rows };
         var elapsed = TimeSpan.FromMicroseconds(stages.UpMicroseconds);
-        return new StageTimes
+        return new WorkerStages
         {
             Elapsed = elapsed,
             DeviceBusy = TimeSpan.FromMicroseconds(gauge.BusyMicroseconds),

@@ -86,6 +86,9 @@ public sealed record VersionBody
 
     public ModelSignature? Signature { get; init; }
 
+    /// <summary>Which stage limits it and what that means, from the last ten seconds.</summary>
+    public string? Bottleneck { get; init; }
+
     public IReadOnlyList<string>? Notes { get; init; }
 
     public static VersionBody From(ModelDescription version, bool customized)
@@ -116,6 +119,7 @@ public sealed record VersionBody
             Batching = settings.Batching == BatchingMode.Delayed ? "delayed" : "adaptive",
             Instances = settings.Instances,
             Signature = customized ? null : version.Signature,
+            Bottleneck = version.Bottleneck?.Text,
             Notes = version.Notes is { Count: > 0 } notes ? notes : null,
         };
     }
@@ -137,6 +141,12 @@ public sealed record WorkerBody
 
     /// <summary>Resident memory in bytes; 0 until the worker has told.</summary>
     public required long MemoryUsage { get; init; }
+
+    /// <summary>Device memory in bytes; absent where nobody can tell.</summary>
+    public long? DeviceMemory { get; init; }
+
+    /// <summary>What its stages did within the last ten seconds; absent until it has told.</summary>
+    public StagesBody? Stages { get; init; }
 
     public int? Pid { get; init; }
 
@@ -163,6 +173,8 @@ public sealed record WorkerBody
             _ => "UNLOADING",
         },
         MemoryUsage = worker.MemoryBytes,
+        DeviceMemory = worker.DeviceMemoryBytes,
+        Stages = StagesBody.From(worker.Stages),
         Pid = worker.Pid,
         Gpu = worker.Device is { } device && !device.StartsWith("cpu", StringComparison.OrdinalIgnoreCase),
         State = worker.State,

@@ -13,11 +13,6 @@ internal sealed class StageClock(TimeProvider time)
     private DeviceState _state;
     private long _since = time.GetTimestamp();
     private long _decodeTicks;
-    private int _decoding;
-    private int _ready;
-
-    /// <summary>Batches that execute now.</summary>
-    public int Executing { get; private set; }
 
     public long Batches { get; private set; }
 
@@ -26,54 +21,39 @@ internal sealed class StageClock(TimeProvider time)
     /// <summary>Time in which at least one batch executed, the present one included.</summary>
     public long BusyMicroseconds => Microseconds(DeviceState.Busy);
 
-    /// <summary>More or fewer requests are to be decoded, or being decoded.</summary>
-    public void AddDecoding(int change, long now)
+    /// <summary>Something changed.</summary>
+    /// <param name="executing">Batches that execute.</param>
+    /// <param name="ready">Requests that are ready for the device.</param>
+    /// <param name="decoding">Requests that are being decoded, or wait to be.</param>
+    /// <param name="now">The time.</param>
+    public void Observe(int executing, int ready, int decoding, long now)
     {
-        _decoding += change;
-        Change(now);
-    }
-
-    /// <summary>So many requests are ready for the device.</summary>
-    public void SetReady(int requests, long now)
-    {
-        _ready = requests;
-        Change(now);
+        // Requests that are ready while nothing executes are on their way to the device: neither decoding nor the clients are
+        // to blame for that.
+        var state = executing > 0 ? DeviceState.Busy : ready > 0 ? DeviceState.HandOver : decoding > 0 ? DeviceState.Starved : DeviceState.Idle;
+        if (state == _state) return;
+        _ticks[(int)_state] += now - _since;
+        (_state, _since) = (state, now);
     }
 
     /// <summary>A decode thread was busy with a request.</summary>
     public void AddDecode(long ticks) => _decodeTicks += ticks;
 
-    public void BeginBatch(long now)
+    /// <summary>A batch has executed.</summary>
+    public void CountBatch(int rows)
     {
-        Executing++;
-        Change(now);
-    }
-
-    public void EndBatch(int rows, long now)
-    {
-        Executing--;
         Batches++;
         Rows += rows;
-        Change(now);
     }
 
-    public StageMessage Measure(long encodeTicks, int decodeThreads, long copiedRows) => new(
-        ToMicroseconds(time.GetTimestamp() - _started),
-        Microseconds(DeviceState.Starved),
-        Microseconds(DeviceState.Idle),
-        ToMicroseconds(_decodeTicks),
-        ToMicroseconds(encodeTicks),
-        decodeThreads,
-        copiedRows);
-
-    private void Change(long now)
+    /// <summary>Adds what is known here to what is known elsewhere.</summary>
+    public StageMessage Measure(StageMessage others) => others with
     {
-        // Requests that are ready while nothing executes are on their way to the device: neither it nor decoding is to blame.
-        var state = Executing > 0 ? DeviceState.Busy : _ready > 0 ? DeviceState.HandOver : _decoding > 0 ? DeviceState.Starved : DeviceState.Idle;
-        if (state == _state) return;
-        _ticks[(int)_state] += now - _since;
-        (_state, _since) = (state, now);
-    }
+        UpMicroseconds = ToMicroseconds(time.GetTimestamp() - _started),
+        StarvedMicroseconds = Microseconds(DeviceState.Starved),
+        IdleMicroseconds = Microseconds(DeviceState.Idle),
+        DecodeMicroseconds = ToMicroseconds(_decodeTicks),
+    };
 
     private long Microseconds(DeviceState state) => ToMicroseconds(_ticks[(int)state] + (_state == state ? time.GetTimestamp() - _since : 0));
 

@@ -4,7 +4,7 @@ namespace Serve.Core.Observability;
 /// What the stages of a worker did within some time. Additive: the differences of two readings, and the sum over workers,
 /// are such times too.
 /// </summary>
-public readonly record struct StageTimes
+public readonly record struct WorkerStages
 {
     /// <summary>The time that passed, of each worker.</summary>
     public TimeSpan Elapsed { get; init; }
@@ -48,7 +48,7 @@ public readonly record struct StageTimes
     /// <summary>What happened between two readings.</summary>
     /// <param name="later">The later one.</param>
     /// <param name="earlier">The earlier one.</param>
-    public static StageTimes operator -(in StageTimes later, in StageTimes earlier) => new()
+    public static WorkerStages operator -(in WorkerStages later, in WorkerStages earlier) => new()
     {
         Elapsed = later.Elapsed - earlier.Elapsed,
         DeviceBusy = later.DeviceBusy - earlier.DeviceBusy,
@@ -63,7 +63,7 @@ public readonly record struct StageTimes
     /// <summary>What two workers did.</summary>
     /// <param name="a">One.</param>
     /// <param name="b">The other.</param>
-    public static StageTimes operator +(in StageTimes a, in StageTimes b) => new()
+    public static WorkerStages operator +(in WorkerStages a, in WorkerStages b) => new()
     {
         Elapsed = a.Elapsed + b.Elapsed,
         DeviceBusy = a.DeviceBusy + b.DeviceBusy,
