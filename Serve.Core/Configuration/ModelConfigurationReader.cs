@@ -135,15 +135,21 @@ public static class ModelConfigurationReader
     private static ModelConfiguration Devices(SettingsReader settings, ModelConfiguration configuration)
     {
         var providers = configuration.Execution.Providers;
-        if (providers.Contains("cuda") && configuration.DeviceType is DeviceType.Cpu)
+        var onGpu = providers.FirstOrDefault(provider => provider is "cuda" or "tensorrt");
+        if (onGpu is not null && configuration.DeviceType is DeviceType.Cpu)
         {
-            if (settings.Has("deviceType")) settings.Problem("deviceType", "is cpu, but execution.providers has cuda; give deviceType: gpu, or remove cuda");
+            if (settings.Has("deviceType")) settings.Problem("deviceType", $"is cpu, but execution.providers has {onGpu}; give deviceType: gpu, or remove {onGpu}");
             else configuration = configuration with { DeviceType = DeviceType.Gpu };
         }
 
-        if (providers.Count > 0 && !providers.Contains("cuda") && configuration.DeviceType is DeviceType.Gpu)
+        if (providers.Count > 0 && onGpu is null && configuration.DeviceType is DeviceType.Gpu)
         {
-            settings.Problem("deviceType", "is gpu, but execution.providers has no cuda; add cuda, or give deviceType: cpu");
+            settings.Problem("deviceType", "is gpu, but execution.providers has neither cuda nor tensorrt; add one, or give deviceType: cpu");
+        }
+
+        if (configuration.DeviceType is DeviceType.Cpu && configuration.Execution.CudaGraphs)
+        {
+            settings.Problem(settings.Has("execution") ? "execution" : "deviceType", "cudaGraphs is true, but the model runs on the CPU; give deviceType: gpu, or remove cudaGraphs");
         }
 
         if (configuration.DeviceType is DeviceType.Cpu && settings.Has("deviceIds")) settings.Warn("deviceIds", "has no effect with deviceType: cpu");

@@ -57,6 +57,15 @@ public sealed record ServerConfiguration
     /// <summary>Private folder for sockets (mode 0700). Null: one under the system's temporary folder.</summary>
     public string? RuntimeFolder { get; init; }
 
+    /// <summary>
+    /// Folder (mode 0700) for what is worth keeping between starts: optimized models, TensorRT's engines. Null: below the
+    /// runtime folder if that is given, else one for each user under the system's temporary folder.
+    /// </summary>
+    public string? CacheFolder { get; init; }
+
+    /// <summary>The most bytes of optimized models in the cache folder; what was not used for longest goes first. Default 16 GiB.</summary>
+    public long CacheSize { get; init; } = 16L << 30;
+
     /// <summary>The worker's executable. Null: <c>serve-worker</c> beside the server.</summary>
     public string? WorkerExecutable { get; init; }
 

@@ -30,6 +30,8 @@ internal static class ServerSettings
         HeartbeatInterval = settings.Duration("heartbeatInterval", below.HeartbeatInterval, Millisecond, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1)),
         HeartbeatTimeout = settings.Duration("heartbeatTimeout", below.HeartbeatTimeout, Millisecond, TimeSpan.FromMilliseconds(50), TimeSpan.FromHours(1)),
         RuntimeFolder = OptionalPath(settings, "runtimeFolder", below.RuntimeFolder, folder),
+        CacheFolder = OptionalPath(settings, "cacheFolder", below.CacheFolder, folder),
+        CacheSize = settings.Size("cacheSize", below.CacheSize, 1L << 20, 1L << 50),
         WorkerExecutable = OptionalPath(settings, "workerExecutable", below.WorkerExecutable, folder),
         FastPath = settings.Choice("fastPath", below.FastPath, ["pool", "inline"]),
         LogLevel = settings.Choice("logLevel", below.LogLevel, ["trace", "debug", "information", "warning", "error"]),

@@ -83,6 +83,13 @@ internal sealed class SettingsReader
         return Wrong(key, scalar, right, fallback);
     }
 
+    /// <summary>Bytes, or null.</summary>
+    public long? OptionalSize(string key, long? fallback, long min, long max)
+    {
+        if (!Has(key)) return Unset(key, fallback);
+        return _entries[key].Value is YamlScalar { IsNull: true } ? Unset<long?>(key, null) : Size(key, fallback ?? min, min, max);
+    }
+
     public double Number(string key, double fallback, Func<double, bool> isRight, string right)
     {
         if (TakeScalar(key, right) is not { } scalar) return fallback;

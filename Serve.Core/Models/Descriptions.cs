@@ -1,4 +1,5 @@
 using Serve.Core.Configuration;
+using Serve.Core.Devices;
 using Serve.Core.Handlers;
 using Serve.Core.Observability;
 
@@ -71,8 +72,11 @@ public sealed record WorkerDescription
     /// <summary>Resident memory in bytes, as the worker last told; 0 before.</summary>
     public long MemoryBytes { get; init; }
 
-    /// <summary>Device memory in bytes; null where nobody can tell.</summary>
+    /// <summary>Memory on its GPU in bytes; null on a CPU, and where the driver does not tell.</summary>
     public long? DeviceMemoryBytes { get; init; }
+
+    /// <summary>The state of its GPU; null on a CPU, and where there is no driver to tell.</summary>
+    public DeviceReading? Gpu { get; init; }
 
     /// <summary>What its stages did within the last ten seconds.</summary>
     public WorkerStages Stages { get; init; }

@@ -2,7 +2,10 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
+using Serve.Core.Devices;
+using Serve.Core.Devices.Nvml;
 using Serve.Core.Errors;
+using Serve.Core.Observability;
 using Serve.Core.Workers;
 
 namespace Serve.Core.Models;
@@ -36,12 +39,16 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         _time = time;
         _loggers = loggers;
         _log = loggers.CreateLogger("Serve.Models");
-        _environment = new WorkerEnvironment(WorkerSettings.From(configuration), new WorkerSpawner(), time, CountWorkers);
+        Devices = new DeviceMonitor(new NvmlProbe(visibleDevices: Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES")), time);
+        _environment = new WorkerEnvironment(WorkerSettings.From(configuration), new WorkerSpawner(), time, CountWorkers, Devices);
         _store = new ModelStore(configuration, unpackFolder: _environment.Settings.RuntimeFolder);
         _lastCheck = time.GetTimestamp();
         var interval = configuration.HeartbeatInterval / 2;
         _monitor = time.CreateTimer(static state => ((ModelRegistry)state!).Check(), this, interval, interval);
     }
+
+    /// <summary>The machine's GPUs.</summary>
+    public DeviceMonitor Devices { get; }
 
     /// <summary>Names of all models, sorted.</summary>
     public IReadOnlyList<string> Names => [.. _models.Keys.Order(StringComparer.Ordinal)];
@@ -78,6 +85,18 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         return entry.Versions.TryGetValue(version, out var found)
             ? found
             : throw new ModelVersionNotFoundException($"Model version: {version} does not exist for model: {model}");
+    }
+
+    /// <summary>Brings the series of GPUs up to date; before a scrape. Asks their driver, which takes milliseconds.</summary>
+    public void ObserveDevices()
+    {
+        var readings = Devices.Readings;
+        if (readings.Count == 0) return;
+        DeviceMetrics.Update(readings);
+        foreach (var entry in _models.Values)
+        {
+            foreach (var version in entry.Versions.Values) version.ObserveDevices();
+        }
     }
 
     /// <summary>All versions of a model, in version order.</summary>

@@ -87,6 +87,9 @@ public sealed partial class ModelVersion
         };
     }
 
+    /// <summary>Brings its workers' series of their GPUs up to date.</summary>
+    internal void ObserveDevices() => _pool.ObserveDevices();
+
     /// <summary>Refuses a request that would be refused anyway, before a transport reads its body. Hot path.</summary>
     /// <exception cref="ServiceUnavailableException">No worker is ready, the version has failed, or it is draining.</exception>
     public void ThrowIfNotServing()

@@ -100,6 +100,9 @@ public static class ServeMetrics
 
     internal static readonly Gauge WorkerMemory = Metrics.CreateGauge("serve_worker_memory_bytes", "Resident memory of a worker process.", [.. ModelLabels, "worker"]);
 
+    internal static readonly Gauge WorkerDeviceMemory = Metrics.CreateGauge("serve_worker_device_memory_bytes",
+        "Memory of a worker process on its GPU, where the driver tells.", [.. ModelLabels, "worker"]);
+
     internal static readonly Counter WorkerDeviceBusy = Metrics.CreateCounter("serve_worker_device_busy_seconds_total",
         "Time for which a worker's instances executed batches.", [.. ModelLabels, "worker"]);
 
@@ -120,8 +123,6 @@ public static class ServeMetrics
 
     internal static readonly Counter WorkerCopiedRows = Metrics.CreateCounter("serve_worker_copied_rows_total",
         "Rows that a worker had to copy beside the others of their batch.", [.. ModelLabels, "worker"]);
-
-    internal static readonly Gauge WorkerDeviceMemory = Metrics.CreateGauge("serve_worker_device_memory_bytes", "Device memory of a worker process; absent where nobody can tell.", [.. ModelLabels, "worker"]);
 
     internal static readonly Counter WorkerAllocated = Metrics.CreateCounter("serve_worker_allocated_bytes_total",
         "Bytes that a worker process has allocated on its garbage-collected heap.", [.. ModelLabels, "worker"]);

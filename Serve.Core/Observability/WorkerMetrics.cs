@@ -16,7 +16,9 @@ public sealed class WorkerMetrics : IDisposable
     private readonly Counter.Child _encodeBusy;
     private readonly Counter.Child _rows;
     private readonly Counter.Child _copiedRows;
+    private readonly Lock _gate = new();
     private Gauge.Child? _deviceMemory;
+    private bool _isDisposed;
 
     internal WorkerMetrics(string model, string version, string id)
     {
@@ -35,11 +37,10 @@ public sealed class WorkerMetrics : IDisposable
 
     /// <summary>What the worker's gauge frame said.</summary>
     /// <param name="memoryBytes">Resident memory.</param>
-    /// <param name="deviceMemoryBytes">Device memory; 0: not known.</param>
     /// <param name="allocatedBytes">Bytes allocated on the garbage-collected heap since it started.</param>
     /// <param name="stages">What its stages did since it was ready.</param>
     /// <param name="copiedRows">Rows that had to be copied since it was ready.</param>
-    public void Update(long memoryBytes, long deviceMemoryBytes, long allocatedBytes, in WorkerStages stages, long copiedRows)
+    public void Update(long memoryBytes, long allocatedBytes, in WorkerStages stages, long copiedRows)
     {
         _memory.Set(memoryBytes);
         _allocated.IncTo(allocatedBytes);
@@ -51,14 +52,30 @@ public sealed class WorkerMetrics : IDisposable
         _encodeBusy.IncTo(stages.EncodeBusy.TotalSeconds);
         _rows.IncTo(stages.Rows);
         _copiedRows.IncTo(copiedRows);
-        if (deviceMemoryBytes > 0) (_deviceMemory ??= ServeMetrics.WorkerDeviceMemory.WithLabels(_labels)).Set(deviceMemoryBytes);
+    }
+
+    /// <summary>What the GPU's driver says of the worker.</summary>
+    /// <param name="bytes">Its memory there; null: not told, and no series.</param>
+    public void UpdateDeviceMemory(long? bytes)
+    {
+        lock (_gate)
+        {
+            if (_isDisposed || (bytes is null && _deviceMemory is null)) return;
+            _deviceMemory ??= ServeMetrics.WorkerDeviceMemory.WithLabels(_labels);
+            _deviceMemory.Set(bytes ?? 0);
+        }
     }
 
     /// <summary>Takes the worker's series out of the scrape.</summary>
     public void Dispose()
     {
+        lock (_gate)
+        {
+            _isDisposed = true;
+            _deviceMemory?.Remove();
+        }
+
         _memory.Remove();
-        _deviceMemory?.Remove();
         foreach (var counter in (Counter.Child[])[_allocated, _deviceBusy, _deviceIdle, _deviceStarved, _decodeBusy, _decodeCapacity, _encodeBusy, _rows, _copiedRows]) counter.Remove();
     }
 }

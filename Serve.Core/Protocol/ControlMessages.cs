@@ -24,7 +24,24 @@ public sealed record HelloMessage(int Protocol, string Token, int Pid, string Wo
 /// <param name="Device">Where to run it.</param>
 /// <param name="HeartbeatMilliseconds">How often to send a Gauge.</param>
 /// <param name="HostWorkers">How many workers share the machine.</param>
-public sealed record LoadMessage(string ModelName, string ModelVersion, string ModelFolder, ModelConfiguration Configuration, DeviceMessage Device, int HeartbeatMilliseconds, int HostWorkers);
+/// <param name="Cache">Where to keep what the next start can use; null: nowhere.</param>
+public sealed record LoadMessage(
+    string ModelName, string ModelVersion, string ModelFolder, ModelConfiguration Configuration, DeviceMessage Device, int HeartbeatMilliseconds, int HostWorkers, CacheMessage? Cache = null);
+
+/// <summary>What workers may keep between starts.</summary>
+/// <param name="Folder">A private folder, absolute; the worker makes it if it is not there.</param>
+/// <param name="LimitBytes">The most bytes in it.</param>
+public sealed record CacheMessage(string Folder, long LimitBytes)
+{
+    /// <summary>From the server's configuration.</summary>
+    /// <param name="configuration">The server's settings.</param>
+    public static CacheMessage From(ServerConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        var parent = configuration.RuntimeFolder ?? Path.Combine(Path.GetTempPath(), $"serve-{Environment.UserName}");
+        return new CacheMessage(Path.GetFullPath(configuration.CacheFolder ?? Path.Combine(parent, "cache")), configuration.CacheSize);
+    }
+}
 
 /// <summary>A device.</summary>
 /// <param name="Type">Its kind.</param>

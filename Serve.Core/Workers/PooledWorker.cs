@@ -1,10 +1,7 @@
-using System.ComponentModel;
 using System.Diagnostics;
-using System.Globalization;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
-using Serve.Core.Errors;
+using Serve.Core.Devices;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
@@ -19,6 +16,8 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
 {
     // .NET reports the end by signal N as 128 + N.
     private const int KilledExitCode = 128 + 9;
+
+    private static readonly TimeSpan LastLines = TimeSpan.FromSeconds(1);
 
     private readonly WorkerSettings _settings;
     private readonly LoadMessage _load;
@@ -96,6 +95,9 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
 
     /// <summary>Whether it had nothing before those frames. Belongs to the scheduler's lock.</summary>
     public bool WasIdle { get; set; }
+
+    /// <summary>Knows the memory that it takes on GPUs.</summary>
+    public required DeviceMonitor Devices { private get; init; }
 
     /// <summary>Called after each change of <see cref="State"/>.</summary>
     public Action? Changed { get; init; }
@@ -207,13 +209,21 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
             State = State == WorkerState.Ready && rows > 0 ? WorkerState.Busy : State,
             Pid = Pid,
             MemoryBytes = LastGauge.ResidentBytes,
-            DeviceMemoryBytes = LastGauge.DeviceBytes > 0 ? LastGauge.DeviceBytes : null,
+            DeviceMemoryBytes = DeviceMemoryBytes,
+            Gpu = Gpu,
             Stages = _stages.Lately,
             Device = About?.Device,
             Restarts = restarts,
             OutstandingRows = rows,
         };
     }
+
+    /// <summary>Brings the series that nobody updates by itself up to date; before a scrape.</summary>
+    public void ObserveDevice() => _workerMetrics.UpdateDeviceMemory(DeviceMemoryBytes);
+
+    private long? DeviceMemoryBytes => Gpu is not null && Pid is { } pid ? Devices.MemoryOf(pid) : null;
+
+    private DeviceReading? Gpu => About is { Device: { } device } && device.StartsWith("gpu", StringComparison.Ordinal) ? Devices.Find(device) : null;
 
     void IWorkerLinkOwner.Hello(HelloMessage message)
     {
@@ -248,7 +258,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
         LastGauge = message;
         _hasBeenHeard = true;
         var stages = _stages.Add(message);
-        _workerMetrics.Update(message.ResidentBytes, message.DeviceBytes, message.AllocatedBytes, stages, message.Stages?.CopiedRows ?? 0);
+        _workerMetrics.Update(message.ResidentBytes, message.AllocatedBytes, stages, message.Stages?.CopiedRows ?? 0);
     }
 
     void IWorkerLinkOwner.Apply(List<LinkEvent> events, List<ulong> ids)
@@ -293,100 +303,17 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
 
     private async Task ConnectAsync(WorkerSpawner spawner, CancellationToken cancellation)
     {
-        var path = Path.Combine(_settings.RuntimeFolder, $"worker-{Id}.sock");
-        using var listener = Listen(path);
-        try
-        {
-            await StartProcessAsync(spawner, path).ConfigureAwait(false);
-            using var gone = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            _ = _exited.Task.ContinueWith(_ => gone.CancelAsync(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).Unwrap();
-            Socket socket;
-            try
-            {
-                socket = await listener.AcceptAsync(gone.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (_exited.Task.IsCompleted)
-            {
-                throw new WorkerStartException("it left before it connected");
-            }
-
-            socket.Blocking = true;
-            socket.SendBufferSize = 212_992;
-            _link = new WorkerLink(socket, this, _time, $"serve-{Id}");
-            _link.Start();
-        }
-        finally
-        {
-            Remove(path);
-        }
+        var start = new WorkerStart(Id, _settings, _load.ModelFolder, _token, _log);
+        var socket = await start.ConnectAsync(spawner, Started, _exited.Task, cancellation).ConfigureAwait(false);
+        _link = new WorkerLink(socket, this, _time, $"serve-{Id}");
+        _link.Start();
     }
 
-    // Connected or not, nobody needs its name any more; one that stays because the disk is read-only now hurts nobody.
-    private void Remove(string path)
+    private void Started(Process process)
     {
-        try
-        {
-            File.Delete(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Log.SocketStays(_log, path, e.Message);
-        }
-    }
-
-    private Socket Listen(string path)
-    {
-        var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            _settings.EnsureRuntimeFolder();
-            File.Delete(path);
-            listener.Bind(new UnixDomainSocketEndPoint(path));
-            listener.Listen(1);
-            return listener;
-        }
-        catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException or ArgumentException or ServeException)
-        {
-            // The disk is full or read-only, the folder's rights were changed, or its name is too long for a socket.
-            listener.Dispose();
-            throw new WorkerStartException($"the socket {path} cannot be made (runtimeFolder): {e.Message}");
-        }
-    }
-
-    private async Task StartProcessAsync(WorkerSpawner spawner, string path)
-    {
-        var start = new ProcessStartInfo(_settings.Executable)
-        {
-            ArgumentList = { "--socket", path, "--parent", Environment.ProcessId.ToString(CultureInfo.InvariantCulture) },
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            RedirectStandardInput = true,
-            UseShellExecute = false,
-            WorkingDirectory = _load.ModelFolder,
-        };
-        start.Environment["SERVE_WORKER_TOKEN"] = _token;
-
-        // Only the environment before the process starts stops ONNX Runtime's telemetry.
-        start.Environment["ORT_DISABLE_TELEMETRY"] = "1";
-        start.Environment["DOTNET_TieredPGO"] = "0";
-        Process process;
-        try
-        {
-            process = await spawner.StartAsync(start).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is Win32Exception or InvalidOperationException or IOException)
-        {
-            throw new WorkerStartException($"{_settings.Executable} could not be started: {e.Message}");
-        }
-
         _process = process;
         Pid = process.Id;
         _ = WatchExitAsync(process);
-        process.OutputDataReceived += (_, line) => Relay(line.Data);
-        process.ErrorDataReceived += (_, line) => Relay(line.Data);
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        process.StandardInput.Close();
         lock (_gate)
         {
             // LeaveAsync found no process to stop.
@@ -394,25 +321,24 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
         }
     }
 
+    // Its last lines belong before the word of its end; but a process that a handler has started may hold its output open.
     private async Task WatchExitAsync(Process process)
     {
-        await process.WaitForExitAsync().ConfigureAwait(false);
-        _exited.TrySetResult();
-    }
-
-    // A line may begin with its level, as .NET's own console log does; one that does not is information.
-    private void Relay(string? line)
-    {
-        if (string.IsNullOrEmpty(line)) return;
-        var (level, text) = line.Split(": ", 2) switch
+        var exited = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        process.EnableRaisingEvents = true;
+        process.Exited += (_, _) => exited.TrySetResult();
+        if (process.HasExited) exited.TrySetResult();
+        await exited.Task.ConfigureAwait(false);
+        try
         {
-            ["trce" or "dbug", var rest] => (LogLevel.Debug, rest),
-            ["info", var rest] => (LogLevel.Information, rest),
-            ["warn", var rest] => (LogLevel.Warning, rest),
-            ["fail" or "crit", var rest] => (LogLevel.Error, rest),
-            _ => (LogLevel.Information, line),
-        };
-        Log.Said(_log, level, Id, text);
+            await process.WaitForExitAsync().WaitAsync(LastLines, _time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            Log.OutputStaysOpen(_log, Id);
+        }
+
+        _exited.TrySetResult();
     }
 
     /// <summary>Kills the process, also a stopped one; the rest follows from the end of its socket.</summary>
@@ -509,9 +435,6 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = 1, Message = "worker {Worker}: {Line}")]
-        public static partial void Said(ILogger log, LogLevel level, string worker, string line);
-
         [LoggerMessage(2, LogLevel.Warning, "worker {Worker} ended: {Reason}")]
         public static partial void Ended(ILogger log, string worker, string reason);
 
@@ -521,22 +444,10 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
         [LoggerMessage(4, LogLevel.Warning, "worker {Worker} (pid {Pid}) has held a batch for {Seconds:0.0} s, longer than responseTimeout, and is killed")]
         public static partial void Stuck(ILogger log, string worker, int pid, double seconds);
 
-        [LoggerMessage(6, LogLevel.Warning, "the socket {Path} could not be removed: {Reason}")]
-        public static partial void SocketStays(ILogger log, string path, string reason);
+        [LoggerMessage(7, LogLevel.Warning, "worker {Worker} has ended, but a process that it started holds its output open")]
+        public static partial void OutputStaysOpen(ILogger log, string worker);
 
         [LoggerMessage(5, LogLevel.Warning, "worker {Worker} has not finished within {Seconds:0.0} s (drainTimeout) and is stopped")]
         public static partial void DrainTimedOut(ILogger log, string worker, double seconds);
     }
 }
-
-/// <summary>How a worker ended.</summary>
-/// <param name="Reason">For people.</param>
-/// <param name="WasAsked">It was told to leave.</param>
-/// <param name="DidItsWork">It had served, or a suspected request explains its death: no failure of the model.</param>
-/// <param name="IsPermanent">Another try is no use.</param>
-/// <param name="WasKilled">Somebody else killed it with signal 9: an operator, or the kernel for want of memory.</param>
-internal sealed record WorkerEnd(string Reason, bool WasAsked, bool DidItsWork, bool IsPermanent = false, bool WasKilled = false);
-
-/// <summary>A worker did not come up.</summary>
-/// <param name="message">Why.</param>
-internal sealed class WorkerStartException(string message) : Exception(message);

@@ -1,3 +1,5 @@
+using Serve.Core.Devices;
+
 namespace Serve.Core.Workers;
 
 /// <summary>What all worker pools of a server share.</summary>
@@ -5,4 +7,5 @@ namespace Serve.Core.Workers;
 /// <param name="Spawner">Starts processes.</param>
 /// <param name="Time">The clock.</param>
 /// <param name="HostWorkers">How many workers the machine has or will have, for choosing thread counts.</param>
-internal sealed record WorkerEnvironment(WorkerSettings Settings, WorkerSpawner Spawner, TimeProvider Time, Func<int> HostWorkers);
+/// <param name="Devices">Knows the GPUs.</param>
+internal sealed record WorkerEnvironment(WorkerSettings Settings, WorkerSpawner Spawner, TimeProvider Time, Func<int> HostWorkers, DeviceMonitor Devices);

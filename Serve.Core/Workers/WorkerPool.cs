@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
+using Serve.Core.Devices;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
@@ -25,6 +26,7 @@ internal sealed class WorkerPool
     private readonly ILogger _log;
     private readonly Action _changed;
     private readonly Func<int> _hostWorkers;
+    private readonly DeviceMonitor _devices;
     private readonly Lock _gate = new();
     private readonly List<WorkerPlace> _places = [];
     private readonly List<WorkerPlace> _leaving = [];
@@ -51,6 +53,7 @@ internal sealed class WorkerPool
         _spawner = shared.Spawner;
         _time = shared.Time;
         _hostWorkers = shared.HostWorkers;
+        _devices = shared.Devices;
         _scheduler = scheduler;
         _metrics = metrics;
         _log = log;
@@ -148,23 +151,30 @@ internal sealed class WorkerPool
     }
 
     /// <summary>For describe: workers, oldest first, those that leave last.</summary>
-    public IReadOnlyList<WorkerDescription> Describe()
+    public IReadOnlyList<WorkerDescription> Describe() =>
+        [.. Places().Where(place => place.Worker is not null).Select(place => place.Worker!.Describe(place.Restarts))];
+
+    /// <summary>Brings the workers' series of their GPUs up to date.</summary>
+    public void ObserveDevices()
     {
-        lock (_gate) return [.. _places.Concat(_leaving).Where(place => place.Worker is not null).Select(place => place.Worker!.Describe(place.Restarts))];
+        foreach (var place in Places()) place.Worker?.ObserveDevice();
     }
 
     /// <summary>Looks at every worker's signs of life.</summary>
     /// <param name="forgiveSilence">The frontend itself was stopped for a while: nobody could be heard.</param>
     public void Check(bool forgiveSilence)
     {
-        WorkerPlace[] places;
-        lock (_gate) places = [.. _places, .. _leaving];
-        foreach (var place in places)
+        foreach (var place in Places())
         {
             if (place.Worker is not { } worker) continue;
             if (forgiveSilence) worker.ForgiveSilence();
             else worker.Check();
         }
+    }
+
+    private WorkerPlace[] Places()
+    {
+        lock (_gate) return [.. _places, .. _leaving];
     }
 
     private async Task LeaveAsync(WorkerPlace place, TimeSpan limit)
@@ -185,8 +195,9 @@ internal sealed class WorkerPool
             configuration,
             new DeviceMessage(configuration.DeviceType, index),
             (int)_settings.HeartbeatInterval.TotalMilliseconds,
-            Math.Max(1, _hostWorkers()));
+            Math.Max(1, _hostWorkers()),
+            _settings.Cache);
         var id = Interlocked.Increment(ref s_lastId).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        return new PooledWorker(id, _settings, load, _scheduler, _metrics, _time, _log) { Changed = _changed };
+        return new PooledWorker(id, _settings, load, _scheduler, _metrics, _time, _log) { Changed = _changed, Devices = _devices };
     }
 }

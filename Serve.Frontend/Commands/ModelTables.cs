@@ -38,7 +38,7 @@ internal static class ModelTables
                 worker.Pid?.ToString(CultureInfo.InvariantCulture) ?? "",
                 worker.Device ?? "",
                 Bytes(worker.MemoryUsage),
-                worker.DeviceMemory is { } memory ? Bytes(memory) : "",
+                worker.DeviceMemoryUsage is { } onDevice ? Bytes(onDevice) : "",
                 worker.Stages is { } stages ? string.Create(CultureInfo.InvariantCulture, $"{stages.DeviceBusy * 100:0} %") : "",
                 worker.OutstandingRows.ToString(CultureInfo.InvariantCulture),
                 worker.Restarts.ToString(CultureInfo.InvariantCulture),

@@ -97,7 +97,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
         inference.Pipeline = PipelineOf(inference).Build(app.Services, routes => routes.MapInference(registry, loading, configuration, shutdown, inference.Metrics, loggers));
         management.Pipeline = PipelineOf(management).Build(app.Services, routes => routes.MapManagement(registry, configuration.EnableModelApi));
-        metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics());
+        metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry));
         app.Run(static context => Listener.Of(context).Pipeline(context));
 
         ListenerPipeline PipelineOf(Listener listener) => new(listener, inline, configuration.AccessLog, loggers.CreateLogger($"Serve.{listener.Name}"));

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Serve.Core.Models;
 using Serve.Core.Observability;
 
 namespace Serve.Frontend.Metrics;
@@ -10,11 +11,12 @@ internal static class MetricsRoutes
 {
     private const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-    public static void MapMetrics(this IEndpointRouteBuilder routes) =>
-        routes.MapGet("/metrics", ScrapeAsync).WithTags("Metrics").WithSummary("All metrics, or those that name[] asks for, as Prometheus text");
+    public static void MapMetrics(this IEndpointRouteBuilder routes, ModelRegistry registry) =>
+        routes.MapGet("/metrics", context => ScrapeAsync(context, registry)).WithTags("Metrics").WithSummary("All metrics, or those that name[] asks for, as Prometheus text");
 
-    private static async Task ScrapeAsync(HttpContext context)
+    private static async Task ScrapeAsync(HttpContext context, ModelRegistry registry)
     {
+        registry.ObserveDevices();
         using var text = new MemoryStream();
         await ServeMetrics.Registry.CollectAndExportAsTextAsync(text, context.RequestAborted);
         var names = context.Request.Query["name[]"];

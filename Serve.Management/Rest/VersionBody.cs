@@ -1,5 +1,6 @@
 using System.Globalization;
 using Serve.Core.Configuration;
+using Serve.Core.Devices;
 using Serve.Core.Handlers;
 using Serve.Core.Models;
 
@@ -142,8 +143,8 @@ public sealed record WorkerBody
     /// <summary>Resident memory in bytes; 0 until the worker has told.</summary>
     public required long MemoryUsage { get; init; }
 
-    /// <summary>Device memory in bytes; absent where nobody can tell.</summary>
-    public long? DeviceMemory { get; init; }
+    /// <summary>Memory on its GPU in bytes, where the driver tells.</summary>
+    public long? DeviceMemoryUsage { get; init; }
 
     /// <summary>What its stages did within the last ten seconds; absent until it has told.</summary>
     public StagesBody? Stages { get; init; }
@@ -152,7 +153,8 @@ public sealed record WorkerBody
 
     public required bool Gpu { get; init; }
 
-    public string GpuUsage { get; init; } = "N/A";
+    /// <summary>The state of its GPU in TorchServe's words; N/A on a CPU.</summary>
+    public required string GpuUsage { get; init; }
 
     public required WorkerState State { get; init; }
 
@@ -173,7 +175,8 @@ public sealed record WorkerBody
             _ => "UNLOADING",
         },
         MemoryUsage = worker.MemoryBytes,
-        DeviceMemory = worker.DeviceMemoryBytes,
+        DeviceMemoryUsage = worker.DeviceMemoryBytes,
+        GpuUsage = worker.Gpu is { } gpu ? GpuUsageText(gpu) : "N/A",
         Stages = StagesBody.From(worker.Stages),
         Pid = worker.Pid,
         Gpu = worker.Device is { } device && !device.StartsWith("cpu", StringComparison.OrdinalIgnoreCase),
@@ -182,4 +185,8 @@ public sealed record WorkerBody
         Restarts = worker.Restarts,
         OutstandingRows = worker.OutstandingRows,
     };
+
+    private static string GpuUsageText(DeviceReading gpu) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"gpuId::{gpu.Device[(gpu.Device.IndexOf(':', StringComparison.Ordinal) + 1)..]} utilization.gpu::{gpu.Utilization * 100:0} % utilization.memory::{gpu.MemoryUtilization * 100:0} % memory.used::{gpu.MemoryUsedBytes >> 20} MiB");
 }

@@ -1,0 +1,144 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using Serve.Core.Errors;
+
+namespace Serve.Core.Workers;
+
+/// <summary>
+/// The start of one worker process: a socket in the private folder, the process with its environment and its output, and
+/// the connection that it makes.
+/// </summary>
+internal sealed partial class WorkerStart(string id, WorkerSettings settings, string modelFolder, string token, ILogger log)
+{
+    // What Linux gives at most without special rights (net.core.wmem_max); asking for it still doubles the default.
+    private const int SendBufferBytes = 212_992;
+
+    /// <summary>Starts the process and waits for its connection.</summary>
+    /// <param name="spawner">Starts processes.</param>
+    /// <param name="started">Told of the process at once, before it connects. What it throws ends the start.</param>
+    /// <param name="exited">Completes when the process has ended.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    /// <exception cref="WorkerStartException">It could not be started, or left before it connected.</exception>
+    public async Task<Socket> ConnectAsync(WorkerSpawner spawner, Action<Process> started, Task exited, CancellationToken cancellation)
+    {
+        var path = Path.Combine(settings.RuntimeFolder, $"worker-{id}.sock");
+        using var listener = Listen(path);
+        try
+        {
+            await StartProcessAsync(spawner, path, started).ConfigureAwait(false);
+            using var gone = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            _ = exited.ContinueWith(_ => gone.CancelAsync(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).Unwrap();
+            try
+            {
+                var socket = await listener.AcceptAsync(gone.Token).ConfigureAwait(false);
+                socket.Blocking = true;
+                socket.SendBufferSize = SendBufferBytes;
+                return socket;
+            }
+            catch (OperationCanceledException) when (exited.IsCompleted)
+            {
+                throw new WorkerStartException("it left before it connected");
+            }
+        }
+        finally
+        {
+            Remove(path);
+        }
+    }
+
+    private Socket Listen(string path)
+    {
+        var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            settings.EnsureRuntimeFolder();
+            File.Delete(path);
+            listener.Bind(new UnixDomainSocketEndPoint(path));
+            listener.Listen(1);
+            return listener;
+        }
+        catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException or ArgumentException or ServeException)
+        {
+            // The disk is full or read-only, the folder's rights were changed, or its name is too long for a socket.
+            listener.Dispose();
+            throw new WorkerStartException($"the socket {path} cannot be made (runtimeFolder): {e.Message}");
+        }
+    }
+
+    // Connected or not, nobody needs its name any more; one that stays because the disk is read-only now hurts nobody.
+    private void Remove(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.SocketStays(log, path, e.Message);
+        }
+    }
+
+    private async Task StartProcessAsync(WorkerSpawner spawner, string path, Action<Process> started)
+    {
+        var start = new ProcessStartInfo(settings.Executable)
+        {
+            ArgumentList = { "--socket", path, "--parent", Environment.ProcessId.ToString(CultureInfo.InvariantCulture) },
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            UseShellExecute = false,
+            WorkingDirectory = modelFolder,
+        };
+        start.Environment["SERVE_WORKER_TOKEN"] = token;
+
+        // Only the environment before the process starts stops ONNX Runtime's telemetry.
+        start.Environment["ORT_DISABLE_TELEMETRY"] = "1";
+        start.Environment["DOTNET_TieredPGO"] = "0";
+
+        // The order of NVIDIA's own tools, unless somebody wants another: gpu:1 is then the GPU that they call 1.
+        start.Environment.TryAdd("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+        Process process;
+        try
+        {
+            process = await spawner.StartAsync(start).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is Win32Exception or InvalidOperationException or IOException)
+        {
+            throw new WorkerStartException($"{settings.Executable} could not be started: {e.Message}");
+        }
+
+        process.OutputDataReceived += (_, line) => Relay(line.Data);
+        process.ErrorDataReceived += (_, line) => Relay(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        process.StandardInput.Close();
+        started(process);
+    }
+
+    // A line may begin with its level, as .NET's own console log does; one that does not is information.
+    private void Relay(string? line)
+    {
+        if (string.IsNullOrEmpty(line)) return;
+        var (level, text) = line.Split(": ", 2) switch
+        {
+            ["trce" or "dbug", var rest] => (LogLevel.Debug, rest),
+            ["info", var rest] => (LogLevel.Information, rest),
+            ["warn", var rest] => (LogLevel.Warning, rest),
+            ["fail" or "crit", var rest] => (LogLevel.Error, rest),
+            _ => (LogLevel.Information, line),
+        };
+        Log.Said(log, level, id, text);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 1, Message = "worker {Worker}: {Line}")]
+        public static partial void Said(ILogger log, LogLevel level, string worker, string line);
+
+        [LoggerMessage(6, LogLevel.Warning, "the socket {Path} could not be removed: {Reason}")]
+        public static partial void SocketStays(ILogger log, string path, string reason);
+    }
+}
