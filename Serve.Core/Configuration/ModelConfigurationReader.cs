@@ -79,6 +79,7 @@ public static class ModelConfigurationReader
     private static ModelConfiguration Bind(SettingsReader settings, ModelConfiguration fallback)
     {
         var minWorkers = settings.Integer("minWorkers", fallback.MinWorkers, 0, MaxWorkers);
+        var latencyTarget = settings.OptionalDuration("latencyTarget", fallback.LatencyTarget, Millisecond, Millisecond, TimeSpan.FromHours(24));
         var configuration = fallback with
         {
             Handler = Handler(settings, fallback.Handler),
@@ -93,7 +94,8 @@ public static class ModelConfigurationReader
             MaxBatchDelay = settings.Duration("maxBatchDelay", fallback.MaxBatchDelay, Millisecond, TimeSpan.Zero, TimeSpan.FromHours(1)),
             ResponseTimeout = settings.Duration("responseTimeout", fallback.ResponseTimeout, Second, Millisecond, TimeSpan.FromHours(24)),
             StartupTimeout = settings.Duration("startupTimeout", fallback.StartupTimeout, Second, Millisecond, TimeSpan.FromHours(24)),
-            MaxQueueSize = settings.Integer(Named(settings, "maxQueueSize", "jobQueueSize"), fallback.MaxQueueSize, 1, 1_000_000),
+            LatencyTarget = latencyTarget,
+            MaxQueueSize = settings.IntegerOrAuto(Named(settings, "maxQueueSize", "jobQueueSize"), settings.Has("latencyTarget") && latencyTarget is not null ? null : fallback.MaxQueueSize, 1, 1_000_000),
             PriorityLevels = settings.Integer("priorityLevels", fallback.PriorityLevels, 1, 100),
             MaxRetries = settings.Integer("maxRetries", fallback.MaxRetries, 0, 1000),
             MaxRetryTimeout = settings.Duration(Named(settings, "maxRetryTimeout", "maxRetryTimeoutInSec"), fallback.MaxRetryTimeout, Second, Second, TimeSpan.FromHours(24)),
@@ -125,6 +127,12 @@ public static class ModelConfigurationReader
         if (settings.Has("maxBatchDelay") && configuration.Batching is BatchingMode.Adaptive)
         {
             settings.Warn("maxBatchDelay", "has no effect with `batching: adaptive`, where no request waits for a batch to fill; `batching: delayed` is TorchServe's way");
+        }
+
+        if (configuration.LatencyTarget > configuration.ResponseTimeout)
+        {
+            settings.Problem(settings.Has("latencyTarget") ? "latencyTarget" : "responseTimeout",
+                $"latencyTarget is {ValueText.Show(configuration.LatencyTarget.Value)} and responseTimeout {ValueText.Show(configuration.ResponseTimeout)}; latencyTarget must not be longer");
         }
 
         if (configuration.Fallback is DeviceType.Gpu) settings.Problem("fallback", "gpu is not allowed; give cpu, or remove the line to fail the load where there is no GPU");

@@ -34,7 +34,7 @@ public sealed record ServerConfiguration
     public int MaxConnections { get; init; } = 10_000;
 
     /// <summary>The queue length of models that do not say one. TorchServe's <c>job_queue_size</c>. Default 100.</summary>
-    public int DefaultMaxQueueSize { get; init; } = 100;
+    public int? DefaultMaxQueueSize { get; init; } = 100;
 
     /// <summary>The <c>responseTimeout</c> of models that do not say one. Seconds in the file. Default 120 s.</summary>
     public TimeSpan DefaultResponseTimeout { get; init; } = TimeSpan.FromSeconds(120);

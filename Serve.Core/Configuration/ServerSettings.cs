@@ -22,7 +22,7 @@ internal static class ServerSettings
         EnableModelApi = settings.Flag("enableModelApi", below.EnableModelApi),
         MaxRequestSize = settings.Size("maxRequestSize", below.MaxRequestSize, 1024, 2_000_000_000),
         MaxConnections = settings.Integer("maxConnections", below.MaxConnections, 1, 1_000_000),
-        DefaultMaxQueueSize = settings.Integer("defaultMaxQueueSize", below.DefaultMaxQueueSize, 1, 1_000_000),
+        DefaultMaxQueueSize = settings.IntegerOrAuto("defaultMaxQueueSize", below.DefaultMaxQueueSize, 1, 1_000_000),
         DefaultResponseTimeout = settings.Duration("defaultResponseTimeout", below.DefaultResponseTimeout, Second, Millisecond, Day),
         DefaultStartupTimeout = settings.Duration("defaultStartupTimeout", below.DefaultStartupTimeout, Second, Millisecond, Day),
         UnregisterTimeout = settings.Duration("unregisterTimeout", below.UnregisterTimeout, Second, Millisecond, Day),

@@ -67,6 +67,7 @@ public sealed partial class ModelVersion
         var queued = _scheduler.QueuedRequests;
         var about = _pool.About;
         var workers = _pool.Describe();
+        var load = _scheduler.Load;
         return new ModelDescription
         {
             Name = Name,
@@ -83,7 +84,10 @@ public sealed partial class ModelVersion
             Workers = workers,
             Bottleneck = Bottleneck.Of(workers.Aggregate(default(WorkerStages), static (sum, worker) => sum + worker.Stages)),
             PendingRequests = queued,
-            RemainingCapacity = Math.Max(0, _configuration.MaxQueueSize - queued),
+            RemainingCapacity = Math.Max(0, load.QueueLimit - queued),
+            QueueLimit = load.QueueLimit,
+            Load = load.Load,
+            BatchCosts = load.Costs,
         };
     }
 
@@ -126,7 +130,8 @@ public sealed partial class ModelVersion
             return ValueTask.FromException<InferenceResponse>(new BadRequestException($"The priority is {priority}; model \"{Name}\" has the levels 1 (first) to {levels} (priorityLevels)."));
         }
 
-        var timeout = options.Timeout is { } asked && asked < _configuration.ResponseTimeout ? asked : _configuration.ResponseTimeout;
+        var wished = options.Timeout ?? _configuration.LatencyTarget ?? _configuration.ResponseTimeout;
+        var timeout = wished < _configuration.ResponseTimeout ? wished : _configuration.ResponseTimeout;
         return _scheduler.Submit(payload, priority - 1, timeout, clientGone);
     }
 
@@ -179,7 +184,12 @@ public sealed partial class ModelVersion
         Metrics.Dispose();
     }
 
-    internal void Check(bool forgiveSilence) => _pool.Check(forgiveSilence);
+    internal void Check(bool forgiveSilence)
+    {
+        _pool.Check(forgiveSilence);
+        var load = _scheduler.Load;
+        Metrics.SetLoad(load.Load, load.Costs, load.QueueLimit);
+    }
 
     // After any change of a worker, on whatever thread made it.
     private void Refresh()

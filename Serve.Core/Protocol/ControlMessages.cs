@@ -55,7 +55,13 @@ public sealed record DeviceMessage(DeviceType Type, int Index);
 /// <param name="Signature">The model's inputs and outputs, or null.</param>
 /// <param name="LoadMilliseconds">From Load to Ready.</param>
 /// <param name="Notes">Sentences for whoever describes the model.</param>
-public sealed record ReadyMessage(int Credit, string Device, string Handler, ModelSignature? Signature = null, long LoadMilliseconds = 0, IReadOnlyList<string>? Notes = null);
+/// <param name="WarmUp">What batches took that were run before, in their order; null or empty: none were.</param>
+public sealed record ReadyMessage(int Credit, string Device, string Handler, ModelSignature? Signature = null, long LoadMilliseconds = 0, IReadOnlyList<string>? Notes = null, IReadOnlyList<WarmUpTime>? WarmUp = null);
+
+/// <summary>A batch that was run before Ready.</summary>
+/// <param name="Rows">Its rows.</param>
+/// <param name="Microseconds">How long it executed.</param>
+public sealed record WarmUpTime(int Rows, long Microseconds);
 
 /// <summary>LoadFailed: why not.</summary>
 /// <param name="Type">The error's TorchServe name.</param>

@@ -226,6 +226,8 @@ public sealed class ModelConfigurationReaderTests
     [InlineData("modelFile: /etc/passwd", "\"/etc/passwd\" is absolute; give a path relative to the model's folder, inside it")]
     [InlineData("labelFile: a/../../b", "contains the segment ..")]
     [InlineData("labelFile: \"a\\0b\"", "without control characters")]
+    [InlineData("latencyTarget: 3s\nresponseTimeout: 2", "latencyTarget is 3s and responseTimeout 2s; latencyTarget must not be longer")]
+    [InlineData("maxQueueSize: automatic", "automatic is not allowed; give a whole number from 1 to 1000000, or auto")]
     [InlineData("jobQueueSize: 5\nmaxQueueSize: 5", "is TorchServe's name of maxQueueSize, which is given too; remove one of them")]
     [InlineData("batchSize: 1\nbatchSize: 2", "stands twice, first in line 1; remove one of them")]
     [InlineData("parallelType: tp", "tp: a key of TorchServe's that Serve does not have: Serve does not split a model over devices")]
