@@ -48,8 +48,18 @@ public sealed record ModelConfiguration
     /// <summary>How long a worker may take from its start to Ready. Seconds in the file. Default 120 s.</summary>
     public TimeSpan StartupTimeout { get; init; } = TimeSpan.FromSeconds(120);
 
-    /// <summary>The most requests that wait for this version; one more is answered 503. TorchServe's <c>jobQueueSize</c> is an alias. Default 100.</summary>
-    public int MaxQueueSize { get; init; } = 100;
+    /// <summary>
+    /// How soon an answer must come to be of use: the deadline of requests that name none. What would take longer is refused at
+    /// its arrival. Milliseconds in the file. Null: <see cref="ResponseTimeout"/>.
+    /// </summary>
+    public TimeSpan? LatencyTarget { get; init; }
+
+    /// <summary>
+    /// The most requests that wait for this version; one more is answered 503. TorchServe's <c>jobQueueSize</c> is an alias.
+    /// Null, <c>auto</c> in the file: as many as can be answered within <see cref="LatencyTarget"/>, else
+    /// <see cref="ResponseTimeout"/>, by what was measured. Default: auto with a <see cref="LatencyTarget"/>, else 100.
+    /// </summary>
+    public int? MaxQueueSize { get; init; } = 100;
 
     /// <summary>Priority lanes: 1 is one lane. A request's priority is 1 (highest) to this number; the middle is the default.</summary>
     public int PriorityLevels { get; init; } = 1;

@@ -79,6 +79,7 @@ public static class ModelConfigurationReader
     private static ModelConfiguration Bind(SettingsReader settings, ModelConfiguration fallback)
     {
         var minWorkers = settings.Integer("minWorkers", fallback.MinWorkers, 0, MaxWorkers);
+        var latencyTarget = settings.OptionalDuration("latencyTarget", fallback.LatencyTarget, Millisecond, Millisecond, TimeSpan.FromHours(24));
         var configuration = fallback with
         {
             Handler = Handler(settings, fallback.Handler),
@@ -93,7 +94,8 @@ public static class ModelConfigurationReader
             MaxBatchDelay = settings.Duration("maxBatchDelay", fallback.MaxBatchDelay, Millisecond, TimeSpan.Zero, TimeSpan.FromHours(1)),
             ResponseTimeout = settings.Duration("responseTimeout", fallback.ResponseTimeout, Second, Millisecond, TimeSpan.FromHours(24)),
             StartupTimeout = settings.Duration("startupTimeout", fallback.StartupTimeout, Second, Millisecond, TimeSpan.FromHours(24)),
-            MaxQueueSize = settings.Integer(Named(settings, "maxQueueSize", "jobQueueSize"), fallback.MaxQueueSize, 1, 1_000_000),
+            LatencyTarget = latencyTarget,
+            MaxQueueSize = settings.IntegerOrAuto(Named(settings, "maxQueueSize", "jobQueueSize"), settings.Has("latencyTarget") && latencyTarget is not null ? null : fallback.MaxQueueSize, 1, 1_000_000),
             PriorityLevels = settings.Integer("priorityLevels", fallback.PriorityLevels, 1, 100),
             MaxRetries = settings.Integer("maxRetries", fallback.MaxRetries, 0, 1000),
             MaxRetryTimeout = settings.Duration(Named(settings, "maxRetryTimeout", "maxRetryTimeoutInSec"), fallback.MaxRetryTimeout, Second, Second, TimeSpan.FromHours(24)),
@@ -127,6 +129,12 @@ public static class ModelConfigurationReader
             settings.Warn("maxBatchDelay", "has no effect with `batching: adaptive`, where no request waits for a batch to fill; `batching: delayed` is TorchServe's way");
         }
 
+        if (configuration.LatencyTarget > configuration.ResponseTimeout)
+        {
+            settings.Problem(settings.Has("latencyTarget") ? "latencyTarget" : "responseTimeout",
+                $"latencyTarget is {ValueText.Show(configuration.LatencyTarget.Value)} and responseTimeout {ValueText.Show(configuration.ResponseTimeout)}; latencyTarget must not be longer");
+        }
+
         if (configuration.Fallback is DeviceType.Gpu) settings.Problem("fallback", "gpu is not allowed; give cpu, or remove the line to fail the load where there is no GPU");
 
         return Devices(settings, configuration);
@@ -135,15 +143,21 @@ public static class ModelConfigurationReader
     private static ModelConfiguration Devices(SettingsReader settings, ModelConfiguration configuration)
     {
         var providers = configuration.Execution.Providers;
-        if (providers.Contains("cuda") && configuration.DeviceType is DeviceType.Cpu)
+        var onGpu = providers.FirstOrDefault(provider => provider is "cuda" or "tensorrt");
+        if (onGpu is not null && configuration.DeviceType is DeviceType.Cpu)
         {
-            if (settings.Has("deviceType")) settings.Problem("deviceType", "is cpu, but execution.providers has cuda; give deviceType: gpu, or remove cuda");
+            if (settings.Has("deviceType")) settings.Problem("deviceType", $"is cpu, but execution.providers has {onGpu}; give deviceType: gpu, or remove {onGpu}");
             else configuration = configuration with { DeviceType = DeviceType.Gpu };
         }
 
-        if (providers.Count > 0 && !providers.Contains("cuda") && configuration.DeviceType is DeviceType.Gpu)
+        if (providers.Count > 0 && onGpu is null && configuration.DeviceType is DeviceType.Gpu)
         {
-            settings.Problem("deviceType", "is gpu, but execution.providers has no cuda; add cuda, or give deviceType: cpu");
+            settings.Problem("deviceType", "is gpu, but execution.providers has neither cuda nor tensorrt; add one, or give deviceType: cpu");
+        }
+
+        if (configuration.DeviceType is DeviceType.Cpu && configuration.Execution.CudaGraphs)
+        {
+            settings.Problem(settings.Has("execution") ? "execution" : "deviceType", "cudaGraphs is true, but the model runs on the CPU; give deviceType: gpu, or remove cudaGraphs");
         }
 
         if (configuration.DeviceType is DeviceType.Cpu && settings.Has("deviceIds")) settings.Warn("deviceIds", "has no effect with deviceType: cpu");

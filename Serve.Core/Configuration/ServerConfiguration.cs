@@ -34,7 +34,7 @@ public sealed record ServerConfiguration
     public int MaxConnections { get; init; } = 10_000;
 
     /// <summary>The queue length of models that do not say one. TorchServe's <c>job_queue_size</c>. Default 100.</summary>
-    public int DefaultMaxQueueSize { get; init; } = 100;
+    public int? DefaultMaxQueueSize { get; init; } = 100;
 
     /// <summary>The <c>responseTimeout</c> of models that do not say one. Seconds in the file. Default 120 s.</summary>
     public TimeSpan DefaultResponseTimeout { get; init; } = TimeSpan.FromSeconds(120);
@@ -56,6 +56,15 @@ public sealed record ServerConfiguration
 
     /// <summary>Private folder for sockets (mode 0700). Null: one under the system's temporary folder.</summary>
     public string? RuntimeFolder { get; init; }
+
+    /// <summary>
+    /// Folder (mode 0700) for what is worth keeping between starts: optimized models, TensorRT's engines. Null: below the
+    /// runtime folder if that is given, else one for each user under the system's temporary folder.
+    /// </summary>
+    public string? CacheFolder { get; init; }
+
+    /// <summary>The most bytes of optimized models in the cache folder; what was not used for longest goes first. Default 16 GiB.</summary>
+    public long CacheSize { get; init; } = 16L << 30;
 
     /// <summary>The worker's executable. Null: <c>serve-worker</c> beside the server.</summary>
     public string? WorkerExecutable { get; init; }

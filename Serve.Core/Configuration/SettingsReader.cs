@@ -40,6 +40,17 @@ internal sealed class SettingsReader
 
     public int Integer(string key, int fallback, int min, int max) => (int)Long(key, fallback, min, max);
 
+    /// <summary>A whole number, or <c>auto</c>, which is null.</summary>
+    public int? IntegerOrAuto(string key, int? fallback, int min, int max)
+    {
+        var right = $"a whole number from {min} to {max}, or auto";
+        if (TakeScalar(key, right) is not { } scalar) return fallback;
+        if (scalar.IsPlain && scalar.Text == "auto") return null;
+        if (scalar.IsPlain && ValueText.Integer(scalar.Text) is { } value && value >= min && value <= max) return (int)value;
+
+        return Wrong(key, scalar, right, fallback);
+    }
+
     public long Long(string key, long fallback, long min, long max)
     {
         if (TakeScalar(key, $"a whole number from {min} to {max}") is not { } scalar) return fallback;
@@ -73,6 +84,13 @@ internal sealed class SettingsReader
         return value is { } duration && duration >= min && duration <= max ? duration : Wrong(key, scalar, right, fallback);
     }
 
+    /// <summary>As <see cref="Duration"/>, or null.</summary>
+    public TimeSpan? OptionalDuration(string key, TimeSpan? fallback, TimeSpan unit, TimeSpan min, TimeSpan max)
+    {
+        if (!_entries.TryGetValue(key, out var entry)) return Unset(key, fallback);
+        return entry.Value is YamlScalar { IsNull: true } ? Unset<TimeSpan?>(key, null) : Duration(key, fallback ?? max, unit, min, max);
+    }
+
     /// <summary>Bytes, with or without a unit.</summary>
     public long Size(string key, long fallback, long min, long max)
     {
@@ -81,6 +99,13 @@ internal sealed class SettingsReader
         if (ValueText.Size(scalar.Text.Trim()) is { } value && value >= min && value <= max) return value;
 
         return Wrong(key, scalar, right, fallback);
+    }
+
+    /// <summary>Bytes, or null.</summary>
+    public long? OptionalSize(string key, long? fallback, long min, long max)
+    {
+        if (!Has(key)) return Unset(key, fallback);
+        return _entries[key].Value is YamlScalar { IsNull: true } ? Unset<long?>(key, null) : Size(key, fallback ?? min, min, max);
     }
 
     public double Number(string key, double fallback, Func<double, bool> isRight, string right)

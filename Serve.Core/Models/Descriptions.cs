@@ -1,6 +1,7 @@
 using Serve.Core.Configuration;
 using Serve.Core.Devices;
 using Serve.Core.Handlers;
+using Serve.Core.Scheduling;
 
 namespace Serve.Core.Models;
 
@@ -48,6 +49,15 @@ public sealed record ModelDescription
 
     /// <summary>How many more may wait.</summary>
     public required int RemainingCapacity { get; init; }
+
+    /// <summary>How many may wait.</summary>
+    public required int QueueLimit { get; init; }
+
+    /// <summary>Demand and capacity.</summary>
+    public required DispatcherLoad Load { get; init; }
+
+    /// <summary>What batches take, by their size; zero where nothing was measured.</summary>
+    public required IReadOnlyList<BatchCost> BatchCosts { get; init; }
 }
 
 /// <summary>A worker as it is now.</summary>

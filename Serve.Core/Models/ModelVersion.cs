@@ -66,6 +66,7 @@ public sealed partial class ModelVersion
     {
         var queued = _scheduler.QueuedRequests;
         var about = _pool.About;
+        var load = _scheduler.Load;
         return new ModelDescription
         {
             Name = Name,
@@ -81,7 +82,10 @@ public sealed partial class ModelVersion
             Notes = about?.Notes ?? [],
             Workers = _pool.Describe(),
             PendingRequests = queued,
-            RemainingCapacity = Math.Max(0, _configuration.MaxQueueSize - queued),
+            RemainingCapacity = Math.Max(0, load.QueueLimit - queued),
+            QueueLimit = load.QueueLimit,
+            Load = load.Load,
+            BatchCosts = load.Costs,
         };
     }
 
@@ -124,7 +128,8 @@ public sealed partial class ModelVersion
             return ValueTask.FromException<InferenceResponse>(new BadRequestException($"The priority is {priority}; model \"{Name}\" has the levels 1 (first) to {levels} (priorityLevels)."));
         }
 
-        var timeout = options.Timeout is { } asked && asked < _configuration.ResponseTimeout ? asked : _configuration.ResponseTimeout;
+        var wished = options.Timeout ?? _configuration.LatencyTarget ?? _configuration.ResponseTimeout;
+        var timeout = wished < _configuration.ResponseTimeout ? wished : _configuration.ResponseTimeout;
         return _scheduler.Submit(payload, priority - 1, timeout, clientGone);
     }
 
@@ -177,7 +182,12 @@ public sealed partial class ModelVersion
         Metrics.Dispose();
     }
 
-    internal void Check(bool forgiveSilence) => _pool.Check(forgiveSilence);
+    internal void Check(bool forgiveSilence)
+    {
+        _pool.Check(forgiveSilence);
+        var load = _scheduler.Load;
+        Metrics.SetLoad(load.Load, load.Costs, load.QueueLimit);
+    }
 
     // After any change of a worker, on whatever thread made it.
     private void Refresh()

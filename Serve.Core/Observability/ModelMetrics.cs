@@ -1,5 +1,6 @@
 using Prometheus;
 using Serve.Core.Models;
+using Serve.Core.Scheduling;
 
 namespace Serve.Core.Observability;
 
@@ -11,6 +12,7 @@ public sealed class ModelMetrics : IDisposable
 {
     private static readonly string[] StageLabels = [.. Enum.GetValues<RequestStage>().Select(ServeMetrics.Label)];
     private static readonly string[] RejectLabels = [.. Enum.GetValues<RejectReason>().Select(ServeMetrics.Label)];
+    private static readonly string[] ExpiredLabels = [.. Enum.GetValues<ExpiredPlace>().Select(ServeMetrics.Label)];
     private static readonly string[] DeathLabels = [.. Enum.GetValues<WorkerDeath>().Select(ServeMetrics.Label)];
     private static readonly string[] WorkerStateLabels = [.. Enum.GetValues<WorkerState>().Select(ServeMetrics.Label)];
     private static readonly string[] ModelStateLabels = [.. Enum.GetValues<ModelState>().Select(ServeMetrics.Label)];
@@ -27,16 +29,17 @@ public sealed class ModelMetrics : IDisposable
     private readonly Gauge.Child _queueRequests;
     private readonly Gauge.Child _queueCapacity;
     private readonly Counter.Child[] _rejected;
-    private readonly Counter.Child _expired;
+    private readonly Counter.Child[] _expired;
     private readonly Counter.Child _cancelled;
     private readonly Counter.Child _retries;
     private readonly Gauge.Child[] _workers;
     private readonly Counter.Child _workerStarts;
     private readonly Counter.Child[] _workerDeaths;
-    private readonly Gauge.Child _load;
+    private readonly Gauge.Child _loadTime;
     private readonly Gauge.Child[] _states;
     private readonly Lock _gate = new();
     private Gauge.Child? _info;
+    private LoadMetrics? _load;
     private bool _disposed;
 
     /// <summary>Creates the series of a version, all at zero.</summary>
@@ -55,13 +58,13 @@ public sealed class ModelMetrics : IDisposable
         _queueRequests = ServeMetrics.QueueRequests.WithLabels(model, version);
         _queueCapacity = ServeMetrics.QueueCapacity.WithLabels(model, version);
         _rejected = [.. RejectLabels.Select(reason => ServeMetrics.Rejected.WithLabels(model, version, reason))];
-        _expired = ServeMetrics.Expired.WithLabels(model, version);
+        _expired = [.. ExpiredLabels.Select(place => ServeMetrics.Expired.WithLabels(model, version, place))];
         _cancelled = ServeMetrics.Cancelled.WithLabels(model, version);
         _retries = ServeMetrics.Retries.WithLabels(model, version);
         _workers = [.. WorkerStateLabels.Select(state => ServeMetrics.Workers.WithLabels(model, version, state))];
         _workerStarts = ServeMetrics.WorkerStarts.WithLabels(model, version);
         _workerDeaths = [.. DeathLabels.Select(reason => ServeMetrics.WorkerDeaths.WithLabels(model, version, reason))];
-        _load = ServeMetrics.ModelLoad.WithLabels(model, version);
+        _loadTime = ServeMetrics.ModelLoad.WithLabels(model, version);
         _states = [.. ModelStateLabels.Select(state => ServeMetrics.ModelState.WithLabels(model, version, state))];
     }
 
@@ -105,7 +108,23 @@ public sealed class ModelMetrics : IDisposable
     public void RequestRejected(RejectReason reason) => _rejected[(int)reason].Inc();
 
     /// <summary>A request's deadline passed before its answer.</summary>
-    public void RequestExpired() => _expired.Inc();
+    /// <param name="place">Where it was.</param>
+    public void RequestExpired(ExpiredPlace place) => _expired[(int)place].Inc();
+
+    /// <summary>What is known of demand and capacity.</summary>
+    /// <param name="load">The load.</param>
+    /// <param name="costs">What batches of which sizes cost; the sizes stay the same.</param>
+    /// <param name="queueCapacity">How many requests may wait.</param>
+    public void SetLoad(in DispatcherLoad load, IReadOnlyList<BatchCost> costs, int queueCapacity)
+    {
+        lock (_gate)
+        {
+            if (_disposed) return;
+            _load ??= new LoadMetrics(_model, _version, costs);
+            _load.Set(load, costs);
+            _queueCapacity.Set(queueCapacity);
+        }
+    }
 
     /// <summary>A request's client left before its answer.</summary>
     public void RequestCancelled() => _cancelled.Inc();
@@ -127,7 +146,7 @@ public sealed class ModelMetrics : IDisposable
 
     /// <summary>A worker became ready.</summary>
     /// <param name="time">Since its process was started.</param>
-    public void ModelLoaded(TimeSpan time) => _load.Set(time.TotalSeconds);
+    public void ModelLoaded(TimeSpan time) => _loadTime.Set(time.TotalSeconds);
 
     /// <summary>The version is in this state now.</summary>
     /// <param name="state">The state.</param>
@@ -162,14 +181,15 @@ public sealed class ModelMetrics : IDisposable
             if (_disposed) return;
             _disposed = true;
             _info?.Remove();
+            _load?.Dispose();
             foreach (var request in _requests) request?.Remove();
         }
 
         _duration.Remove();
         _batchSize.Remove();
         foreach (var stage in _stages) stage.Remove();
-        foreach (var gauge in (Gauge.Child[])[_inFlight, _queueRequests, _queueCapacity, _load, .. _workers, .. _states]) gauge.Remove();
-        foreach (var counter in (Counter.Child[])[_requestBytes, _responseBytes, _expired, _cancelled, _retries, _workerStarts, .. _rejected, .. _workerDeaths]) counter.Remove();
+        foreach (var gauge in (Gauge.Child[])[_inFlight, _queueRequests, _queueCapacity, _loadTime, .. _workers, .. _states]) gauge.Remove();
+        foreach (var counter in (Counter.Child[])[_requestBytes, _responseBytes, _cancelled, _retries, _workerStarts, .. _expired, .. _rejected, .. _workerDeaths]) counter.Remove();
     }
 
     // Statuses other than 200 appear when they happen: at most 500 of them, usually five.

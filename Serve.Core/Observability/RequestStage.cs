@@ -50,6 +50,19 @@ public enum RejectReason
     Deadline,
 }
 
+/// <summary>Where a request was when its deadline passed.</summary>
+public enum ExpiredPlace
+{
+    /// <summary>It waited for a worker with credit.</summary>
+    Queue,
+
+    /// <summary>A worker had it and had not begun it: it costs no device time.</summary>
+    Worker,
+
+    /// <summary>Its batch was executing.</summary>
+    Running,
+}
+
 /// <summary>How a worker was lost.</summary>
 public enum WorkerDeath
 {

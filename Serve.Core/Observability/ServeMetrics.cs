@@ -80,11 +80,28 @@ public static class ServeMetrics
         "Requests that were refused on arrival with 503, by reason.", [.. ModelLabels, "reason"]);
 
     internal static readonly Counter Expired = Metrics.CreateCounter("serve_expired_total",
-        "Requests whose deadline passed before they were answered (504).", ModelLabels);
+        "Requests whose deadline passed before they were answered (504), by where they were: queue, worker (not begun: no device time), running.", [.. ModelLabels, "where"]);
 
     internal static readonly Counter Cancelled = Metrics.CreateCounter("serve_cancelled_total", "Requests whose client left before they were answered.", ModelLabels);
 
     internal static readonly Counter Retries = Metrics.CreateCounter("serve_retries_total", "Requests that were given to another worker because theirs died.", ModelLabels);
+
+    // ---- load ----
+
+    internal static readonly Gauge BatchMean = Metrics.CreateGauge("serve_batch_cost_mean_seconds",
+        "How long a batch of so many rows takes on average, as measured of late.", [.. ModelLabels, "rows"]);
+
+    internal static readonly Gauge BatchP99 = Metrics.CreateGauge("serve_batch_cost_p99_seconds",
+        "The time that 99 of 100 batches of so many rows keep.", [.. ModelLabels, "rows"]);
+
+    internal static readonly Gauge Headroom = Metrics.CreateGauge("serve_headroom_ratio",
+        "Share of the capacity that is not asked for: 1 - arrivals * T(M) / M / device slots. Negative: more arrives than can be served. NaN: not measured yet.", ModelLabels);
+
+    internal static readonly Gauge Arrivals = Metrics.CreateGauge("serve_arrivals_per_second", "Rows that arrive a second, of late; refused ones included.", ModelLabels);
+
+    internal static readonly Gauge BatchFill = Metrics.CreateGauge("serve_batch_fill_ratio", "The mean batch of late as a share of the largest.", ModelLabels);
+
+    internal static readonly Gauge PredictedWait = Metrics.CreateGauge("serve_predicted_wait_seconds", "How long a request that arrived now would wait for its answer.", ModelLabels);
 
     // ---- workers ----
 

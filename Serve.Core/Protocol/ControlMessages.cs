@@ -24,7 +24,24 @@ public sealed record HelloMessage(int Protocol, string Token, int Pid, string Wo
 /// <param name="Device">Where to run it.</param>
 /// <param name="HeartbeatMilliseconds">How often to send a Gauge.</param>
 /// <param name="HostWorkers">How many workers share the machine.</param>
-public sealed record LoadMessage(string ModelName, string ModelVersion, string ModelFolder, ModelConfiguration Configuration, DeviceMessage Device, int HeartbeatMilliseconds, int HostWorkers);
+/// <param name="Cache">Where to keep what the next start can use; null: nowhere.</param>
+public sealed record LoadMessage(
+    string ModelName, string ModelVersion, string ModelFolder, ModelConfiguration Configuration, DeviceMessage Device, int HeartbeatMilliseconds, int HostWorkers, CacheMessage? Cache = null);
+
+/// <summary>What workers may keep between starts.</summary>
+/// <param name="Folder">A private folder, absolute; the worker makes it if it is not there.</param>
+/// <param name="LimitBytes">The most bytes in it.</param>
+public sealed record CacheMessage(string Folder, long LimitBytes)
+{
+    /// <summary>From the server's configuration.</summary>
+    /// <param name="configuration">The server's settings.</param>
+    public static CacheMessage From(ServerConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        var parent = configuration.RuntimeFolder ?? Path.Combine(Path.GetTempPath(), $"serve-{Environment.UserName}");
+        return new CacheMessage(Path.GetFullPath(configuration.CacheFolder ?? Path.Combine(parent, "cache")), configuration.CacheSize);
+    }
+}
 
 /// <summary>A device.</summary>
 /// <param name="Type">Its kind.</param>
@@ -38,7 +55,13 @@ public sealed record DeviceMessage(DeviceType Type, int Index);
 /// <param name="Signature">The model's inputs and outputs, or null.</param>
 /// <param name="LoadMilliseconds">From Load to Ready.</param>
 /// <param name="Notes">Sentences for whoever describes the model.</param>
-public sealed record ReadyMessage(int Credit, string Device, string Handler, ModelSignature? Signature = null, long LoadMilliseconds = 0, IReadOnlyList<string>? Notes = null);
+/// <param name="WarmUp">What batches took that were run before, in their order; null or empty: none were.</param>
+public sealed record ReadyMessage(int Credit, string Device, string Handler, ModelSignature? Signature = null, long LoadMilliseconds = 0, IReadOnlyList<string>? Notes = null, IReadOnlyList<WarmUpTime>? WarmUp = null);
+
+/// <summary>A batch that was run before Ready.</summary>
+/// <param name="Rows">Its rows.</param>
+/// <param name="Microseconds">How long it executed.</param>
+public sealed record WarmUpTime(int Rows, long Microseconds);
 
 /// <summary>LoadFailed: why not.</summary>
 /// <param name="Type">The error's TorchServe name.</param>

@@ -23,17 +23,25 @@ public sealed class BatchFormer<TRow>
     private readonly IntrusiveList<FormerRow, ReadinessLinks> _ready = new();
     private readonly IndexedHeap<FormerRow, InAll> _all = new();
     private readonly Dictionary<long, ShapeClass> _shapes = [];
+    private readonly BatchDeadline _deadline;
+    private readonly List<TRow> _hopeless = [];
     private DelayedBatch? _open;
     private long _sequence;
 
     /// <summary>Creates the former of one worker.</summary>
     /// <param name="options">Its limits.</param>
     /// <param name="timestampFrequency">Ticks a second of the timestamps: <see cref="TimeProvider.TimestampFrequency"/>.</param>
-    public BatchFormer(BatchFormerOptions options, long timestampFrequency)
+    /// <param name="cost">How long batches take, in the same ticks, learnt by whoever executes them; null: not known, so deadlines do not bound batches.</param>
+    public BatchFormer(BatchFormerOptions options, long timestampFrequency, BatchCostModel? cost = null)
     {
+        Cost = cost ?? new BatchCostModel(1);
+        _deadline = new BatchDeadline(Cost, (long)(options.AnswerTime.TotalSeconds * timestampFrequency));
         _starvationLimit = (long)Math.Min(options.StarvationLimit.TotalSeconds * timestampFrequency, long.MaxValue / 4);
         _successorLimit = (long)Math.Min(options.SuccessorLimit.TotalSeconds * timestampFrequency, long.MaxValue / 4);
     }
+
+    /// <summary>How long batches take. Whoever executes them tells it, under the worker's lock.</summary>
+    public BatchCostModel Cost { get; }
 
     /// <summary>Requests that the next batch can choose from.</summary>
     public int ReadyRequests => _all.Count;
@@ -106,12 +114,14 @@ public sealed class BatchFormer<TRow>
 
     /// <summary>
     /// Closes a batch: by lane, then deadline, then arrival among the rows that are ready, all of one shape class, which is
-    /// the first one's. A row that has been ready for too long goes first.
+    /// the first one's. A row that has been ready for too long goes first. The batch is not made larger than its oldest
+    /// deadline allows, unless keeping it small would make those behind it late: then those that would are dropped. Rows that
+    /// cannot be in time any more run only when nothing else is ready, for the estimate may be wrong.
     /// </summary>
     /// <param name="now">The time.</param>
     /// <param name="maxRows">The most rows; only a request that has more by itself exceeds it, and then is alone.</param>
     /// <param name="batch">Receives the requests, in the order of their rows. Nothing: no row is ready.</param>
-    /// <param name="dropped">Receives requests that are not run because their deadline has passed.</param>
+    /// <param name="dropped">Receives requests that are not run because their deadline has passed, or will have before they are done.</param>
     /// <returns>The batch's rows.</returns>
     public int Close(long now, int maxRows, List<TRow> batch, List<TRow> dropped)
     {
@@ -120,25 +130,99 @@ public sealed class BatchFormer<TRow>
         var rows = 0;
         while (rows == 0 && FirstChoice(now) is { } first)
         {
-            var shape = first.Shape!;
-            for (var row = first; row is not null; row = shape.Rows.First)
+            _deadline.Begin(now, maxRows);
+            rows = Fill(first, now, maxRows, batch, dropped);
+        }
+
+        if (rows == 0 && _hopeless.Count > 0) rows = RunHopeless(maxRows, batch);
+        dropped.AddRange(_hopeless);
+        _hopeless.Clear();
+        return rows;
+    }
+
+    private int Fill(FormerRow first, long now, int maxRows, List<TRow> batch, List<TRow> dropped)
+    {
+        var rows = 0;
+        var shape = first.Shape!;
+        for (var row = first; row is not null; row = shape.Rows.First)
+        {
+            if (row.DeadlineTimestamp <= now)
             {
-                var isLate = row.DeadlineTimestamp <= now;
-                if (!isLate && rows > 0 && row.Rows > maxRows - rows) break;
-
                 Leave(row);
-                if (!isLate)
-                {
-                    batch.Add((TRow)row);
-                    rows += row.Rows;
-                    continue;
-                }
-
                 dropped.Add((TRow)row);
                 if (rows == 0) break; // a late first choice does not decide the shape
+                continue;
+            }
+
+            if (rows > 0 && row.Rows > maxRows - rows) break;
+            if (rows > 0 && _deadline.IsBrokenBy(rows, row))
+            {
+                if (_deadline.MayStaySmall(rows, row, shape.Rows.Count)) break;
+                rows -= DropThoseInTheWay(batch, dropped);
+                continue;
+            }
+
+            Leave(row);
+            if (_deadline.CannotKeep(rows, row))
+            {
+                _hopeless.Add((TRow)row);
+                if (rows == 0) break;
+                continue;
+            }
+
+            batch.Add((TRow)row);
+            rows += row.Rows;
+            _deadline.Include(row);
+        }
+
+        return rows;
+    }
+
+    /// <summary>Those of the batch that a full one would make late leave, so that the others can be in time.</summary>
+    /// <returns>Their rows.</returns>
+    private int DropThoseInTheWay(List<TRow> batch, List<TRow> dropped)
+    {
+        var rows = 0;
+        var kept = 0;
+        _deadline.Restart();
+        for (var i = 0; i < batch.Count; i++)
+        {
+            var row = batch[i];
+            if (_deadline.IsInTheWay(row))
+            {
+                dropped.Add(row);
+                rows += row.Rows;
+                continue;
+            }
+
+            batch[kept++] = row;
+            _deadline.Include(row);
+        }
+
+        batch.RemoveRange(kept, batch.Count - kept);
+        return rows;
+    }
+
+    /// <summary>The device has nothing better to do, and what is measured corrects the estimate.</summary>
+    private int RunHopeless(int maxRows, List<TRow> batch)
+    {
+        var rows = 0;
+        var kept = 0;
+        for (var i = 0; i < _hopeless.Count; i++)
+        {
+            var row = _hopeless[i];
+            if (row.ShapeKey == _hopeless[0].ShapeKey && (rows == 0 || row.Rows <= maxRows - rows))
+            {
+                batch.Add(row);
+                rows += row.Rows;
+            }
+            else
+            {
+                _hopeless[kept++] = row;
             }
         }
 
+        _hopeless.RemoveRange(kept, _hopeless.Count - kept);
         return rows;
     }
 

@@ -11,4 +11,7 @@ public sealed record BatchFormerOptions
     /// bodies on a busy machine more slowly; the limit keeps a lost one from stopping the worker.
     /// </summary>
     public TimeSpan SuccessorLimit { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long an answer takes from the end of its batch to its client: a batch ends so much before its oldest deadline.</summary>
+    public TimeSpan AnswerTime { get; init; } = TimeSpan.FromMilliseconds(0.5);
 }

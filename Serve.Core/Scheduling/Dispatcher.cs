@@ -13,6 +13,11 @@ namespace Serve.Core.Scheduling;
 /// </remarks>
 public sealed class Dispatcher
 {
+    /// <summary>The batches that the mean fill tells of.</summary>
+    private const double RecentBatches = 32;
+
+    private static readonly TimeSpan ArrivalWindow = TimeSpan.FromSeconds(10);
+
     private readonly DispatcherOptions _options;
     private readonly TimeProvider _time;
     private readonly IDispatchSink _sink;
@@ -22,9 +27,13 @@ public sealed class Dispatcher
     private readonly Quarantine _quarantine;
     private readonly IndexedHeap<ScheduledRequest, ByDeadline> _deadlines = new();
     private readonly WorkerChoice _choice;
+    private readonly WaitPrediction _prediction;
+    private readonly ArrivalMeter _arrivals;
+    private readonly long _latencyTarget;
     private readonly List<WorkerSlot> _workers = [];
     private readonly List<ScheduledRequest> _suspects = [];
     private long _sequence;
+    private double _batchRows;
 
     /// <summary>Creates the dispatcher of one model version.</summary>
     /// <param name="options">Queue, lanes and batches.</param>
@@ -41,6 +50,10 @@ public sealed class Dispatcher
         _minBatchTimeForRecall = Ticks(options.MinBatchTimeForRecall);
         _queue = new LaneQueue(options.Lanes, Ticks(options.StarvationLimit), options.BatchSize);
         _choice = new WorkerChoice(_workers, options.BatchSize);
+        _prediction = new WaitPrediction(_workers, _choice, options.BatchSize, options.Instances);
+        _arrivals = new ArrivalMeter(ArrivalWindow, time.TimestampFrequency);
+        _latencyTarget = Ticks(options.LatencyTarget);
+        FitQueue();
         _quarantine = new Quarantine(options.BatchSize, options.MaxSoloDeaths);
     }
 
@@ -86,21 +99,52 @@ public sealed class Dispatcher
         }
     }
 
-    /// <summary>Takes a request in: it is sent at once when there is credit and nobody is before it in line, else it waits.</summary>
-    /// <returns>False: the queue is full, and the request is <see cref="RequestPlace.Nowhere"/>.</returns>
-    public bool TryAdmit(ScheduledRequest request)
+    /// <summary>The most requests that may wait, now.</summary>
+    public int QueueLimit { get; private set; }
+
+    /// <summary>How long batches take, as measured.</summary>
+    public BatchCostModel Cost => _choice.Cost;
+
+    /// <summary>The same for the sizes that it is told for.</summary>
+    public BatchCost[] Costs => [.. Cost.Sizes.Select(rows => new BatchCost(rows, Span(Cost.Mean(rows)), Span(Cost.P99(rows))))];
+
+    /// <summary>What of the demand and of the capacity is known now.</summary>
+    public DispatcherLoad Load
+    {
+        get
+        {
+            var now = _time.GetTimestamp();
+            var capacity = Cost.HasEvidence ? _options.BatchSize * (double)_prediction.Slots / Cost.Mean(_options.BatchSize) * _time.TimestampFrequency : 0;
+            var wait = _prediction.TicksUntilAnswer(_queue.Rows, 1, now);
+            return new DispatcherLoad(
+                _arrivals.PerSecond(now),
+                capacity,
+                _batchRows / _options.BatchSize,
+                Span(wait == 0 ? Cost.Mean(1) : wait + _prediction.Margin));
+        }
+    }
+
+    /// <summary>
+    /// Takes a request in: it is sent at once when there is credit and nobody is before it in line, else it waits. Refused, it is
+    /// <see cref="RequestPlace.Nowhere"/>: its answer would come after its deadline, or as many wait as may.
+    /// </summary>
+    public Admission Admit(ScheduledRequest request)
     {
         var now = _time.GetTimestamp();
         request.Admit(++_sequence);
+        _arrivals.Add(request.Rows, now);
+        var predicted = Predict(request, now);
+        if (_options.RefusesLate && predicted > 0 && predicted > request.DeadlineTimestamp - now) return new Admission(AdmissionVerdict.TooLate, predicted);
+
         _queue.Add(request, now);
         if (request.DeadlineTimestamp != long.MaxValue) _deadlines.Add(request);
 
         Dispatch(now);
-        if (request.Place != RequestPlace.Queued || _queue.Requests <= _options.MaxQueueSize) return true;
+        if (request.Place != RequestPlace.Queued || _queue.Requests <= QueueLimit) return new Admission(AdmissionVerdict.Admitted, predicted);
 
         _queue.Remove(request);
         _deadlines.Remove(request);
-        return false;
+        return new Admission(AdmissionVerdict.QueueFull, predicted);
     }
 
     /// <summary>A worker is ready.</summary>
@@ -111,6 +155,7 @@ public sealed class Dispatcher
         ArgumentOutOfRangeException.ThrowIfNegative(credit);
         var worker = new WorkerSlot { Owner = owner, Credit = credit };
         _workers.Add(worker);
+        FitQueue();
         Dispatch(_time.GetTimestamp());
         return worker;
     }
@@ -141,24 +186,44 @@ public sealed class Dispatcher
             rows += request.Rows;
         }
 
-        if (rows > 0) worker.Running.Add(new RunningBatch(worker.Batches, now, rows));
+        if (rows > 0)
+        {
+            worker.Running.Add(new RunningBatch(worker.Batches, now, rows));
+            _batchRows += (rows - _batchRows) / RecentBatches;
+        }
+
         RecallForIdle();
     }
 
     /// <summary>A worker gave its final answer to a request: the request leaves, and its credit is free for others.</summary>
     /// <remarks>Whether anybody still wants the answer: <see cref="ScheduledRequest.IsAbandoned"/>.</remarks>
-    public void Complete(WorkerSlot worker, ScheduledRequest request)
+    /// <param name="worker">The worker.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="executedTicks">How long its batch executed, by the worker's clock; 0: the worker did not say.</param>
+    public void Complete(WorkerSlot worker, ScheduledRequest request, long executedTicks = 0)
     {
         if (request.Worker != worker) throw new InvalidOperationException($"Request {request.Id} is not at this worker.");
 
         var now = _time.GetTimestamp();
-        if (request.Place == RequestPlace.Begun) _choice.Learn(worker, request.Batch, now);
+        if (request.Place == RequestPlace.Begun)
+        {
+            if (_choice.Learn(worker, request.Batch, executedTicks, now)) FitQueue();
+            _prediction.Learn(request, now);
+        }
+
         Detach(worker, request);
         _deadlines.Remove(request);
         _quarantine.Answered();
         _quarantine.Finish(worker, request, returned: false);
         if (request.IsAbandoned) _sink.Released(request);
         Dispatch(now);
+    }
+
+    /// <summary>A worker gave a request up before it began, because its answer would have been late. As <see cref="Complete"/>.</summary>
+    public void GiveUp(WorkerSlot worker, ScheduledRequest request)
+    {
+        _prediction.Learn(request, long.MaxValue);
+        Complete(worker, request);
     }
 
     /// <summary>The worker's answer to a Recall: these have not begun, and go back to their old place in line.</summary>
@@ -175,7 +240,7 @@ public sealed class Dispatcher
             var suspected = request.Group is not null;
             _quarantine.Finish(worker, request, returned: wanted);
             if (!wanted) _sink.Released(request);
-            else if (!suspected) _queue.PutBack(request, now);
+            else if (!suspected) _queue.Add(request, now);
         }
 
         if (worker.IsDraining && !worker.RecallWasFutile) RecallAll(worker);
@@ -213,6 +278,7 @@ public sealed class Dispatcher
         if (worker.IsDraining) return;
 
         worker.IsDraining = true;
+        FitQueue();
         if (!worker.IsIsolating)
         {
             worker.IsReserved = false;
@@ -241,6 +307,7 @@ public sealed class Dispatcher
     {
         if (!_workers.Remove(worker)) return false;
 
+        FitQueue();
         var now = _time.GetTimestamp();
         var firstFailed = failed.Count;
         var group = worker.Group;
@@ -265,7 +332,7 @@ public sealed class Dispatcher
             }
             else
             {
-                _queue.PutBack(request, now);
+                _queue.Add(request, now);
             }
         }
 
@@ -296,6 +363,7 @@ public sealed class Dispatcher
         while (_deadlines.First is { } request && request.DeadlineTimestamp <= now)
         {
             _deadlines.Remove(request);
+            _prediction.Learn(request, long.MaxValue);
             late.Add(request);
             if (request.Worker is not null)
             {
@@ -325,6 +393,23 @@ public sealed class Dispatcher
 
     /// <summary>Time has passed: sends what was held for a batch to fill. Harmless at any time.</summary>
     public void Wake() => Dispatch(_time.GetTimestamp());
+
+    /// <summary>How long its answer will take, with the margin that keeps the promise; 0: nobody can say, or need to.</summary>
+    private long Predict(ScheduledRequest request, long now)
+    {
+        var ticks = _prediction.TicksUntilAnswer(_queue.RowsBefore(request) + _quarantine.Requests, request.Rows, now);
+        if (ticks == 0) return 0;
+
+        request.PredictedTimestamp = now + ticks;
+        return ticks + _prediction.Margin;
+    }
+
+    /// <summary>What was measured, or who serves, has changed: so may have what can be served in time.</summary>
+    private void FitQueue()
+    {
+        if (_options.MaxQueueSize is { } size) QueueLimit = size;
+        else if (QueueLimit == 0 || _prediction.Slots > 0) QueueLimit = _prediction.QueueSizeFor(_latencyTarget);
+    }
 
     private void Dispatch(long now)
     {
@@ -359,7 +444,7 @@ public sealed class Dispatcher
         while (PeekInTime(now) is { } request && _choice.Free() is { } worker)
         {
             var complete = _queue.Rows >= _options.BatchSize
-                || _queue.Requests >= _options.MaxQueueSize // else it would refuse requests while a worker is free
+                || _queue.Requests >= QueueLimit // else it would refuse requests while a worker is free
                 || now - _queue.OldestArrival >= _maxBatchDelay;
             if (!complete) break;
 
@@ -437,7 +522,7 @@ public sealed class Dispatcher
         if (_workers.Count < 2) return;
 
         RecallFromReserved();
-        if (_options.Mode == BatchingMode.Delayed || _queue.Requests > 0 || _choice.BatchTime.Mean < _minBatchTimeForRecall) return;
+        if (_options.Mode == BatchingMode.Delayed || _queue.Requests > 0 || _choice.Cost.Typical < _minBatchTimeForRecall) return;
         if (_choice.ToRecallFrom() is { } loaded) Recall(loaded, (loaded.UnbegunRows + 1) / 2);
     }
 
@@ -496,6 +581,8 @@ public sealed class Dispatcher
         request.Worker = null;
         request.Place = RequestPlace.Nowhere;
     }
+
+    private TimeSpan Span(long ticks) => TimeSpan.FromSeconds(ticks / (double)_time.TimestampFrequency);
 
     private long Ticks(TimeSpan span) => (long)Math.Min(span.TotalSeconds * _time.TimestampFrequency, long.MaxValue / 4);
 

@@ -5,8 +5,20 @@ namespace Serve.Core.Scheduling;
 /// <summary>How the requests of one model version reach its workers.</summary>
 public sealed record DispatcherOptions
 {
-    /// <summary>The most requests that may wait in the queue. A request that finds credit at once does not wait and does not count.</summary>
-    public int MaxQueueSize { get; init; } = 100;
+    /// <summary>
+    /// The most requests that may wait in the queue. A request that finds credit at once does not wait and does not count.
+    /// Null: as many as can be answered within <see cref="LatencyTarget"/>, by what was measured.
+    /// </summary>
+    public int? MaxQueueSize { get; init; } = 100;
+
+    /// <summary>The time within which the last in a queue without a fixed size should be answered.</summary>
+    public TimeSpan LatencyTarget { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>Whether a request is refused at its arrival when its answer would come after its deadline.</summary>
+    public bool RefusesLate { get; init; } = true;
+
+    /// <summary>Batches that a worker executes at once.</summary>
+    public int Instances { get; init; } = 1;
 
     /// <summary>Priority lanes; a request of a lane beyond the last waits in the last.</summary>
     public int Lanes { get; init; } = 1;
@@ -20,7 +32,10 @@ public sealed record DispatcherOptions
     /// <summary>How long a request may be held for its batch to fill, from its arrival. Only for <see cref="BatchingMode.Delayed"/>.</summary>
     public TimeSpan MaxBatchDelay { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>A lane of which nothing was sent for this long goes first for one batch's worth of rows, so that no lane starves.</summary>
+    /// <summary>
+    /// A lane of which nothing was sent for this long goes first for one batch's worth of rows, so that no lane starves. Within
+    /// a lane a deadline moves a request forward by at most as much, so that no request does.
+    /// </summary>
     public TimeSpan StarvationLimit { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
@@ -40,7 +55,9 @@ public sealed record DispatcherOptions
 
     internal void Validate()
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(MaxQueueSize);
+        ArgumentOutOfRangeException.ThrowIfNegative(MaxQueueSize ?? 0, nameof(MaxQueueSize));
+        ArgumentOutOfRangeException.ThrowIfLessThan(LatencyTarget, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThan(Instances, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(Lanes, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(BatchSize, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxBatchDelay, TimeSpan.Zero);

@@ -1,9 +1,10 @@
 namespace Serve.Core.Scheduling;
 
 /// <summary>
-/// The requests that wait, in priority lanes: lane 0 first, first in, first out within a lane. A lane of which nothing was
-/// taken for <c>starvationLimit</c> goes before all others for <c>liftedRows</c> rows; one lift each limit, so that
-/// priorities still mean something when every lane has waited for long.
+/// The requests that wait, in priority lanes: lane 0 first, earliest deadline first within a lane, which is first in, first
+/// out where all have the same time. A deadline moves a request forward by at most <c>starvationLimit</c>. A lane of which
+/// nothing was taken for that long goes before all others for <c>liftedRows</c> rows; one lift each limit, so that priorities
+/// still mean something when every lane has waited for long.
 /// </summary>
 internal sealed class LaneQueue
 {
@@ -31,24 +32,37 @@ internal sealed class LaneQueue
         get
         {
             var oldest = long.MaxValue;
-            foreach (var lane in _lanes)
-            {
-                if (lane.Requests.First is { } first) oldest = Math.Min(oldest, first.ArrivalTimestamp);
-            }
-
+            foreach (var lane in _lanes) oldest = Math.Min(oldest, lane.Requests.OldestArrival);
             return oldest;
         }
     }
 
+    /// <summary>Takes a request in, at the place that is its own: one that comes back has its old one.</summary>
     public void Add(ScheduledRequest request, long now)
     {
-        Enter(request, now).Append(request);
+        var lane = LaneOf(request);
+        if (lane.Requests.First is null) lane.WaitingSince = now;
+        request.Place = RequestPlace.Queued;
+        request.OrderTimestamp = OrderOf(request);
+        lane.Requests.Add(request);
+        Requests++;
+        Rows += request.Rows;
     }
 
-    /// <summary>Back to the place that it had before it was sent.</summary>
-    public void PutBack(ScheduledRequest request, long now)
+    /// <summary>Rows that would go before a request that is not here yet.</summary>
+    public int RowsBefore(ScheduledRequest request)
     {
-        Enter(request, now).InsertInOrder(request);
+        if (Requests == 0) return 0;
+
+        var own = LaneOf(request);
+        var rows = own.Requests.RowsBefore(OrderOf(request));
+        foreach (var lane in _lanes)
+        {
+            if (lane == own) break;
+            rows += lane.Requests.Rows;
+        }
+
+        return rows;
     }
 
     /// <summary>Who goes next; null: nobody waits.</summary>
@@ -89,15 +103,7 @@ internal sealed class LaneQueue
         Rows -= request.Rows;
     }
 
-    private RequestList Enter(ScheduledRequest request, long now)
-    {
-        var lane = LaneOf(request);
-        if (lane.Requests.First is null) lane.WaitingSince = now;
-        request.Place = RequestPlace.Queued;
-        Requests++;
-        Rows += request.Rows;
-        return lane.Requests;
-    }
+    private long OrderOf(ScheduledRequest request) => Math.Min(request.DeadlineTimestamp, request.ArrivalTimestamp + _starvationLimit);
 
     private void Lift(long now)
     {
@@ -117,7 +123,7 @@ internal sealed class LaneQueue
 
     private sealed class Lane
     {
-        public RequestList Requests { get; } = new();
+        public RequestTree Requests { get; } = new();
 
         /// <summary>Since when it has had somebody waiting and nobody taken.</summary>
         public long WaitingSince { get; set; }

@@ -3,7 +3,7 @@ namespace Serve.Core.Scheduling;
 /// <summary>
 /// A request as the scheduler sees it. All mutable members belong to the <see cref="Dispatcher"/> of its model version and
 /// may only be touched under that version's lock. An object may be used again for another request once it is
-/// <see cref="RequestPlace.Nowhere"/>: <see cref="Dispatcher.TryAdmit"/> forgets what was before.
+/// <see cref="RequestPlace.Nowhere"/>: <see cref="Dispatcher.Admit"/> forgets what was before.
 /// </summary>
 public abstract class ScheduledRequest
 {
@@ -61,11 +61,26 @@ public abstract class ScheduledRequest
     /// <summary>The group that it is tried with, from the moment it is suspected until it is answered.</summary>
     internal SuspectGroup? Group { get; set; }
 
-    /// <summary>Neighbours in the list that <see cref="Place"/> names.</summary>
+    /// <summary>Neighbours in the list, or subtrees in the lane, that <see cref="Place"/> names.</summary>
     internal ScheduledRequest? Previous { get; set; }
 
     /// <inheritdoc cref="Previous"/>
     internal ScheduledRequest? Next { get; set; }
+
+    /// <summary>
+    /// Its place in its lane: the deadline, but no later than the starvation limit after its arrival, so that others overtake
+    /// a request for no longer than that.
+    /// </summary>
+    internal long OrderTimestamp { get; set; }
+
+    /// <summary>Rows of the <see cref="RequestTree"/> below it, itself included; <see cref="Previous"/> and <see cref="Next"/> are its subtrees.</summary>
+    internal int TreeRows { get; set; }
+
+    /// <summary>The earliest arrival in the same.</summary>
+    internal long TreeOldestArrival { get; set; }
+
+    /// <summary>When its answer was predicted to come, as a timestamp; 0: nothing was predicted.</summary>
+    internal long PredictedTimestamp { get; set; }
 
     /// <summary>Its place in the heap of deadlines; −1: not there.</summary>
     internal int DeadlineIndex = -1;
@@ -76,6 +91,7 @@ public abstract class ScheduledRequest
         ArgumentOutOfRangeException.ThrowIfLessThan(Rows, 1);
 
         Sequence = sequence;
+        PredictedTimestamp = 0;
         Worker = null;
         Group = null;
         AnswerStarted = IsAbandoned = false;

@@ -6,20 +6,42 @@ internal sealed class WorkerChoice(List<WorkerSlot> workers, int batchSize)
     /// <summary>A batch that should have ended by now is taken to need at least this share of its expected time yet.</summary>
     private const int OverdueShare = 4;
 
+    /// <summary>One that takes this many times as long, and a full batch more, is not waited for.</summary>
+    private const int StuckAfter = 4;
+
     /// <summary>How long the version's batches take.</summary>
-    public BatchTimeModel BatchTime { get; } = new();
+    public BatchCostModel Cost { get; } = new(batchSize);
 
     /// <summary>The first answer of a batch says how long it took; its slot of the device is free.</summary>
-    public void Learn(WorkerSlot worker, long batch, long now)
+    /// <param name="worker">The worker.</param>
+    /// <param name="batch">The batch's number there.</param>
+    /// <param name="executedTicks">How long it executed by the worker's clock; 0: as seen from here.</param>
+    /// <param name="now">The time.</param>
+    /// <returns>Whether it was the first.</returns>
+    public bool Learn(WorkerSlot worker, long batch, long executedTicks, long now)
     {
         var running = worker.Running;
         for (var i = 0; i < running.Count; i++)
         {
             if (running[i].Number != batch) continue;
-            BatchTime.Learn(running[i].Rows, now - running[i].BegunTimestamp);
+            Cost.Learn(running[i].Rows, executedTicks > 0 ? executedTicks : now - running[i].BegunTimestamp);
             running.RemoveAt(i);
-            return;
+            return true;
         }
+
+        return false;
+    }
+
+    /// <summary>Its batch should have ended long ago: what it has says nothing about what others can do.</summary>
+    public bool IsStuck(WorkerSlot worker, long now)
+    {
+        foreach (var batch in worker.Running)
+        {
+            var time = Cost.Mean(batch.Rows);
+            if (now - batch.BegunTimestamp > StuckAfter * time + Cost.Mean(batchSize)) return true;
+        }
+
+        return false;
     }
 
     /// <summary>
@@ -80,7 +102,7 @@ internal sealed class WorkerChoice(List<WorkerSlot> workers, int batchSize)
         long free;
         if (worker.Running.Count == 0)
         {
-            free = now + BatchTime.Predict(Math.Min(worker.UnbegunRows, batchSize));
+            free = now + Cost.Mean(Math.Min(worker.UnbegunRows, batchSize));
         }
         else
         {
@@ -89,13 +111,13 @@ internal sealed class WorkerChoice(List<WorkerSlot> workers, int batchSize)
         }
 
         var batchesBefore = (worker.UnbegunRows + rows - 1) / batchSize;
-        return free + batchesBefore * BatchTime.Predict(batchSize);
+        return free + batchesBefore * Cost.Mean(batchSize);
     }
 
     /// <summary>A batch that is overdue is taken to need as long again as it is late: a stuck worker soon attracts nobody.</summary>
-    private long PredictEnd(RunningBatch batch, long now)
+    public long PredictEnd(RunningBatch batch, long now)
     {
-        var time = BatchTime.Predict(batch.Rows);
+        var time = Cost.Mean(batch.Rows);
         var end = batch.BegunTimestamp + time;
         return Math.Max(end, now + Math.Max(time / OverdueShare, now - end));
     }

@@ -53,6 +53,9 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             new DispatcherOptions
             {
                 MaxQueueSize = configuration.MaxQueueSize,
+                LatencyTarget = configuration.LatencyTarget ?? configuration.ResponseTimeout,
+                StarvationLimit = StarvationLimit(configuration),
+                Instances = configuration.Instances,
                 Lanes = configuration.PriorityLevels,
                 Mode = configuration.Batching,
                 BatchSize = configuration.BatchSize,
@@ -62,7 +65,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             this);
         _clientLeft = state => Abandon((InferenceRequest)state!);
         _timer = time.CreateTimer(static state => ((InferenceScheduler)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        metrics.SetQueueCapacity(configuration.MaxQueueSize);
+        metrics.SetQueueCapacity(_dispatcher.QueueLimit);
     }
 
     /// <summary>Requests that wait for a worker.</summary>
@@ -71,6 +74,15 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         get
         {
             lock (_gate) return _dispatcher.QueuedRequests + _dispatcher.QuarantinedRequests;
+        }
+    }
+
+    /// <summary>What is known of demand and capacity.</summary>
+    public LoadReport Load
+    {
+        get
+        {
+            lock (_gate) return new LoadReport(_dispatcher.Load, _dispatcher.Costs, _dispatcher.QueueLimit);
         }
     }
 
@@ -88,7 +100,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <param name="lane">Priority lane.</param>
     /// <param name="timeout">From now; the request's deadline.</param>
     /// <param name="clientGone">Cancelled when the client leaves.</param>
-    /// <exception cref="ServiceUnavailableException">The queue is full.</exception>
+    /// <exception cref="ServiceUnavailableException">The queue is full, or the answer would come too late.</exception>
     public ValueTask<InferenceResponse> Submit(RequestPayload payload, int lane, TimeSpan timeout, CancellationToken clientGone)
     {
         var now = _time.GetTimestamp();
@@ -99,12 +111,12 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             ArrivalTimestamp = now,
             DeadlineTimestamp = now + (long)(timeout.TotalSeconds * _time.TimestampFrequency),
         };
-        bool isAdmitted;
+        Admission admission;
         int queued;
         Touched touched;
         lock (_gate)
         {
-            isAdmitted = _dispatcher.TryAdmit(request);
+            admission = _dispatcher.Admit(request);
             queued = _dispatcher.QueuedRequests;
             touched = TakeTouched();
             Rearm();
@@ -112,13 +124,10 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
 
         touched.Flush(evenIfBusy: false);
         _metrics.SetQueueLength(queued);
-        if (!isAdmitted)
+        if (!admission.IsAdmitted)
         {
-            _metrics.RequestRejected(RejectReason.QueueFull);
             payload.Release();
-            request.TryFail(new ServiceUnavailableException(
-                $"The queue of {_title} is full: {_configuration.MaxQueueSize} requests wait (maxQueueSize). Try again later, or scale its workers.",
-                TimeSpan.FromSeconds(1)));
+            request.TryFail(Refuse(admission, queued, timeout));
         }
         else if (clientGone.CanBeCanceled)
         {
@@ -129,11 +138,15 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     }
 
     /// <summary>A worker is ready.</summary>
-    public void AddWorker(PooledWorker worker, int credit)
+    /// <param name="worker">The worker.</param>
+    /// <param name="credit">Rows that it wants outstanding.</param>
+    /// <param name="warmUp">What its batches took before it was ready.</param>
+    public void AddWorker(PooledWorker worker, int credit, IReadOnlyList<WarmUpTime>? warmUp)
     {
         Touched touched;
         lock (_gate)
         {
+            foreach (var run in warmUp ?? []) _dispatcher.Cost.Learn(Math.Max(1, run.Rows), Ticks(TimeSpan.FromMicroseconds(Math.Max(0, run.Microseconds))));
             worker.Slot = _dispatcher.AddWorker(worker, credit);
             touched = TakeTouched();
             Rearm();
@@ -370,7 +383,8 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         }
 
         var isWanted = !request.IsAbandoned;
-        _dispatcher.Complete(slot, request);
+        if (e.Error is ServeException { Status: 504 } && request.Place == RequestPlace.Sent) _dispatcher.GiveUp(slot, request);
+        else _dispatcher.Complete(slot, request, e.Response is { } response ? Ticks(response.Times.Execute) : 0);
         return isWanted ? request : null;
     }
 
@@ -414,7 +428,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
 
         request.Partial?.Dispose();
         request.Payload.Release();
-        request.TryFail(completion.Error!);
+        if (request.TryFail(completion.Error!) && completion.Error is ServeException { Status: 504 }) _metrics.RequestExpired(ExpiredPlace.Worker);
     }
 
     private void Record(InferenceRequest request, in StageTimes times, long now)
@@ -454,7 +468,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     private void OnTimer()
     {
         Touched touched;
-        InferenceRequest[] late;
+        Late[] late;
         TaskCompletionSource? idle = null;
         lock (_gate)
         {
@@ -462,10 +476,10 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             _timerDue = long.MaxValue;
             _late.Clear();
             _dispatcher.CollectLate(_late);
-            late = _late.Count == 0 ? [] : [.. _late.Cast<InferenceRequest>()];
-            foreach (var request in late)
+            late = _late.Count == 0 ? [] : [.. _late.Select(request => Late.Of((InferenceRequest)request))];
+            foreach (var (request, place) in late)
             {
-                if (request.Worker is { } worker) EnqueueCancel(worker, request);
+                if (place != ExpiredPlace.Queue) EnqueueCancel(request.Worker!, request);
             }
 
             _dispatcher.Wake();
@@ -475,15 +489,46 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         }
 
         touched.Flush(evenIfBusy: true);
-        foreach (var request in late)
+        foreach (var (request, place) in late)
         {
-            var waited = _time.GetElapsedTime(request.ArrivalTimestamp, request.DeadlineTimestamp);
-            var limit = waited < _configuration.ResponseTimeout - TimeSpan.FromMilliseconds(1) ? $"{waited.TotalMilliseconds:0} ms, the request's deadline" : $"{_configuration.ResponseTimeout.TotalSeconds:0.###} s (responseTimeout)";
-            if (request.TryFail(new ResponseTimeoutException($"No answer of {_title} within {limit}."))) _metrics.RequestExpired();
-            if (request.Worker is null) request.Payload.Release();
+            var limit = Name(_time.GetElapsedTime(request.ArrivalTimestamp, request.DeadlineTimestamp));
+            if (request.TryFail(new ResponseTimeoutException($"No answer of {_title} within {limit}."))) _metrics.RequestExpired(place);
+            if (place == ExpiredPlace.Queue) request.Payload.Release();
         }
 
         idle?.TrySetResult();
+    }
+
+    private ServiceUnavailableException Refuse(in Admission admission, int queued, TimeSpan timeout)
+    {
+        if (admission.Verdict == AdmissionVerdict.QueueFull)
+        {
+            _metrics.RequestRejected(RejectReason.QueueFull);
+            return new ServiceUnavailableException($"The queue of {_title} is full: {queued} requests wait (maxQueueSize). Try again later, or scale its workers.", TimeSpan.FromSeconds(1));
+        }
+
+        _metrics.RequestRejected(RejectReason.Deadline);
+        var predicted = TimeSpan.FromSeconds(admission.PredictedTicks / (double)_time.TimestampFrequency);
+        return new ServiceUnavailableException(
+            $"The answer of {_title} would take {predicted.TotalMilliseconds:0} ms now, longer than {Name(timeout)}. Try again later, or scale its workers.",
+            predicted - timeout);
+    }
+
+    // A request's time as messages name it.
+    private string Name(TimeSpan timeout)
+    {
+        if (timeout >= _configuration.ResponseTimeout - TimeSpan.FromMilliseconds(1)) return $"{_configuration.ResponseTimeout.TotalSeconds:0.###} s (responseTimeout)";
+        var isTarget = _configuration.LatencyTarget is { } target && (timeout - target).Duration() < TimeSpan.FromMilliseconds(1);
+        return $"{timeout.TotalMilliseconds:0} ms, {(isTarget ? "the model's latencyTarget" : "the request's deadline")}";
+    }
+
+    private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * _time.TimestampFrequency);
+
+    // A lane that waits must be lifted while its requests can still be in time.
+    private static TimeSpan StarvationLimit(ModelConfiguration configuration)
+    {
+        var limit = new DispatcherOptions().StarvationLimit;
+        return configuration.LatencyTarget / 2 is { } half && half < limit ? half : limit;
     }
 
     private void EnqueueCancel(WorkerSlot slot, InferenceRequest request)
@@ -544,6 +589,17 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         return slice;
     }
 
+    /// <summary>A request whose deadline has passed, and where it was then: told under the gate, for its worker may answer meanwhile.</summary>
+    private readonly record struct Late(InferenceRequest Request, ExpiredPlace Place)
+    {
+        public static Late Of(InferenceRequest request) => new(request, request switch
+        {
+            { Worker: null } => ExpiredPlace.Queue,
+            { Place: RequestPlace.Begun } => ExpiredPlace.Running,
+            _ => ExpiredPlace.Worker,
+        });
+    }
+
     /// <summary>Workers whose senders have something to send once the lock is released.</summary>
     private readonly record struct Touched(PooledWorker? Only, bool WasIdle, PooledWorker[]? Many)
     {
@@ -568,6 +624,12 @@ internal sealed class CompletionItem(InferenceScheduler scheduler, List<Completi
         foreach (var completion in completions) scheduler.Complete(completion, now);
     }
 }
+
+/// <summary>What is known of a version's demand and capacity.</summary>
+/// <param name="Load">Rates.</param>
+/// <param name="Costs">What batches cost, by size.</param>
+/// <param name="QueueLimit">How many requests may wait.</param>
+internal readonly record struct LoadReport(DispatcherLoad Load, BatchCost[] Costs, int QueueLimit);
 
 /// <summary>A request and its answer, to be put together after the lock is released.</summary>
 /// <param name="Request">The request.</param>

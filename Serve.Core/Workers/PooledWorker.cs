@@ -243,7 +243,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
         SetState(WorkerState.Ready);
         lock (_gate)
         {
-            if (!_isLeaving) _scheduler.AddWorker(this, Math.Max(1, message.Credit));
+            if (!_isLeaving) _scheduler.AddWorker(this, Math.Max(1, message.Credit), message.WarmUp);
         }
 
         _loaded.TrySetResult(null);

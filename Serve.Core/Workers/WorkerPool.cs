@@ -195,7 +195,8 @@ internal sealed class WorkerPool
             configuration,
             new DeviceMessage(configuration.DeviceType, index),
             (int)_settings.HeartbeatInterval.TotalMilliseconds,
-            Math.Max(1, _hostWorkers()));
+            Math.Max(1, _hostWorkers()),
+            _settings.Cache);
         var id = Interlocked.Increment(ref s_lastId).ToString(System.Globalization.CultureInfo.InvariantCulture);
         return new PooledWorker(id, _settings, load, _scheduler, _metrics, _time, _log) { Changed = _changed, Devices = _devices };
     }

@@ -23,6 +23,9 @@ public sealed record WorkerSettings
     /// <summary>Whether answers are completed on the reading threads.</summary>
     public required bool CompleteInline { get; init; }
 
+    /// <summary>What workers may keep between starts.</summary>
+    public required Protocol.CacheMessage Cache { get; init; }
+
     /// <summary>From the server's configuration; makes the folder if it is not there.</summary>
     /// <param name="configuration">The server's settings.</param>
     /// <exception cref="Errors.InternalServerException">The worker's executable is not there.</exception>
@@ -43,6 +46,7 @@ public sealed record WorkerSettings
             HeartbeatInterval = configuration.HeartbeatInterval,
             HeartbeatTimeout = configuration.HeartbeatTimeout,
             DrainTimeout = configuration.DrainTimeout,
+            Cache = Protocol.CacheMessage.From(configuration),
             CompleteInline = configuration.FastPath == "inline",
         };
     }

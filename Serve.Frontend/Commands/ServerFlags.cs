@@ -39,6 +39,9 @@ internal sealed class ServerFlags
     /// <summary>The flags that say where a running server is, for the commands that talk to it.</summary>
     public static ServerFlags OfConnection() => new(Keys.Where(key => key.Key is "managementAddress" or "inferenceAddress" or "runtimeFolder"));
 
+    /// <summary>The same with the metrics, for the commands that also read those.</summary>
+    public static ServerFlags OfMeasuring() => new(Keys.Where(key => key.Key is "managementAddress" or "inferenceAddress" or "metricsAddress" or "runtimeFolder"));
+
     private ServerFlags(IEnumerable<(string Key, string Value, string Description)> keys)
     {
         foreach (var (key, value, description) in keys)

@@ -85,6 +85,14 @@ public sealed record VersionBody
 
     public required int Instances { get; init; }
 
+    /// <summary>Milliseconds.</summary>
+    public double? LatencyTarget { get; init; }
+
+    /// <summary>In force now; a number, or what <c>auto</c> comes to.</summary>
+    public required int MaxQueueSize { get; init; }
+
+    public required LoadBody Load { get; init; }
+
     public ModelSignature? Signature { get; init; }
 
     public IReadOnlyList<string>? Notes { get; init; }
@@ -116,6 +124,9 @@ public sealed record VersionBody
             Handler = version.Handler,
             Batching = settings.Batching == BatchingMode.Delayed ? "delayed" : "adaptive",
             Instances = settings.Instances,
+            LatencyTarget = settings.LatencyTarget?.TotalMilliseconds,
+            MaxQueueSize = version.QueueLimit,
+            Load = LoadBody.From(version),
             Signature = customized ? null : version.Signature,
             Notes = version.Notes is { Count: > 0 } notes ? notes : null,
         };

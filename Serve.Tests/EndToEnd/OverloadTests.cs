@@ -102,7 +102,8 @@ public sealed class OverloadTests : IClassFixture<HandlerServer>
         Assert.Equal(1, await gate.BatchAsync());
         gate.Open();
         Assert.Equal("next", (await next).Text);
-        Assert.Equal(2, await _server.MetricAsync("serve_expired_total{model=\"late\",version=\"1.0\"}"));
+        Assert.Equal(1, await _server.MetricAsync("serve_expired_total{model=\"late\",version=\"1.0\",where=\"worker\"}"));
+        Assert.Equal(1, await _server.MetricAsync("serve_expired_total{model=\"late\",version=\"1.0\",where=\"queue\"}"));
         Assert.Equal(2, await _server.MetricAsync("serve_batch_size_sum{model=\"late\",version=\"1.0\"}"));
     }
 

@@ -39,7 +39,7 @@ internal sealed class ServeServer : IServer, IDispatchSink
 
     public void Submit(SimulatedRequest request)
     {
-        if (!Dispatcher.TryAdmit(request)) Refused++;
+        if (!Dispatcher.Admit(request).IsAdmitted) Refused++;
         PlanWakeup();
     }
 

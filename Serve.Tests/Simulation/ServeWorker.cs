@@ -5,7 +5,7 @@ namespace Serve.Tests.Simulation;
 /// <summary>A worker of ours: decodes at once, closes a batch at the moment its device is free.</summary>
 internal sealed class ServeWorker(EventLoop loop, Hardware hardware, ServeServer server, int number)
 {
-    private readonly BatchFormer<SimulatedRow> _former = new(new(), loop.TimestampFrequency);
+    private readonly BatchFormer<SimulatedRow> _former = new(new(), loop.TimestampFrequency, new BatchCostModel(Hardware.BatchSize));
     private readonly DecodeThreads _decode = new(loop, hardware);
     private readonly List<SimulatedRow> _dropped = [];
     private bool _isDead;
@@ -72,12 +72,14 @@ internal sealed class ServeWorker(EventLoop loop, Hardware hardware, ServeServer
 
         var ids = batch.Select(r => r.Request.Id).ToArray();
         server.ToFrontend(() => server.Dispatcher.Begun(Slot, ids));
-        Device.Execute(rows, () => End(batch));
+        var start = loop.Now;
+        Device.Execute(rows, () => End(batch, rows, loop.Now - start));
     }
 
-    private void End(List<SimulatedRow> batch)
+    private void End(List<SimulatedRow> batch, int rows, long ticks)
     {
         if (_isDead) return;
+        _former.Cost.Learn(rows, ticks);
         if (batch.Exists(r => r.Request.IsPoison))
         {
             server.Kill(this);
@@ -86,9 +88,10 @@ internal sealed class ServeWorker(EventLoop loop, Hardware hardware, ServeServer
 
         server.ToFrontend(() =>
         {
-            foreach (var row in batch) server.Dispatcher.Complete(Slot, row.Request);
+            foreach (var row in batch) server.Dispatcher.Complete(Slot, row.Request, ticks);
             foreach (var row in batch)
             {
+                row.Request.HasRun = true;
                 if (!row.Request.IsAbandoned) ServeServer.Answer(row.Request);
             }
         });
@@ -101,7 +104,7 @@ internal sealed class ServeWorker(EventLoop loop, Hardware hardware, ServeServer
         {
             server.ToFrontend(() =>
             {
-                server.Dispatcher.Complete(Slot, row.Request);
+                server.Dispatcher.GiveUp(Slot, row.Request);
                 if (!row.Request.IsAbandoned) ServeServer.Answer(row.Request);
             });
         }

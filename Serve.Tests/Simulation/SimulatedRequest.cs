@@ -13,6 +13,9 @@ internal sealed class SimulatedRequest : ScheduledRequest
 
     public bool HasFailed { get; set; }
 
+    /// <summary>Its batch ran, so its answer is one.</summary>
+    public bool HasRun { get; set; }
+
     public Action? Done { get; init; }
 }
 

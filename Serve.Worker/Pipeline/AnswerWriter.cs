@@ -21,11 +21,12 @@ internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, 
     /// <summary>Answers a request that did not execute with an error.</summary>
     public void WriteError(WorkerRequest request, Exception error) => WriteError(request.Id, error, TimesOf(request, null, 0));
 
-    /// <summary>Answers a request whose deadline passed before it reached the device.</summary>
+    /// <summary>Answers a request whose deadline passed, or would have passed before its answer, before it reached the device.</summary>
     public void WriteLate(WorkerRequest request)
     {
         var waited = time.GetElapsedTime(request.ArrivalTimestamp);
-        WriteError(request, new ResponseTimeoutException($"The request's deadline passed while it waited in the worker ({waited.TotalMilliseconds:0} ms); it was not executed."));
+        var how = request.DeadlineTimestamp > time.GetTimestamp() ? "cannot be kept any more after it" : "passed while it";
+        WriteError(request, new ResponseTimeoutException($"The request's deadline {how} waited in the worker ({waited.TotalMilliseconds:0} ms); it was not executed."));
     }
 
     /// <summary>Answers a request that was cancelled before it had begun.</summary>
@@ -80,7 +81,7 @@ internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, 
     private void WriteError(ulong id, Exception error, in OutputTimes times)
     {
         var answer = ToAnswer(error);
-        if (answer.Status >= 500) Log.RequestFailed(logger, id, answer.Message, answer.InnerException ?? error);
+        if (answer is { Status: >= 500 } and not ResponseTimeoutException) Log.RequestFailed(logger, id, answer.Message, answer.InnerException ?? error);
 
         var body = JsonSerializer.SerializeToUtf8Bytes(new ErrorMessage(answer.Type, answer.Message), ProtocolJson.Default.ErrorMessage);
         var head = Head(OutputFrame.HeadBytes(OutputFrame.ErrorContentType, []));

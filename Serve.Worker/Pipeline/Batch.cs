@@ -16,7 +16,7 @@ internal sealed class Batch : IDisposable
     /// <summary>The same requests as a batch handler sees them.</summary>
     public List<HandlerCall> Calls { get; } = [];
 
-    /// <summary>Requests whose deadline had passed when the batch was closed; not part of it.</summary>
+    /// <summary>Requests whose deadline had passed, or could not be kept any more, when the batch was closed; not part of it.</summary>
     public List<WorkerRequest> Late { get; } = [];
 
     /// <summary>Rows that the requests fill together.</summary>

@@ -11,7 +11,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
 {
     private readonly object _gate = new();
     private readonly Dictionary<ulong, WorkerRequest> _byId = [];
-    private readonly BatchFormer<WorkerRequest> _former = new(new BatchFormerOptions(), time.TimestampFrequency);
+    private readonly BatchFormer<WorkerRequest> _former = new(new BatchFormerOptions(), time.TimestampFrequency, new BatchCostModel(Math.Max(1, work.MaxBatchRows)));
     private readonly List<WorkerRequest> _recalled = [];
     private readonly BusyTime _busy = new(time);
     private int _executing;
@@ -124,6 +124,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
         lock (_gate)
         {
             _busy.End(--_executing == 0, batch.Rows);
+            _former.Cost.Learn(batch.Rows, Math.Max(0, batch.ExecutedTimestamp - batch.ExecutionTimestamp));
             return _former.ReadyRequests > 0;
         }
     }

@@ -73,6 +73,19 @@ public sealed class ModelConfigurationReaderTests
               intraOpThreads: 3
               interOpThreads: 2
               allowSpinning: true
+              optimizedModelCache: false
+              cpuArena: false
+              memoryPattern: false
+              arenaExtendStrategy: nextPowerOfTwo
+              gpuMemoryLimit: 6GiB
+              cudnnConvAlgoSearch: exhaustive
+              useTf32: false
+              cudaGraphs: true
+              buckets: [1, 8, 32]
+              engineCache: false
+              fp16: true
+              tensorrtOptions:
+                trt_builder_optimization_level: 5
             warmup:
               enabled: false
               runs: 1
@@ -128,6 +141,18 @@ public sealed class ModelConfigurationReaderTests
                 IntraOpThreads = 3,
                 InterOpThreads = 2,
                 AllowSpinning = true,
+                OptimizedModelCache = false,
+                CpuArena = false,
+                MemoryPattern = false,
+                ArenaExtendStrategy = ArenaExtendStrategy.NextPowerOfTwo,
+                GpuMemoryLimit = 6L << 30,
+                CudnnConvAlgoSearch = CudnnConvAlgoSearch.Exhaustive,
+                UseTf32 = false,
+                CudaGraphs = true,
+                Buckets = [1, 8, 32],
+                EngineCache = false,
+                Fp16 = true,
+                TensorrtOptions = new Dictionary<string, string> { ["trt_builder_optimization_level"] = "5" },
             },
             Warmup = new() { Enabled = false, Runs = 1, Decodes = 0 },
             HandlerOptions = new Dictionary<string, string> { ["greeting"] = "good day", ["limit"] = "5" },
@@ -187,9 +212,12 @@ public sealed class ModelConfigurationReaderTests
     [InlineData("preprocessing: {resize: [1, 2, 3]}", "[1, 2, 3] is not allowed; give one number from 1 to 8192, two ([height, width]), or none")]
     [InlineData("preprocessing: {formats: []}", "is empty; give some of jpeg, png")]
     [InlineData("preprocessing: {formats: [jpg]}", "jpg is not allowed; give some of jpeg, png, gif, bmp, tiff, webp. Did you mean 'jpeg'?")]
-    [InlineData("execution: {providers: [tensorrt]}", "tensorrt is not allowed; give cuda, cpu, or both in order of preference")]
+    [InlineData("execution: {providers: [rocm]}", "rocm is not allowed; give some of tensorrt, cuda and cpu in order of preference")]
+    [InlineData("execution: {buckets: [1, 1]}", "give batch sizes from 1 to 4096, each once")]
+    [InlineData("execution: {cudaGraphs: true}", "cudaGraphs is true, but the model runs on the CPU")]
+    [InlineData("execution: {gpuMemoryLimit: 1}", "1 is not allowed; give a number of bytes from 16777216")]
     [InlineData("execution: {providers: [cuda]}\ndeviceType: cpu", "is cpu, but execution.providers has cuda")]
-    [InlineData("execution: {providers: [cpu]}\ndeviceType: gpu", "is gpu, but execution.providers has no cuda")]
+    [InlineData("execution: {providers: [cpu]}\ndeviceType: gpu", "is gpu, but execution.providers has neither cuda nor tensorrt")]
     [InlineData("handler: model_handler.py:handle", "Serve runs no Python; export the model to ONNX")]
     [InlineData("handler: object_detector", "the handler object_detector is not available; use image_classifier, image_embedder, tensor")]
     [InlineData("handler: image_clasifier", "Did you mean 'image_classifier'?")]
@@ -198,6 +226,8 @@ public sealed class ModelConfigurationReaderTests
     [InlineData("modelFile: /etc/passwd", "\"/etc/passwd\" is absolute; give a path relative to the model's folder, inside it")]
     [InlineData("labelFile: a/../../b", "contains the segment ..")]
     [InlineData("labelFile: \"a\\0b\"", "without control characters")]
+    [InlineData("latencyTarget: 3s\nresponseTimeout: 2", "latencyTarget is 3s and responseTimeout 2s; latencyTarget must not be longer")]
+    [InlineData("maxQueueSize: automatic", "automatic is not allowed; give a whole number from 1 to 1000000, or auto")]
     [InlineData("jobQueueSize: 5\nmaxQueueSize: 5", "is TorchServe's name of maxQueueSize, which is given too; remove one of them")]
     [InlineData("batchSize: 1\nbatchSize: 2", "stands twice, first in line 1; remove one of them")]
     [InlineData("parallelType: tp", "tp: a key of TorchServe's that Serve does not have: Serve does not split a model over devices")]

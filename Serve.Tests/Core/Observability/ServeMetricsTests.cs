@@ -101,7 +101,7 @@ public sealed class ServeMetricsTests
         metrics.SetQueueCapacity(100);
         metrics.SetQueueLength(1);
         metrics.RequestRejected(RejectReason.QueueFull);
-        metrics.RequestExpired();
+        metrics.RequestExpired(ExpiredPlace.Queue);
         metrics.RequestCancelled();
         metrics.RequestRetried();
         metrics.SetWorkers(WorkerState.Ready, 2);

@@ -34,7 +34,7 @@ internal sealed class DispatcherBench : IDispatchSink
     public TestRequest Admit(int lane = 0, int rows = 1, TimeSpan? deadline = null)
     {
         var request = New(lane, rows, deadline);
-        Assert.True(Dispatcher.TryAdmit(request));
+        Assert.True(Dispatcher.Admit(request).IsAdmitted);
         return request;
     }
 

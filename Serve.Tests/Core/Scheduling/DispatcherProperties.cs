@@ -65,7 +65,8 @@ public sealed class DispatcherProperties
             if (request.Group is null)
             {
                 Assert.False(slot.IsIsolating, "A stranger beside suspects.");
-                var before = _admitted.Where(r => r.Place == RequestPlace.Queued && r.Lane == request.Lane && r.Sequence < request.Sequence);
+                var before = _admitted.Where(r => r.Place == RequestPlace.Queued && Math.Min(r.Lane, 1) == Math.Min(request.Lane, 1)
+                    && (r.OrderTimestamp, r.Sequence).CompareTo((request.OrderTimestamp, request.Sequence)) < 0);
                 Assert.Empty(before);
             }
             else
@@ -136,13 +137,16 @@ public sealed class DispatcherProperties
                 DeadlineTimestamp = deadline is { } ms ? now + ms * TimeSpan.TicksPerMillisecond : long.MaxValue,
             };
             _admitted.Add(request);
-            if (_dispatcher.TryAdmit(request))
+            var (verdict, predicted) = _dispatcher.Admit(request);
+            if (verdict == AdmissionVerdict.Admitted)
             {
                 Assert.True(request.Place != RequestPlace.Queued || _dispatcher.QueuedRequests <= MaxQueueSize);
                 return;
             }
 
-            Assert.True(_dispatcher.QueuedRequests >= MaxQueueSize, "Refused although the queue has room.");
+            if (verdict == AdmissionVerdict.QueueFull) Assert.True(_dispatcher.QueuedRequests >= MaxQueueSize, "Refused although the queue has room.");
+            else Assert.True(_dispatcher.Cost.HasEvidence && predicted > request.DeadlineTimestamp - now, "Refused although it would be in time.");
+            Assert.Equal(RequestPlace.Nowhere, request.Place);
             End(request, "refused");
         }
 

@@ -45,7 +45,7 @@ public sealed class DispatcherTests
         bench.AdmitMany(5);
 
         var refused = bench.New();
-        Assert.False(bench.Dispatcher.TryAdmit(refused));
+        Assert.False(bench.Dispatcher.Admit(refused).IsAdmitted);
         Assert.Equal(RequestPlace.Nowhere, refused.Place);
         Assert.Equal(2, bench.Dispatcher.QueuedRequests);
     }
@@ -57,7 +57,7 @@ public sealed class DispatcherTests
         bench.Dispatcher.AddWorker("w", credit: 1);
 
         bench.Admit();
-        Assert.False(bench.Dispatcher.TryAdmit(bench.New()));
+        Assert.False(bench.Dispatcher.Admit(bench.New()).IsAdmitted);
     }
 
     [Fact]
@@ -317,12 +317,12 @@ public sealed class DispatcherTests
         var bench = new DispatcherBench(new());
         var worker = bench.Dispatcher.AddWorker("w", credit: 1);
         var request = bench.Admit();
-        Assert.Throws<InvalidOperationException>(() => bench.Dispatcher.TryAdmit(request));
+        Assert.Throws<InvalidOperationException>(() => bench.Dispatcher.Admit(request));
         bench.Dispatcher.Remove(request);
         bench.Dispatcher.Complete(worker, request);
 
         request.Id = 77;
-        Assert.True(bench.Dispatcher.TryAdmit(request));
+        Assert.True(bench.Dispatcher.Admit(request).IsAdmitted);
         Assert.False(request.IsAbandoned);
         Assert.Same(request, worker.Find(77));
     }
@@ -343,7 +343,7 @@ public sealed class DispatcherTests
 
         void Run()
         {
-            foreach (var request in requests) dispatcher.TryAdmit(request);
+            foreach (var request in requests) dispatcher.Admit(request);
             foreach (var request in requests)
             {
                 dispatcher.Begun(worker, [request.Id]);

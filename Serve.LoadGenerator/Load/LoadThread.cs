@@ -1,0 +1,392 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+using Serve.LoadGenerator.Http;
+using Serve.LoadGenerator.Measurement;
+using Serve.LoadGenerator.Polling;
+
+namespace Serve.LoadGenerator.Load;
+
+/// <summary>
+/// One thread with all of its connections: sends prepared bytes, reads statuses, counts. Closed loop: a client sends its next
+/// request when its last has ended. Open loop: requests arrive by a schedule, and one that finds no connection free waits.
+/// </summary>
+internal sealed class LoadThread : IDisposable
+{
+    // How often timeouts and connections to be made again are looked at; nothing else waits for it.
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(20);
+
+    // A client whose connection is refused, or lost before the first answer, does not try at once again: it would do nothing else.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LastAnswers = TimeSpan.FromSeconds(5);
+
+    private readonly LoadOptions _options;
+    private readonly TargetMix _mix;
+    private readonly int _clients;
+    private readonly int _mostConnections;
+    private readonly PoissonSchedule? _schedule;
+    private readonly ISocketPoller _poller = OperatingSystem.IsLinux() ? new EpollPoller() : new SelectPoller();
+    private readonly List<Client> _connections = [];
+    private readonly Stack<Client> _free = [];
+    private readonly Queue<long> _backlog = [];
+    private readonly byte[] _buffer = new byte[64 << 10];
+    private readonly Lock _gate = new();
+    private readonly Thread _thread;
+    private LoadWindow _window;
+    private long _waitedTicks;
+    private int _busy;
+    private Exception? _failure;
+    private volatile bool _isStopping;
+
+    public LoadThread(LoadOptions options, int number, int threads)
+    {
+        _options = options;
+        _mix = new TargetMix(options.Targets, number * 7919);
+        _clients = Share(options.Clients, number, threads);
+        _mostConnections = Math.Max(1, Share(options.MostConnections, number, threads));
+        if (options.ArrivalsPerSecond > 0) _schedule = new PoissonSchedule(options.ArrivalsPerSecond / threads, HashCode.Combine(options.Seed, number), Stopwatch.GetTimestamp());
+        _window = new LoadWindow(options.Targets.Count);
+        _thread = new Thread(RunGuarded) { IsBackground = true, Name = $"load {number}" };
+    }
+
+    public void Start() => _thread.Start();
+
+    /// <summary>What was seen since the last call.</summary>
+    public LoadWindow TakeWindow()
+    {
+        var next = new LoadWindow(_options.Targets.Count);
+        lock (_gate)
+        {
+            if (_failure is not null) throw new InvalidOperationException("The load has ended by itself.", _failure);
+            var window = _window;
+
+            // Its owner may be changing it: any moment's length is as good.
+            window.Backlog = _backlog.Count;
+            window.Waited = Stopwatch.GetElapsedTime(0, Interlocked.Exchange(ref _waitedTicks, 0));
+            _window = next;
+            return window;
+        }
+    }
+
+    /// <summary>Sends nothing new, waits for the last answers a little, and ends.</summary>
+    public void Stop()
+    {
+        _isStopping = true;
+        if (_thread.IsAlive) _thread.Join();
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        foreach (var client in _connections) client.Connection.Dispose();
+        _poller.Dispose();
+    }
+
+    private static int Share(int all, int number, int of) => (all / of) + (number < all % of ? 1 : 0);
+
+    private void RunGuarded()
+    {
+        try
+        {
+            Run();
+        }
+        catch (Exception e)
+        {
+            // The one who takes the next window is told.
+            lock (_gate) _failure = e;
+        }
+    }
+
+    private void Run()
+    {
+        for (var i = 0; i < _clients; i++) Open(AddClient(), hasRequest: true, scheduled: 0);
+        var nextTick = Stopwatch.GetTimestamp();
+        long end = 0;
+        while (true)
+        {
+            var now = Stopwatch.GetTimestamp();
+            if (_isStopping)
+            {
+                if (end == 0) end = now + Ticks(LastAnswers);
+                if (_busy == 0 || now > end) return;
+            }
+
+            if (now >= nextTick)
+            {
+                LookAtClocks(now);
+                nextTick = now + Ticks(Tick);
+            }
+
+            if (!_isStopping) SendArrivals(now);
+            Poll(nextTick);
+        }
+    }
+
+    private void Poll(long nextTick)
+    {
+        var now = Stopwatch.GetTimestamp();
+        var until = _schedule is null || _isStopping ? nextTick : Math.Min(nextTick, _schedule.Next);
+        var count = _poller.Wait(until > now ? Stopwatch.GetElapsedTime(now, until) : TimeSpan.Zero);
+        Interlocked.Add(ref _waitedTicks, Stopwatch.GetTimestamp() - now);
+        for (var e = 0; e < count; e++) Handle(_connections[_poller.Tag(e)]);
+    }
+
+    // ---- arrivals of an open loop ----
+
+    private void SendArrivals(long now)
+    {
+        if (_schedule is null) return;
+        while (_schedule.Next <= now)
+        {
+            _backlog.Enqueue(_schedule.Next);
+            _schedule.Advance();
+        }
+
+        while (_backlog.TryPeek(out var scheduled) && TakeFree() is { } client)
+        {
+            _backlog.Dequeue();
+            if (client.Connection.Socket is null) Open(client, hasRequest: true, scheduled);
+            else Send(client, scheduled);
+        }
+    }
+
+    private Client? TakeFree()
+    {
+        if (_free.TryPop(out var client)) return client;
+        return _connections.Count < _mostConnections ? AddClient() : null;
+    }
+
+    // ---- one client ----
+
+    private Client AddClient()
+    {
+        var client = new Client(new LoadConnection(_options.Server, _connections.Count));
+        _connections.Add(client);
+        return client;
+    }
+
+    private void Open(Client client, bool hasRequest, long scheduled)
+    {
+        (client.HasRequest, client.Scheduled, client.Since) = (hasRequest, scheduled, Stopwatch.GetTimestamp());
+        client.ConnectAfter = 0;
+        if (hasRequest) _busy++;
+        try
+        {
+            client.Connection.Connect();
+            Watch(client);
+        }
+        catch (SocketException e)
+        {
+            Fail(client, FaultOf(e.SocketErrorCode), $"{_options.Server}: {e.Message}");
+        }
+    }
+
+    private void Watch(Client client)
+    {
+        client.Connection.WatchesWriting = true;
+        client.IsWatched = true;
+        _poller.Watch(client.Connection.Socket!, forWriting: true, client.Connection.Tag);
+    }
+
+    private void Send(Client client, long scheduled)
+    {
+        _busy++;
+        SendOn(client, scheduled);
+    }
+
+    private void SendOn(Client client, long scheduled)
+    {
+        var now = Stopwatch.GetTimestamp();
+        var (target, request) = _mix.Next();
+        (client.HasRequest, client.Target, client.Scheduled, client.Since) = (true, target, scheduled == 0 ? now : scheduled, now);
+        if (scheduled != 0) lock (_gate) _window.SendDelay.Record(Stopwatch.GetElapsedTime(scheduled, now));
+        CheckSent(client, client.Connection.Begin(request));
+    }
+
+    private void CheckSent(Client client, SocketError error)
+    {
+        if (error != SocketError.Success)
+        {
+            Fail(client, FaultOf(error), $"The request could not be sent: {error}.");
+            return;
+        }
+
+        var connection = client.Connection;
+        if (connection.WatchesWriting == !connection.IsSent) return;
+        connection.WatchesWriting = !connection.IsSent;
+        _poller.Change(connection.Socket!, connection.WatchesWriting, connection.Tag);
+    }
+
+    private void Handle(Client client)
+    {
+        var connection = client.Connection;
+
+        // Closed by an event before this one.
+        if (connection.Socket is null) return;
+        try
+        {
+            if (connection.IsConnecting)
+            {
+                var error = connection.FinishConnect();
+                if (error == SocketError.Success) Connected(client);
+                else Fail(client, FaultOf(error), $"{_options.Server}: {error}.");
+                return;
+            }
+
+            if (connection.IsBusy && !connection.IsSent)
+            {
+                CheckSent(client, connection.Send());
+                if (connection.Socket is null) return;
+            }
+
+            Receive(client);
+        }
+        catch (MalformedResponseException e)
+        {
+            Fail(client, LoadFault.Malformed, e.Message);
+        }
+    }
+
+    private void Connected(Client client)
+    {
+        if (client.HasRequest && !_isStopping)
+        {
+            SendOn(client, client.Scheduled);
+            return;
+        }
+
+        if (client.HasRequest) _busy--;
+        client.HasRequest = false;
+        CheckSent(client, SocketError.Success);
+        BeIdle(client);
+    }
+
+    private void Receive(Client client)
+    {
+        var connection = client.Connection;
+        var error = connection.Receive(_buffer, out var isClosed);
+        if (error != SocketError.Success) Fail(client, FaultOf(error), $"The connection was lost: {error}.");
+        else if (connection.IsBusy && connection.Response.IsComplete) Answered(client, isClosed);
+        else if (isClosed) Fail(client, LoadFault.Closed, "The server closed the connection before its answer was complete.");
+    }
+
+    private void Answered(Client client, bool isClosed)
+    {
+        var response = client.Connection.Response;
+        var latency = Stopwatch.GetElapsedTime(client.Scheduled);
+        lock (_gate)
+        {
+            _window.AddAnswer(client.Target, response.Status, latency, _options.Objective);
+            if (response.Status is < 200 or > 299 && _window.FirstError is null) _window.Explain($"{response.Status}: {Encoding.UTF8.GetString(response.BodyStart).Trim()}");
+        }
+
+        var keeps = response.KeepsAlive && client.Connection.IsSent && !isClosed;
+        client.Connection.End();
+        client.HasRequest = false;
+        _busy--;
+        if (!keeps) Close(client);
+        GoOn(client);
+    }
+
+    // What the client does next, with or without a connection.
+    private void GoOn(Client client)
+    {
+        if (_isStopping) return;
+        if (_schedule is null)
+        {
+            if (client.Connection.Socket is null) Open(client, hasRequest: true, scheduled: 0);
+            else Send(client, scheduled: 0);
+        }
+        else
+        {
+            BeIdle(client);
+        }
+    }
+
+    private void BeIdle(Client client)
+    {
+        if (_isStopping) return;
+        if (_backlog.TryDequeue(out var scheduled))
+        {
+            if (client.Connection.Socket is null) Open(client, hasRequest: true, scheduled);
+            else Send(client, scheduled);
+            return;
+        }
+
+        _free.Push(client);
+    }
+
+    private void Fail(Client client, LoadFault fault, string words)
+    {
+        var hadRequest = client.HasRequest;
+        if (hadRequest)
+        {
+            lock (_gate)
+            {
+                _window.AddFault(fault);
+                _window.Explain(words);
+            }
+
+            _busy--;
+            client.HasRequest = false;
+        }
+
+        var pauses = !client.Connection.HasAnswered;
+        Close(client);
+
+        // An idle connection that the server closes is no error: it lies among the free ones, and connects when it is needed.
+        if (!hadRequest) return;
+        if (pauses) client.ConnectAfter = Stopwatch.GetTimestamp() + Ticks(Pause);
+        else GoOn(client);
+    }
+
+    private void Close(Client client)
+    {
+        if (client.Connection.Socket is { } socket && client.IsWatched) _poller.Forget(socket);
+        client.IsWatched = false;
+        client.Connection.Close();
+    }
+
+    private void LookAtClocks(long now)
+    {
+        foreach (var client in _connections)
+        {
+            if (client.ConnectAfter > 0 && now >= client.ConnectAfter)
+            {
+                client.ConnectAfter = 0;
+                GoOn(client);
+            }
+            else if (client.HasRequest && Stopwatch.GetElapsedTime(client.Since, now) > _options.Timeout)
+            {
+                Fail(client, LoadFault.Timeout, $"There was no answer within {_options.Timeout.TotalSeconds:0.###} s.");
+            }
+        }
+    }
+
+    private static LoadFault FaultOf(SocketError error) => error is SocketError.ConnectionRefused or SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.HostDown or SocketError.AddressNotAvailable ? LoadFault.Refused
+        : error is SocketError.TimedOut ? LoadFault.Timeout
+        : LoadFault.Closed;
+
+    private static long Ticks(TimeSpan time) => (long)(time.TotalSeconds * Stopwatch.Frequency);
+
+    private sealed class Client(LoadConnection connection)
+    {
+        public LoadConnection Connection { get; } = connection;
+
+        /// <summary>Whether a request is its to send or to wait for.</summary>
+        public bool HasRequest { get; set; }
+
+        public bool IsWatched { get; set; }
+
+        public int Target { get; set; }
+
+        /// <summary>From when the latency counts; in a closed loop 0 until the request is sent.</summary>
+        public long Scheduled { get; set; }
+
+        /// <summary>Since when it connects, or waits for the answer.</summary>
+        public long Since { get; set; }
+
+        /// <summary>When to try again to connect; 0: not.</summary>
+        public long ConnectAfter { get; set; }
+    }
+}
