@@ -25,6 +25,7 @@ internal sealed class ServerFlags
         ("heartbeatInterval", "TIME", "How often a worker shows that it lives [default: 1s]"),
         ("heartbeatTimeout", "TIME", "A worker silent for this long is replaced [default: 5s]"),
         ("runtimeFolder", "FOLDER", "Private folder for sockets and the state of the running server"),
+        ("cacheFolder", "FOLDER", "Private folder for what is worth keeping between starts, as optimized models"),
         ("workerExecutable", "FILE", "The worker's executable [default: serve-worker beside the server]"),
         ("fastPath", "pool|inline", "Where answers are completed [default: pool]"),
         ("logLevel", "LEVEL", "trace, debug, information, warning or error [default: information]"),
