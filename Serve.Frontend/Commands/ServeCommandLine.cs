@@ -66,7 +66,9 @@ internal static class ServeCommandLine
             SetDefaultCommand.Create(),
             UnregisterCommand.Create(),
             ArchiveCommand.Create(),
+            DoctorCommand.Create(),
             BenchCommand.Create(),
+            TuneCommand.Create(),
         };
         DocumentedCommand.ShowExamples(root);
         return root;

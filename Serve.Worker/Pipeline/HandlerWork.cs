@@ -11,6 +11,8 @@ internal sealed class HandlerWork(IBatchHandler handler, int batchSize) : IModel
 
     public bool MayRunOnReader => true;
 
+    public long CopiedRows => 0;
+
     public DecodedRow Decode(WorkerRequest request) => new(request.Rows, 0);
 
     public IBatchRunner CreateRunner() => new Runner(handler);

@@ -12,6 +12,9 @@ internal interface IModelWork : IDisposable
     /// <summary>Whether a batch may run on the reader's thread when batches turn out to cost next to nothing.</summary>
     bool MayRunOnReader { get; }
 
+    /// <summary>Rows that lay apart from the others of their batch and were copied, since the start.</summary>
+    long CopiedRows { get; }
+
     /// <summary>Decodes and preprocesses one request, on a decode thread. What it throws answers that request.</summary>
     DecodedRow Decode(WorkerRequest request);
 
