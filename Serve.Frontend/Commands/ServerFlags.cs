@@ -25,11 +25,8 @@ internal sealed class ServerFlags
         ("heartbeatInterval", "TIME", "How often a worker shows that it lives [default: 1s]"),
         ("heartbeatTimeout", "TIME", "A worker silent for this long is replaced [default: 5s]"),
         ("runtimeFolder", "FOLDER", "Private folder for sockets and the state of the running server"),
-<<<<<<< HEAD
-=======
         ("cacheFolder", "FOLDER", "Private folder for optimized models and TensorRT's engines"),
         ("cacheSize", "SIZE", "The most that optimized models take there [default: 16GiB]"),
->>>>>>> main
         ("workerExecutable", "FILE", "The worker's executable [default: serve-worker beside the server]"),
         ("fastPath", "pool|inline", "Where answers are completed [default: pool]"),
         ("logLevel", "LEVEL", "trace, debug, information, warning or error [default: information]"),
