@@ -10,12 +10,15 @@ switch (args)
     case [BareKestrel.Verb, var fastPath]:
         await BareKestrel.RunAsync(fastPath);
         return 0;
+    case [TextbookBatcher.Verb, var policy]:
+        await TextbookBatcher.RunAsync(policy);
+        return 0;
     case [BareOnnxRuntime.Verb, var model]:
         BareOnnxRuntime.Run(model);
         return 0;
 }
 
-IScenario[] scenarios = [new NoOpScenario(), new LargeBodyScenario(), new FashionVitScenario(), new IdleScenario()];
+IScenario[] scenarios = [new NoOpScenario(), new LargeBodyScenario(), new FashionVitScenario(), new BatchingScenario(), new OverloadScenario(), new IdleScenario()];
 string[] names = [.. scenarios.Select(scenario => scenario.Name)];
 
 var only = new Option<string[]>("--only") { Description = $"Which scenarios, separated by commas: {string.Join(", ", names)}; all of them if it is not given", HelpName = "NAMES" };
