@@ -61,6 +61,32 @@ public sealed class DeadlineTests
     }
 
     [Fact]
+    public void A_worker_that_stands_still_alone_refuses_those_who_would_wait_for_it_in_vain()
+    {
+        var (bench, _) = Busy();
+        bench.Time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal(AdmissionVerdict.TooLate, bench.Dispatcher.Admit(bench.New(deadline: TimeSpan.FromSeconds(2))).Verdict);
+        bench.Admit(deadline: TimeSpan.FromSeconds(8));
+    }
+
+    [Fact]
+    public void A_batch_that_is_held_to_fill_leaves_in_time_for_its_first_deadline()
+    {
+        var bench = new DispatcherBench(new() { BatchSize = 4, Mode = BatchingMode.Delayed, MaxBatchDelay = TimeSpan.FromSeconds(1) });
+        for (var i = 0; i < 10; i++) bench.Dispatcher.Cost.Learn(4, Batch.Ticks);
+        bench.Dispatcher.AddWorker("worker", 8);
+        bench.Admit(deadline: TimeSpan.FromMilliseconds(50));
+        bench.Admit();
+        Assert.Equal(40, TimeSpan.FromTicks(bench.Dispatcher.NextWakeup - bench.Time.GetTimestamp()).TotalMilliseconds, 0.1);
+        bench.Time.Advance(TimeSpan.FromMilliseconds(39));
+        bench.Dispatcher.Wake();
+        Assert.Empty(bench.Sent);
+        bench.Time.Advance(TimeSpan.FromMilliseconds(1));
+        bench.Dispatcher.Wake();
+        Assert.Equal(2, bench.Sent.Count);
+    }
+
+    [Fact]
     public void Without_a_worker_there_is_nothing_to_predict()
     {
         var (bench, worker) = Busy();
