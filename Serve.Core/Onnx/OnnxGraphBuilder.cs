@@ -16,6 +16,9 @@ namespace Serve.Core.Onnx;
 /// </remarks>
 internal sealed class OnnxGraphBuilder(string graphName, string dataFileName)
 {
+    /// <summary>The domain of ONNX Runtime's own operators.</summary>
+    public const string RuntimeDomain = "com.microsoft";
+
     private readonly GraphProto _graph = new() { Name = graphName };
     private readonly List<OnnxWeight> _weights = [];
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
@@ -79,13 +82,19 @@ internal sealed class OnnxGraphBuilder(string graphName, string dataFileName)
     public OnnxValue Node(string name, string operatorType, ReadOnlySpan<OnnxValue> inputs, params ReadOnlySpan<AttributeProto> attributes) =>
         Node(name, operatorType, [name], inputs, attributes)[0];
 
-    /// <summary>Applies an operator that puts out several values, each with its own name.</summary>
+    /// <summary>Applies an operator that puts out several values, each with its own name; an empty name is an output that nobody wants.</summary>
     public OnnxValue[] Node(
         string name, string operatorType, ReadOnlySpan<string> outputs, ReadOnlySpan<OnnxValue> inputs, params ReadOnlySpan<AttributeProto> attributes)
     {
         var node = new NodeProto { Name = name, OpType = operatorType };
         foreach (var input in inputs)
         {
+            if (input == default)
+            {
+                node.Input.Add("");
+                continue;
+            }
+
             if (!_names.Contains(input.Name))
             {
                 throw new ArgumentException($"Node '{name}' ({operatorType}) takes '{input}', which nothing before it makes.", nameof(inputs));
@@ -97,13 +106,22 @@ internal sealed class OnnxGraphBuilder(string graphName, string dataFileName)
         var values = new OnnxValue[outputs.Length];
         for (var i = 0; i < outputs.Length; i++)
         {
-            Claim(outputs[i]);
+            if (outputs[i].Length > 0) Claim(outputs[i]);
             node.Output.Add(outputs[i]);
             values[i] = new(outputs[i]);
         }
 
         node.Attribute.AddRange(attributes.ToArray());
         _graph.Node.Add(node);
+        return values;
+    }
+
+    /// <summary>Applies an operator that only ONNX Runtime has. An input that is left out is <c>default</c>.</summary>
+    public OnnxValue[] RuntimeNode(
+        string name, string operatorType, ReadOnlySpan<string> outputs, ReadOnlySpan<OnnxValue> inputs, params ReadOnlySpan<AttributeProto> attributes)
+    {
+        var values = Node(name, operatorType, outputs, inputs, attributes);
+        _graph.Node[^1].Domain = RuntimeDomain;
         return values;
     }
 
@@ -118,6 +136,11 @@ internal sealed class OnnxGraphBuilder(string graphName, string dataFileName)
             Graph = _graph.Clone(),
         };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = header.OperatorSet });
+        if (_graph.Node.Any(node => node.Domain == RuntimeDomain))
+        {
+            model.OpsetImport.Add(new OperatorSetIdProto { Domain = RuntimeDomain, Version = 1 });
+        }
+
         return new(model, dataFileName, [.. _weights]);
     }
 

@@ -18,6 +18,8 @@ internal static class CreateModelCommand
         var version = new Option<string>("--version", "-v") { HelpName = "VERSION", Description = "Its version", DefaultValueFactory = _ => "1.0" };
         var dtype = new Option<string>("--dtype") { Description = "Precision of the weights", DefaultValueFactory = _ => "float32" };
         dtype.AcceptOnlyFromAmong("float32", "float16");
+        var attention = new Option<string?>("--attention") { HelpName = "fused|plain", Description = "Operators: ONNX Runtime's fused ones, or ONNX's own, which every runtime reads [default: fused for float16, plain for float32]" };
+        attention.AcceptOnlyFromAmong("fused", "plain");
         var seed = new Option<ulong>("--seed") { HelpName = "N", Description = "Seed of the weights: the same seed, the same model" };
         var store = new Option<string>("--model-store", "--store") { HelpName = "FOLDER", Description = "The model store", DefaultValueFactory = _ => "model-store" };
         var force = new Option<bool>("--force", "-f") { Description = "Replace the version if it exists" };
@@ -25,7 +27,7 @@ internal static class CreateModelCommand
         var command = new DocumentedCommand("create", "Writes a Vision Transformer of the true architecture with seeded random weights into the model store, ready to serve: for sizing and benchmarks without a download. Its answers mean nothing.", """
             serve models create vit_l_16 --dtype float16
             serve models create vit_ti_16 --name tiny --seed 7 --model-store /srv/models
-            """) { architecture, name, version, dtype, seed, store, force, json };
+            """) { architecture, name, version, dtype, attention, seed, store, force, json };
         command.SetAction((arguments, cancellation) =>
         {
             var request = new ModelCreationRequest
@@ -35,6 +37,12 @@ internal static class CreateModelCommand
                 Version = arguments.GetRequiredValue(version),
                 ModelStore = arguments.GetRequiredValue(store),
                 Precision = arguments.GetValue(dtype) == "float16" ? WeightPrecision.Float16 : WeightPrecision.Float32,
+                Form = arguments.GetValue(attention) switch
+                {
+                    "fused" => OperatorForm.Fused,
+                    "plain" => OperatorForm.Plain,
+                    _ => null,
+                },
                 Seed = arguments.GetValue(seed),
                 Force = arguments.GetValue(force),
             };

@@ -5,6 +5,7 @@ using Serve.Core.Handlers;
 using Serve.Core.Models;
 using Serve.Core.Protocol;
 using Serve.Worker.BuiltIn;
+using Serve.Worker.Execution.Loading;
 using Serve.Worker.Pipeline;
 
 namespace Serve.Worker.Execution;
@@ -42,8 +43,11 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
     {
         var file = ModelFile.Find(load.ModelFolder, _configuration);
         var decodes = StartDecodes(handler);
-        using var plan = SessionPlan.Create(load.ModelName, _configuration, load.Device.Type, load.Device.Index, load.HostWorkers);
-        var model = OnnxModel.Load(file, plan);
+        var definition = ModelDefinition.Of(file);
+        using var plan = SessionPlan.Create(
+            load.ModelName, _configuration, load.Device.Type, load.Device.Index, load.HostWorkers, EngineFolder(), GraphInputs.Of(definition.Outline));
+        var cache = _configuration.Execution.OptimizedModelCache ? OptimizedModelCache.Open(load.Cache, logger) : null;
+        var model = OnnxModel.Of(new SessionOpener(cache, logger).Open(definition, plan), plan);
         var loaded = WarmUp(handler, model);
         decodes?.Join();
         return loaded;
@@ -80,6 +84,11 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
 
         return new LoadedModel(work, runner, model.Device, model.Signature, model.Notes);
     }
+
+    /// <summary>Where TensorRT keeps its engines; they are code for the GPU, so nobody else may write there.</summary>
+    private string? EngineFolder() => load.Cache is { } cache && _configuration.Execution.Providers.Contains("tensorrt")
+        ? PrivateFolder.Open(Path.Combine(cache.Folder, "tensorrt"))
+        : null;
 
     // Beside the loading of the model: most of either is compilers' work.
     private Thread? StartDecodes(IModelHandler handler)

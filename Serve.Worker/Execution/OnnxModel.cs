@@ -1,6 +1,7 @@
 using Microsoft.ML.OnnxRuntime;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
+using Serve.Worker.Execution.Loading;
 
 namespace Serve.Worker.Execution;
 
@@ -35,22 +36,13 @@ internal sealed class OnnxModel : IDisposable
 
     /// <exception cref="InvalidModelException">The file is not there, damaged, or of a kind that cannot be served; or its device is not there.</exception>
     /// <exception cref="OutOfResourcesException">The device's memory does not suffice; another try may.</exception>
-    public static OnnxModel Load(string file, SessionPlan plan)
-    {
-        InferenceSession session;
-        try
-        {
-            session = new InferenceSession(file, plan.Options);
-        }
-        catch (OnnxRuntimeException e) when (RuntimeFailure.IsOutOfMemory(e))
-        {
-            throw new OutOfResourcesException($"The model {Path.GetFileName(file)} does not fit into the memory of {plan.Device}: {RuntimeFailure.Describe(e)}");
-        }
-        catch (OnnxRuntimeException e)
-        {
-            throw new InvalidModelException($"ONNX Runtime cannot load {Path.GetFileName(file)}: {RuntimeFailure.Describe(e)}", e);
-        }
+    public static OnnxModel Load(string file, SessionPlan plan) => Of(new SessionOpener().Open(ModelDefinition.Of(file), plan), plan);
 
+    /// <summary>A model whose session was made with a plan's options.</summary>
+    /// <exception cref="InvalidModelException">It is of a kind that cannot be served.</exception>
+    public static OnnxModel Of(OpenedSession opened, SessionPlan plan)
+    {
+        var session = opened.Session;
         try
         {
             return new OnnxModel(session, plan);

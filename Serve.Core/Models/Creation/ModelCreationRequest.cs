@@ -18,6 +18,9 @@ public sealed record ModelCreationRequest
     /// <summary>What weights are stored and computed in. Default 32 bits.</summary>
     public WeightPrecision Precision { get; init; } = WeightPrecision.Float32;
 
+    /// <summary>Which operators the graph is written in. Null: fused in 16 bits, which are for GPUs, else plain.</summary>
+    public OperatorForm? Form { get; init; }
+
     /// <summary>Chooses the random weights: the same seed gives the same bytes on every machine. Default 0.</summary>
     public ulong Seed { get; init; }
 

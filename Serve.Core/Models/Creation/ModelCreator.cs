@@ -46,7 +46,8 @@ public static partial class ModelCreator
             throw new ConflictStatusException($"Model version {request.Version} of {name} already exists: {target}. Use --force to replace it.");
         }
 
-        var model = VisionTransformerGraph.Build(architecture.Name, architecture.Sizes, request.Precision, DataFileName);
+        var form = request.Form ?? (request.Precision is WeightPrecision.Float16 ? OperatorForm.Fused : OperatorForm.Plain);
+        var model = VisionTransformerGraph.Build(architecture.Name, architecture.Sizes, request.Precision, DataFileName, form);
         var configuration = ModelConfigurationText.For(architecture, request);
         Directory.CreateDirectory(store);
         CheckFreeSpace(store, model.TotalBytes + configuration.Length);

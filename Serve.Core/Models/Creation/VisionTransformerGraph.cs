@@ -18,6 +18,11 @@ namespace Serve.Core.Models.Creation;
 /// rows belong to one picture. The batch size is never computed in the graph (no Shape operator): the class token
 /// enters by padding a zero row before the patches and adding it with the positions.
 /// </para>
+/// <para>
+/// <see cref="OperatorForm.Fused"/> writes ONNX Runtime's own operators where it has one for several of ONNX's: attention as a
+/// whole, the sum that a layer norm follows, GELU. Its CUDA provider has kernels for them (flash attention among them) that its
+/// own fusion does not reach from here, because it looks for tokens in three dimensions.
+/// </para>
 /// </remarks>
 internal sealed class VisionTransformerGraph
 {
@@ -27,12 +32,14 @@ internal sealed class VisionTransformerGraph
 
     private readonly VisionTransformerConfiguration _vit;
     private readonly DataType _type;
+    private readonly OperatorForm _form;
     private readonly OnnxGraphBuilder _graph;
     private readonly Dictionary<string, OnnxValue> _weights;
 
-    private VisionTransformerGraph(string name, VisionTransformerConfiguration vit, WeightPrecision precision, string dataFileName)
+    private VisionTransformerGraph(string name, VisionTransformerConfiguration vit, WeightPrecision precision, OperatorForm form, string dataFileName)
     {
         _vit = vit;
+        _form = form;
         _type = precision is WeightPrecision.Float16 ? DataType.Float16 : DataType.Float;
         _graph = new(name, dataFileName);
 
@@ -41,21 +48,24 @@ internal sealed class VisionTransformerGraph
             weight => weight.Name, weight => _graph.Weight(weight.Name, TypeOf(weight.Name), weight.Shape), StringComparer.Ordinal);
     }
 
-    public static OnnxModel Build(string name, VisionTransformerConfiguration vit, WeightPrecision precision, string dataFileName)
+    public static OnnxModel Build(
+        string name, VisionTransformerConfiguration vit, WeightPrecision precision, string dataFileName, OperatorForm form = OperatorForm.Plain)
     {
         vit.Validate();
-        return new VisionTransformerGraph(name, vit, precision, dataFileName).Build(name);
+        return new VisionTransformerGraph(name, vit, precision, form, dataFileName).Build(name);
     }
 
     private OnnxModel Build(string name)
     {
         var pixels = _graph.Input(InputName, DataType.Float, BatchDimension, 3, _vit.ImageSize, _vit.ImageSize);
         var tokens = Embed(_type is DataType.Float ? pixels : Cast("pixel_values_cast", pixels, _type));
+        OnnxValue perceived = default;
         for (var layer = 0; layer < _vit.Layers; layer++)
         {
-            tokens = EncoderLayer(VisionTransformerWeights.LayerPrefix(layer), tokens);
+            (tokens, perceived) = EncoderLayer(VisionTransformerWeights.LayerPrefix(layer), tokens, perceived);
         }
 
+        tokens = Add("encoder.output", tokens, perceived);
         var logits = Classify(tokens);
         _graph.Output(logits, DataType.Float, BatchDimension, _vit.Classes);
         return _graph.Build(new(
@@ -97,13 +107,19 @@ internal sealed class VisionTransformerGraph
         return _type is DataType.Float ? offsets : Cast("encoder.offsets_cast", offsets, _type);
     }
 
-    private OnnxValue EncoderLayer(string prefix, OnnxValue tokens)
+    /// <summary>
+    /// One layer. Between layers tokens are a sum whose last term, what the perceptron before put out, is not added yet: the
+    /// next layer norm may do both at once.
+    /// </summary>
+    private (OnnxValue Tokens, OnnxValue Perceived) EncoderLayer(string prefix, OnnxValue tokens, OnnxValue perceived)
     {
-        var attended = Attention($"{prefix}.self_attention", LayerNorm($"{prefix}.ln_1", tokens));
-        tokens = Add($"{prefix}.attended", attended, tokens);
+        OnnxValue normalized;
+        if (perceived == default) normalized = LayerNorm($"{prefix}.ln_1", tokens);
+        else (tokens, normalized) = AddAndLayerNorm($"{prefix}.input", $"{prefix}.ln_1", tokens, perceived);
 
-        var perceived = Perceptron($"{prefix}.mlp", LayerNorm($"{prefix}.ln_2", tokens));
-        return Add($"{prefix}.output", tokens, perceived);
+        var attended = Attention($"{prefix}.self_attention", normalized);
+        (tokens, normalized) = AddAndLayerNorm($"{prefix}.attended", $"{prefix}.ln_2", tokens, attended);
+        return (tokens, Perceptron($"{prefix}.mlp", normalized));
     }
 
     /// <summary>
@@ -119,6 +135,20 @@ internal sealed class VisionTransformerGraph
             [$"{prefix}.query", $"{prefix}.key", $"{prefix}.value"],
             [stacked, _graph.Constant($"{prefix}.split.sizes", _vit.Width, _vit.Width, _vit.Width)],
             OnnxAttribute.Int("axis", 1));
+        var joined = _form is OperatorForm.Fused ? FusedHeads(prefix, parts) : PlainHeads(prefix, parts);
+        return Linear($"{prefix}.out_proj", $"{prefix}.out_proj.weight", $"{prefix}.out_proj.bias", joined);
+    }
+
+    /// <summary>Attention as one operator, which scales the scores by 1/√(head width) itself.</summary>
+    private OnnxValue FusedHeads(string prefix, OnnxValue[] parts)
+    {
+        OnnxValue[] pictures = [.. parts.Select(part => Reshape($"{part.Name}.pictures", part, -1, _vit.Tokens, _vit.Width))];
+        var mixed = _graph.RuntimeNode($"{prefix}.mixed", "MultiHeadAttention", [$"{prefix}.mixed"], pictures, OnnxAttribute.Int("num_heads", _vit.Heads));
+        return Reshape($"{prefix}.joined", mixed[0], -1, _vit.Width);
+    }
+
+    private OnnxValue PlainHeads(string prefix, OnnxValue[] parts)
+    {
         var query = Heads($"{prefix}.query", parts[0]);
         var key = Heads($"{prefix}.key", parts[1]);
         var value = Heads($"{prefix}.value", parts[2]);
@@ -130,8 +160,7 @@ internal sealed class VisionTransformerGraph
         var shares = _graph.Node($"{prefix}.shares", "Softmax", [scores], OnnxAttribute.Int("axis", -1));
         var mixed = _graph.Node($"{prefix}.mixed", "MatMul", [shares, value]);
 
-        var joined = Reshape($"{prefix}.joined", Transpose($"{prefix}.mixed.tokens", mixed, 0, 2, 1, 3), -1, _vit.Width);
-        return Linear($"{prefix}.out_proj", $"{prefix}.out_proj.weight", $"{prefix}.out_proj.bias", joined);
+        return Reshape($"{prefix}.joined", Transpose($"{prefix}.mixed.tokens", mixed, 0, 2, 1, 3), -1, _vit.Width);
     }
 
     /// <summary>[batch × tokens, width] to [batch, heads, tokens, head width].</summary>
@@ -147,6 +176,8 @@ internal sealed class VisionTransformerGraph
     /// <summary>The exact GELU, x/2 × (1 + erf(x/√2)).</summary>
     private OnnxValue Gelu(string prefix, OnnxValue x)
     {
+        if (_form is OperatorForm.Fused) return _graph.RuntimeNode($"{prefix}.output", "Gelu", [$"{prefix}.output"], [x])[0];
+
         var divided = _graph.Node($"{prefix}.divided", "Div", [x, _graph.Constant($"{prefix}.root_of_two", _type, MathF.Sqrt(2))]);
         var error = _graph.Node($"{prefix}.erf", "Erf", [divided]);
         var raised = Add($"{prefix}.raised", error, _graph.Constant($"{prefix}.one", _type, 1));
@@ -183,6 +214,24 @@ internal sealed class VisionTransformerGraph
         [rows, _weights[$"{prefix}.weight"], _weights[$"{prefix}.bias"]],
         OnnxAttribute.Int("axis", -1),
         OnnxAttribute.Float("epsilon", _vit.LayerNormEpsilon));
+
+    /// <summary>A sum, and its layer norm.</summary>
+    private (OnnxValue Sum, OnnxValue Normalized) AddAndLayerNorm(string sum, string norm, OnnxValue left, OnnxValue right)
+    {
+        if (_form is not OperatorForm.Fused)
+        {
+            var added = Add(sum, left, right);
+            return (added, LayerNorm(norm, added));
+        }
+
+        var outputs = _graph.RuntimeNode(
+            norm,
+            "SkipLayerNormalization",
+            [norm, "", "", sum],
+            [left, right, _weights[$"{norm}.weight"], _weights[$"{norm}.bias"]],
+            OnnxAttribute.Float("epsilon", _vit.LayerNormEpsilon));
+        return (outputs[3], outputs[0]);
+    }
 
     private OnnxValue Add(string name, OnnxValue left, OnnxValue right) => _graph.Node(name, "Add", [left, right]);
 

@@ -33,6 +33,40 @@ public sealed class VisionTransformerGraphTests : IDisposable
         Assert.InRange(LargestDifference(_reference.Logits, logits), 0, 1e-4);
     }
 
+    [Theory]
+    [InlineData(GraphOptimizationLevel.ORT_DISABLE_ALL)]
+    [InlineData(GraphOptimizationLevel.ORT_ENABLE_ALL)]
+    public void Fused_operators_give_torchvisions_logits_too(GraphOptimizationLevel level)
+    {
+        using var session = Open(WeightPrecision.Float32, level, OperatorForm.Fused);
+
+        Assert.InRange(LargestDifference(_reference.Logits, session.Logits(_reference.Inputs, 5, 48)), 0, 1e-4);
+    }
+
+    [Fact]
+    public void Fused_operators_in_half_precision_are_near()
+    {
+        using var session = Open(WeightPrecision.Float16, form: OperatorForm.Fused);
+
+        Assert.InRange(LargestDifference(_reference.Logits, session.Logits(_reference.Inputs, 5, 48)), 1e-7, 2e-2);
+    }
+
+    [Fact]
+    public void Fused_operators_take_the_place_of_all_that_they_stand_for()
+    {
+        var model = VisionTransformerGraph.Build("reference", _reference.Configuration, WeightPrecision.Float16, "data", OperatorForm.Fused);
+        var operators = model.Proto.Graph.Node.CountBy(node => node.OpType).ToDictionary();
+
+        var layers = _reference.Configuration.Layers;
+        Assert.Equal(layers, operators["MultiHeadAttention"]);
+        Assert.Equal(layers, operators["Gelu"]);
+        Assert.Equal(2 * layers - 1, operators["SkipLayerNormalization"]);
+        Assert.Equal(2, operators["LayerNormalization"]); // the first, and the class token's
+        Assert.DoesNotContain("Softmax", operators);
+        Assert.DoesNotContain("Erf", operators);
+        Assert.Equal(["", "com.microsoft"], model.Proto.OpsetImport.Select(set => set.Domain));
+    }
+
     [Fact]
     public void A_batch_gives_every_picture_what_it_gets_alone()
     {
@@ -92,9 +126,9 @@ public sealed class VisionTransformerGraphTests : IDisposable
         Assert.Contains(message, Assert.Throws<ArgumentException>(vit.Validate).Message, StringComparison.Ordinal);
     }
 
-    private VisionTransformerSession Open(WeightPrecision precision, GraphOptimizationLevel level = GraphOptimizationLevel.ORT_ENABLE_ALL)
+    private VisionTransformerSession Open(WeightPrecision precision, GraphOptimizationLevel level = GraphOptimizationLevel.ORT_ENABLE_ALL, OperatorForm form = OperatorForm.Plain)
     {
-        var model = VisionTransformerGraph.Build("reference", _reference.Configuration, precision, "model.onnx.data");
+        var model = VisionTransformerGraph.Build("reference", _reference.Configuration, precision, "model.onnx.data", form);
         OnnxModelWriter.Write(model, _reference, _folder.Path, "model.onnx", written: null, TestContext.Current.CancellationToken);
         return new(_folder["model.onnx"], level);
     }
