@@ -1,6 +1,7 @@
 using Serve.Core.Configuration;
 using Serve.Core.Devices;
 using Serve.Core.Handlers;
+using Serve.Core.Observability;
 using Serve.Core.Scheduling;
 
 namespace Serve.Core.Models;
@@ -44,6 +45,9 @@ public sealed record ModelDescription
     /// <summary>Workers, oldest first.</summary>
     public required IReadOnlyList<WorkerDescription> Workers { get; init; }
 
+    /// <summary>Which stage limits it, from the last ten seconds of its workers; null before they have told.</summary>
+    public Bottleneck? Bottleneck { get; init; }
+
     /// <summary>Requests that wait.</summary>
     public required int PendingRequests { get; init; }
 
@@ -83,6 +87,9 @@ public sealed record WorkerDescription
 
     /// <summary>The state of its GPU; null on a CPU, and where there is no driver to tell.</summary>
     public DeviceReading? Gpu { get; init; }
+
+    /// <summary>What its stages did within the last ten seconds.</summary>
+    public WorkerStages Stages { get; init; }
 
     /// <summary>Device, for example <c>cpu:0</c>; null until known.</summary>
     public string? Device { get; init; }

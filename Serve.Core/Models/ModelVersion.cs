@@ -66,6 +66,7 @@ public sealed partial class ModelVersion
     {
         var queued = _scheduler.QueuedRequests;
         var about = _pool.About;
+        var workers = _pool.Describe();
         var load = _scheduler.Load;
         return new ModelDescription
         {
@@ -80,7 +81,8 @@ public sealed partial class ModelVersion
             Handler = about?.Handler ?? _configuration.Handler,
             Signature = about?.Signature,
             Notes = about?.Notes ?? [],
-            Workers = _pool.Describe(),
+            Workers = workers,
+            Bottleneck = Bottleneck.Of(workers.Aggregate(default(WorkerStages), static (sum, worker) => sum + worker.Stages)),
             PendingRequests = queued,
             RemainingCapacity = Math.Max(0, load.QueueLimit - queued),
             QueueLimit = load.QueueLimit,

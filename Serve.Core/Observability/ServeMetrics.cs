@@ -40,6 +40,9 @@ public static class ServeMetrics
             SuppressMeters = true,
         });
 
+        var allocated = Metrics.CreateCounter("serve_allocated_bytes_total", "Bytes that this process, the frontend, has allocated on its garbage-collected heap.");
+        Registry.AddBeforeCollectCallback(() => allocated.IncTo(GC.GetTotalAllocatedBytes()));
+
         var version = typeof(ServeMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
         Metrics.CreateGauge("serve_build_info", "Version of the server and of the .NET runtime that it runs on; always 1.", "version", "runtime")
             .WithLabels(version, RuntimeInformation.FrameworkDescription).Set(1);
@@ -119,6 +122,27 @@ public static class ServeMetrics
 
     internal static readonly Counter WorkerDeviceBusy = Metrics.CreateCounter("serve_worker_device_busy_seconds_total",
         "Time for which a worker's instances executed batches.", [.. ModelLabels, "worker"]);
+
+    internal static readonly Counter WorkerDeviceIdle = Metrics.CreateCounter("serve_worker_device_idle_seconds_total",
+        "Time for which a worker's device executed nothing, by reason: no_requests, decoding (requests were there, none of them decoded).", [.. ModelLabels, "worker", "reason"]);
+
+    internal static readonly Counter WorkerDecodeBusy = Metrics.CreateCounter("serve_worker_decode_busy_seconds_total",
+        "Time that a worker's decode threads spent decoding, of all threads together.", [.. ModelLabels, "worker"]);
+
+    internal static readonly Counter WorkerDecodeCapacity = Metrics.CreateCounter("serve_worker_decode_capacity_seconds_total",
+        "Time that a worker's decode threads had: what they could have spent decoding.", [.. ModelLabels, "worker"]);
+
+    internal static readonly Counter WorkerEncodeBusy = Metrics.CreateCounter("serve_worker_encode_busy_seconds_total",
+        "Time that a worker spent on postprocessing and writing answers.", [.. ModelLabels, "worker"]);
+
+    internal static readonly Counter WorkerRows = Metrics.CreateCounter("serve_worker_rows_total",
+        "Rows that a worker executed.", [.. ModelLabels, "worker"]);
+
+    internal static readonly Counter WorkerCopiedRows = Metrics.CreateCounter("serve_worker_copied_rows_total",
+        "Rows that a worker had to copy beside the others of their batch.", [.. ModelLabels, "worker"]);
+
+    internal static readonly Counter WorkerAllocated = Metrics.CreateCounter("serve_worker_allocated_bytes_total",
+        "Bytes that a worker process has allocated on its garbage-collected heap.", [.. ModelLabels, "worker"]);
 
     // ---- models ----
 

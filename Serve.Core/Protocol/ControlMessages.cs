@@ -77,7 +77,21 @@ public sealed record LoadFailedMessage(string Type, string Message, bool Permane
 /// <param name="Rows">Rows executed.</param>
 /// <param name="DecodeQueue">Requests that wait for decoding.</param>
 /// <param name="Ready">Rows that wait for the device.</param>
-public sealed record GaugeMessage(long ResidentBytes = 0, long DeviceBytes = 0, long BusyMicroseconds = 0, long Batches = 0, long Rows = 0, int DecodeQueue = 0, int Ready = 0);
+/// <param name="AllocatedBytes">Bytes that it has allocated on the garbage-collected heap, or 0.</param>
+/// <param name="Stages">What its stages did; null until the model is loaded.</param>
+public sealed record GaugeMessage(
+    long ResidentBytes = 0, long DeviceBytes = 0, long BusyMicroseconds = 0, long Batches = 0, long Rows = 0, int DecodeQueue = 0, int Ready = 0, long AllocatedBytes = 0, StageMessage? Stages = null);
+
+/// <summary>What a worker's stages did since it was ready.</summary>
+/// <param name="UpMicroseconds">The time since then.</param>
+/// <param name="StarvedMicroseconds">Nothing executed although requests were there: all were being decoded, or waited to be.</param>
+/// <param name="IdleMicroseconds">Nothing executed because there was no request.</param>
+/// <param name="DecodeMicroseconds">Time that decode threads spent decoding, of all of them together.</param>
+/// <param name="EncodeMicroseconds">Time spent on postprocessing and writing answers.</param>
+/// <param name="DecodeThreads">Threads that decode.</param>
+/// <param name="CopiedRows">Rows that had to be copied beside the others of their batch.</param>
+public sealed record StageMessage(
+    long UpMicroseconds = 0, long StarvedMicroseconds = 0, long IdleMicroseconds = 0, long DecodeMicroseconds = 0, long EncodeMicroseconds = 0, int DecodeThreads = 0, long CopiedRows = 0);
 
 /// <summary>The body of an Output that is an error of the server's.</summary>
 /// <param name="Type">The error's TorchServe name.</param>

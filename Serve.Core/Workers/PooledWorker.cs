@@ -33,6 +33,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _emptied = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Completion> _completions = [];
+    private readonly StageWindow _stages = new();
     private readonly Lock _gate = new();
     private Process? _process;
     private WorkerLink? _link;
@@ -210,6 +211,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
             MemoryBytes = LastGauge.ResidentBytes,
             DeviceMemoryBytes = DeviceMemoryBytes,
             Gpu = Gpu,
+            Stages = _stages.Lately,
             Device = About?.Device,
             Restarts = restarts,
             OutstandingRows = rows,
@@ -255,7 +257,8 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
     {
         LastGauge = message;
         _hasBeenHeard = true;
-        _workerMetrics.Update(message.ResidentBytes, TimeSpan.FromMicroseconds(message.BusyMicroseconds));
+        var stages = _stages.Add(message);
+        _workerMetrics.Update(message.ResidentBytes, message.AllocatedBytes, stages, message.Stages?.CopiedRows ?? 0);
     }
 
     void IWorkerLinkOwner.Apply(List<LinkEvent> events, List<ulong> ids)

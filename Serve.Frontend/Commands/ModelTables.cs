@@ -30,7 +30,7 @@ internal static class ModelTables
         if (version.Workers.Count == 0) return;
 
         screen.Table(
-            ["Worker", "State", "Process", "Device", "Memory", "Device memory", "Outstanding", "Restarts", "Since"],
+            ["Worker", "State", "Process", "Device", "Memory", "Device memory", "Device use", "Outstanding", "Restarts", "Since"],
             version.Workers.Select(worker => (string[])
             [
                 worker.Id,
@@ -39,6 +39,7 @@ internal static class ModelTables
                 worker.Device ?? "",
                 Bytes(worker.MemoryUsage),
                 worker.DeviceMemoryUsage is { } onDevice ? Bytes(onDevice) : "",
+                worker.Stages is { } stages ? string.Create(CultureInfo.InvariantCulture, $"{stages.DeviceBusy * 100:0} %") : "",
                 worker.OutstandingRows.ToString(CultureInfo.InvariantCulture),
                 worker.Restarts.ToString(CultureInfo.InvariantCulture),
                 worker.StartTime,
@@ -66,6 +67,7 @@ internal static class ModelTables
         yield return ["instances", $"{version.Instances} in each worker"];
         yield return ["batches", $"up to {version.BatchSize}, {version.Batching}" + (version.Batching == "delayed" ? $", {version.MaxBatchDelay} ms" : "")];
         yield return ["queue", $"{version.JobQueueStatus.PendingRequests} waiting, room for {version.JobQueueStatus.RemainingCapacity} more"];
+        if (version.Bottleneck is { } bottleneck) yield return ["bottleneck", bottleneck];
         yield return ["response timeout", $"{version.ResponseTimeout} s"];
         foreach (var input in version.Signature?.Inputs ?? []) yield return ["input", Tensor(input)];
         foreach (var output in version.Signature?.Outputs ?? []) yield return ["output", Tensor(output)];

@@ -67,6 +67,7 @@ internal static class ServeCommandLine
             UnregisterCommand.Create(),
             ArchiveCommand.Create(),
             BenchCommand.Create(),
+            TuneCommand.Create(),
         };
         DocumentedCommand.ShowExamples(root);
         return root;

@@ -95,6 +95,9 @@ public sealed record VersionBody
 
     public ModelSignature? Signature { get; init; }
 
+    /// <summary>Which stage limits it and what that means, from the last ten seconds.</summary>
+    public string? Bottleneck { get; init; }
+
     public IReadOnlyList<string>? Notes { get; init; }
 
     public static VersionBody From(ModelDescription version, bool customized)
@@ -128,6 +131,7 @@ public sealed record VersionBody
             MaxQueueSize = version.QueueLimit,
             Load = LoadBody.From(version),
             Signature = customized ? null : version.Signature,
+            Bottleneck = version.Bottleneck?.Text,
             Notes = version.Notes is { Count: > 0 } notes ? notes : null,
         };
     }
@@ -152,6 +156,9 @@ public sealed record WorkerBody
 
     /// <summary>Memory on its GPU in bytes, where the driver tells.</summary>
     public long? DeviceMemoryUsage { get; init; }
+
+    /// <summary>What its stages did within the last ten seconds; absent until it has told.</summary>
+    public StagesBody? Stages { get; init; }
 
     public int? Pid { get; init; }
 
@@ -181,6 +188,7 @@ public sealed record WorkerBody
         MemoryUsage = worker.MemoryBytes,
         DeviceMemoryUsage = worker.DeviceMemoryBytes,
         GpuUsage = worker.Gpu is { } gpu ? GpuUsageText(gpu) : "N/A",
+        Stages = StagesBody.From(worker.Stages),
         Pid = worker.Pid,
         Gpu = worker.Device is { } device && !device.StartsWith("cpu", StringComparison.OrdinalIgnoreCase),
         State = worker.State,

@@ -111,7 +111,7 @@ public sealed class PipelineTests
         using var model = OnnxModel.Load(folder.File("model.onnx"), plan);
         var handler = new TensorHandler();
         handler.Load(new HandlerContext { ModelName = "test", ModelVersion = "1", ModelFolder = "", Configuration = new ModelConfiguration(), Signature = model.Signature, Logger = NullLogger.Instance });
-        using var work = new OnnxWork(handler, model, 8, new WarmupConfiguration(), NullLogger.Instance);
+        using var work = new OnnxWork(handler, model, new ModelConfiguration { BatchSize = 8 }, NullLogger.Instance);
         using var pipeline = new RunningPipeline(work, TimeProvider.System, mayRunOnReader: false);
 
         // One or two numbers a row (two shapes), one or two rows, or no JSON at all.
@@ -153,7 +153,7 @@ public sealed class PipelineTests
         using var model = OnnxModel.Load(folder.File("model.onnx"), plan);
         using var handler = new HeldTensorHandler("[2]");
         handler.Load(new HandlerContext { ModelName = "test", ModelVersion = "1", ModelFolder = "", Configuration = new ModelConfiguration(), Signature = model.Signature, Logger = NullLogger.Instance });
-        using var work = new OnnxWork(handler, model, 8, new WarmupConfiguration(), NullLogger.Instance);
+        using var work = new OnnxWork(handler, model, new ModelConfiguration { BatchSize = 8 }, NullLogger.Instance);
         using var pipeline = new RunningPipeline(work, TimeProvider.System, mayRunOnReader: false);
 
         pipeline.Run(1, "[1]", more: true);

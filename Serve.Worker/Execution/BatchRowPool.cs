@@ -3,7 +3,7 @@ using Serve.Core.Handlers;
 namespace Serve.Worker.Execution;
 
 /// <summary>Rows that are free, with their memory; bounded by bytes, so that one burst of large requests does not stay for ever.</summary>
-internal sealed class BatchRowPool(ModelSignature signature, int maxRows) : IDisposable
+internal sealed class BatchRowPool(ModelSignature signature, int maxRows, SlabPools slabs) : IDisposable
 {
     private const long MaxRetainedBytes = 256L << 20;
 
@@ -22,7 +22,7 @@ internal sealed class BatchRowPool(ModelSignature signature, int maxRows) : IDis
             }
         }
 
-        return new BatchRow(signature, maxRows);
+        return new BatchRow(signature, maxRows, slabs);
     }
 
     public void Return(BatchRow row)

@@ -69,7 +69,7 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
     private LoadedModel LoadHandler(IModelHandler handler, OnnxModel model)
     {
         CallLoad(() => handler.Load(ContextFor(model.Signature)));
-        var work = new OnnxWork(handler, model, _configuration.BatchSize, _configuration.Warmup, logger);
+        var work = new OnnxWork(handler, model, _configuration, logger);
         var runner = work.CreateRunner();
         try
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
@@ -11,6 +12,9 @@ internal sealed class OnnxModel : IDisposable
     private readonly InferenceSession _session;
     private readonly string[] _inputNames;
     private readonly string[] _outputNames;
+    private readonly PinnedMemory? _pinned;
+    private readonly bool _isOnGpu;
+    private volatile bool _hasKnownOutputs;
 
     private OnnxModel(InferenceSession session, SessionPlan plan)
     {
@@ -20,6 +24,8 @@ internal sealed class OnnxModel : IDisposable
         _outputNames = [.. Signature.Outputs.Select(output => output.Name)];
         Device = plan.Device;
         Notes = [.. plan.Notes];
+        _isOnGpu = Device.StartsWith("gpu:", StringComparison.Ordinal);
+        if (_isOnGpu) _pinned = TryPin(session, int.Parse(Device.AsSpan(4), CultureInfo.InvariantCulture));
         if (Signature.Batching == RowBatching.FixedOne)
         {
             Notes.Add("the model was exported with a fixed batch of one: rows run one by one; re-export with a dynamic batch");
@@ -54,7 +60,28 @@ internal sealed class OnnxModel : IDisposable
         }
     }
 
-    /// <summary>Only on a thread that stays for the worker's life.</summary>
+    /// <summary>Memory for rows: page-locked where a GPU reads it.</summary>
+    public RowMemory AllocateRows(long bytes) => _pinned?.Allocate(bytes) ?? RowMemory.Allocate(bytes);
+
+    /// <summary>Executes rows of a slab. Only on a thread that stays for the worker's life.</summary>
+    /// <returns>The outputs; null when they lie in the rows' slots.</returns>
+    public BatchOutputs? Run(BatchView view, RunOptions options)
+    {
+        if (!_hasKnownOutputs)
+        {
+            var outputs = Run(view.Inputs, view.Rows, options);
+            LearnOutputs(view, outputs);
+            return outputs;
+        }
+
+        // A binding copies inputs to another device when it is made, not when it runs: for a GPU the tensors are handed over
+        // each time.
+        if (!_isOnGpu) _session.RunWithBinding(options, view.Bind(_session));
+        else _session.Run(options, _inputNames, view.Inputs, _outputNames, view.Outputs);
+        return null;
+    }
+
+    /// <summary>Executes a batch with outputs in ONNX Runtime's own memory. Only on a thread that stays for the worker's life.</summary>
     public BatchOutputs Run(IReadOnlyList<OrtValue> inputs, int rows, RunOptions options) =>
         new(Signature, _session.Run(options, _inputNames, inputs, _outputNames), rows);
 
@@ -65,5 +92,36 @@ internal sealed class OnnxModel : IDisposable
         Notes.Add($"requests run one by one: {why}");
     }
 
-    public void Dispose() => _session.Dispose();
+    public void Dispose()
+    {
+        _pinned?.Dispose();
+        _session.Dispose();
+    }
+
+    // Whether outputs are what the signature says is seen, not believed: of a batch of one, a first dimension that is no
+    // batch looks like one.
+    private void LearnOutputs(BatchView view, BatchOutputs outputs)
+    {
+        var layout = view.Layout;
+        if (!layout.HasFixedOutputs || (Signature.Batching == RowBatching.Dynamic && view.Rows < 2 && view.MostRows > 1)) return;
+        for (var i = 0; i < _outputNames.Length; i++)
+        {
+            if (!outputs.Shape(i).SequenceEqual(layout.OutputShape(i, view.Rows))) return;
+        }
+
+        _hasKnownOutputs = true;
+    }
+
+    private PinnedMemory? TryPin(InferenceSession session, int device)
+    {
+        try
+        {
+            return new PinnedMemory(session, device);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            Notes.Add($"page-locked memory cannot be had, so the device waits for its inputs to be copied: {RuntimeFailure.Describe(e)}");
+            return null;
+        }
+    }
 }

@@ -9,13 +9,25 @@ internal sealed class RowInputs : InputRow, IDisposable
     private readonly TensorSlot[] _slots;
     private readonly RowBatching _batching;
     private readonly int _maxRows;
+    private readonly SlabPools? _slabs;
+    private RowPlace _place;
 
-    public RowInputs(ModelSignature signature, int maxRows)
+    public RowInputs(ModelSignature signature, int maxRows, SlabPools? slabs)
     {
         _slots = [.. signature.Inputs.Select(input => new TensorSlot(input))];
         _batching = signature.Batching;
         _maxRows = maxRows;
+        _slabs = slabs;
     }
+
+    /// <summary>Whether the inputs lie in slots of a slab, all of them.</summary>
+    public bool IsPlaced { get; private set; }
+
+    /// <summary>Those slots.</summary>
+    public RowPlace Place => _place;
+
+    /// <summary>The batch of the row has begun. Under the lock of its slab's pool.</summary>
+    public bool HasBegun { get; set; }
 
     /// <summary>The model's inputs, in its order.</summary>
     public ReadOnlySpan<TensorSlot> Slots => _slots;
@@ -41,9 +53,9 @@ internal sealed class RowInputs : InputRow, IDisposable
         }
 
         CheckRows();
-        var memory = slot.Allocate(Rows, shape, ShapesHaveAllDimensions);
+        slot.SetShape(Rows, shape, ShapesHaveAllDimensions);
         CheckBatchDimension(slot);
-        return memory;
+        return HasSlotsFor(slot) ? slot.UseSlab(_place.Slab.InputAddress(Array.IndexOf(_slots, slot), _place.First)) : slot.UseOwnMemory();
     }
 
     public override void SetStrings(string name, IReadOnlyList<string> values, params ReadOnlySpan<long> shape)
@@ -72,11 +84,59 @@ internal sealed class RowInputs : InputRow, IDisposable
         }
     }
 
+    /// <summary>The inputs were copied to other slots.</summary>
+    public void MoveTo(in RowPlace place)
+    {
+        _place = place;
+        for (var i = 0; i < _slots.Length; i++) _slots[i].MoveTo(place.Slab.InputAddress(i, place.First));
+    }
+
     /// <summary>Makes the row ready for another request.</summary>
     public void Clear()
     {
+        LeaveSlab();
         Rows = 1;
         foreach (var slot in _slots) slot.Clear();
+    }
+
+    // Gives the row its slots when it writes its first input. A handler that writes again, with other rows or another shape,
+    // has the row in memory of its own from then on.
+    private bool HasSlotsFor(TensorSlot slot)
+    {
+        if (!IsPlaced)
+        {
+            if (_slabs is null || AnyIsSet() || _slabs.TryTake(Rows, slot.Shape) is not { } place) return false;
+            _place = place;
+            IsPlaced = true;
+            return true;
+        }
+
+        if (_place.Rows == Rows && (_slots.Length > 1 || _place.Slab.Layout.IsOfOnlyInput(slot.Shape))) return true;
+        foreach (var other in _slots)
+        {
+            if (other != slot && other.IsSet) other.CopyToOwnMemory();
+        }
+
+        LeaveSlab();
+        return false;
+    }
+
+    private bool AnyIsSet()
+    {
+        foreach (var slot in _slots)
+        {
+            if (slot.IsSet) return true;
+        }
+
+        return false;
+    }
+
+    private void LeaveSlab()
+    {
+        if (!IsPlaced) return;
+        _place.Slab.Pool.Release(_place, HasBegun);
+        _place = default;
+        IsPlaced = HasBegun = false;
     }
 
     private void CheckRows()
@@ -108,6 +168,7 @@ internal sealed class RowInputs : InputRow, IDisposable
 
     public void Dispose()
     {
+        LeaveSlab();
         foreach (var slot in _slots) slot.Dispose();
     }
 }

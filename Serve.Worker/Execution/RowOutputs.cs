@@ -2,12 +2,13 @@ using Serve.Core.Handlers;
 
 namespace Serve.Worker.Execution;
 
-/// <summary>One request's slice of a batch's outputs.</summary>
+/// <summary>One request's slice of a batch's outputs: in its own slots, or in what ONNX Runtime allocated for the batch.</summary>
 internal sealed class RowOutputs(ModelSignature signature) : OutputRow
 {
     private readonly long[][] _shapes = [.. signature.Outputs.Select(_ => Array.Empty<long>())];
     private readonly int[] _ranks = new int[signature.Outputs.Count];
     private BatchOutputs? _batch;
+    private RowPlace _place;
     private int _first;
     private int _rows;
 
@@ -16,21 +17,22 @@ internal sealed class RowOutputs(ModelSignature signature) : OutputRow
     /// <summary>Points this slice at its rows of an executed batch.</summary>
     public void Bind(BatchOutputs batch, int first, int rows)
     {
-        _batch = batch;
-        _first = first;
-        _rows = rows;
-        for (var i = 0; i < _shapes.Length; i++)
-        {
-            var whole = batch.Shape(i);
-            var skip = signature.Batching == RowBatching.None || rows > 1 ? 0 : 1;
-            _ranks[i] = whole.Length - skip;
-            if (_shapes[i].Length < _ranks[i]) _shapes[i] = new long[_ranks[i]];
-            whole[skip..].CopyTo(_shapes[i]);
-            if (rows > 1) _shapes[i][0] = rows;
-        }
+        (_batch, _place, _first, _rows) = (batch, default, first, rows);
+        for (var i = 0; i < _shapes.Length; i++) SetShape(i, batch.Shape(i));
     }
 
-    public void Unbind() => _batch = null;
+    /// <summary>Points this slice at the row's own slots, which the execution has filled.</summary>
+    public void Bind(in RowPlace place)
+    {
+        (_batch, _place, _rows) = (null, place, place.Rows);
+        for (var i = 0; i < _shapes.Length; i++) SetShape(i, place.Slab.Layout.OutputShape(i));
+    }
+
+    public void Unbind()
+    {
+        _batch = null;
+        _place = default;
+    }
 
     public override ReadOnlySpan<long> Shape(string name)
     {
@@ -46,7 +48,7 @@ internal sealed class RowOutputs(ModelSignature signature) : OutputRow
             throw new InvalidOperationException($"The model's output '{name}' is of strings: read it with Strings.");
         }
 
-        return Batch.Bytes(index, _first, _rows);
+        return _place.Slab is { } slab ? slab.Output(index, _place.First, _place.Rows) : Batch.Bytes(index, _first, _rows);
     }
 
     public override IReadOnlyList<string> Strings(string name)
@@ -61,6 +63,15 @@ internal sealed class RowOutputs(ModelSignature signature) : OutputRow
     }
 
     private BatchOutputs Batch => _batch ?? throw new InvalidOperationException("A row's outputs can be read only during Postprocess.");
+
+    private void SetShape(int output, ReadOnlySpan<long> whole)
+    {
+        var skip = signature.Batching == RowBatching.None || _rows > 1 ? 0 : 1;
+        _ranks[output] = whole.Length - skip;
+        if (_shapes[output].Length < _ranks[output]) _shapes[output] = new long[_ranks[output]];
+        whole[skip..].CopyTo(_shapes[output]);
+        if (_rows > 1) _shapes[output][0] = _rows;
+    }
 
     private int IndexOf(string name)
     {

@@ -3,7 +3,7 @@ using Serve.Core.Handlers;
 
 namespace Serve.Worker.Execution;
 
-/// <summary>One input of one row: its shape and its elements, in memory that is reused for later requests.</summary>
+/// <summary>One input of one row: its shape and its elements, in the row's slot of a slab or in memory of its own that is reused for later requests.</summary>
 internal sealed class TensorSlot(TensorInfo info) : IDisposable
 {
     // More than this in one input of one request is a mistake or an attack, and spans end at 2 GiB.
@@ -13,6 +13,7 @@ internal sealed class TensorSlot(TensorInfo info) : IDisposable
     private readonly long[] _shape = new long[info.Shape.Count];
     private string[] _strings = [];
     private long _elements;
+    private nint _address;
 
     public TensorInfo Info { get; } = info;
 
@@ -26,9 +27,9 @@ internal sealed class TensorSlot(TensorInfo info) : IDisposable
 
     public int CapacityBytes => _memory.CapacityBytes;
 
-    public nint Address => _memory.Address;
+    public nint Address => _address;
 
-    public ReadOnlySpan<byte> Bytes => _memory.Slice(0, ByteLength);
+    public unsafe ReadOnlySpan<byte> Bytes => new((void*)_address, ByteLength);
 
     public ReadOnlySpan<string> Strings => _strings.AsSpan(0, (int)_elements);
 
@@ -39,12 +40,32 @@ internal sealed class TensorSlot(TensorInfo info) : IDisposable
         _elements = 0;
     }
 
-    public Span<byte> Allocate(long rows, scoped ReadOnlySpan<long> shape, bool shapeHasAllDimensions)
+    /// <summary>The elements will lie here: this input's part of the row's slots.</summary>
+    public unsafe Span<byte> UseSlab(nint address)
     {
-        SetShape(rows, shape, shapeHasAllDimensions);
+        _address = address;
         IsSet = true;
-        return _memory.Reserve(ByteLength);
+        return new Span<byte>((void*)address, ByteLength);
     }
+
+    /// <summary>The elements will lie in memory of this object's own.</summary>
+    public Span<byte> UseOwnMemory()
+    {
+        var memory = _memory.Reserve(ByteLength);
+        _address = _memory.Address;
+        IsSet = true;
+        return memory;
+    }
+
+    /// <summary>Takes the elements out of the row's slots.</summary>
+    public void CopyToOwnMemory()
+    {
+        var elements = Bytes;
+        elements.CopyTo(UseOwnMemory());
+    }
+
+    /// <summary>The elements were copied to other slots.</summary>
+    public void MoveTo(nint address) => _address = address;
 
     public void SetStrings(long rows, IReadOnlyList<string> values, ReadOnlySpan<long> shape, bool shapeHasAllDimensions)
     {
@@ -59,7 +80,9 @@ internal sealed class TensorSlot(TensorInfo info) : IDisposable
         IsSet = true;
     }
 
-    private void SetShape(long rows, ReadOnlySpan<long> shape, bool shapeHasAllDimensions)
+    /// <summary>Sets the shape, without memory for it.</summary>
+    /// <exception cref="BadRequestException">The model takes another, or the input would be too large.</exception>
+    public void SetShape(long rows, ReadOnlySpan<long> shape, bool shapeHasAllDimensions)
     {
         var offset = shapeHasAllDimensions ? 0 : 1;
         if (shape.Length + offset != _shape.Length) throw Misfit(shape, shapeHasAllDimensions);

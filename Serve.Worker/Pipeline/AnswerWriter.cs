@@ -12,10 +12,17 @@ internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, 
     [ThreadStatic]
     private static byte[]? _head;
 
+    private long _busyTicks;
+
+    /// <summary>Time spent on answers of executed batches so far, of all threads together.</summary>
+    public TimeSpan BusyTime => time.GetElapsedTime(0, Interlocked.Read(ref _busyTicks));
+
     /// <summary>Answers all requests of an executed batch.</summary>
     public void WriteBatch(Batch batch)
     {
+        var start = time.GetTimestamp();
         foreach (var request in batch.Requests) WriteExecuted(request, batch);
+        Interlocked.Add(ref _busyTicks, time.GetTimestamp() - start);
     }
 
     /// <summary>Answers a request that did not execute with an error.</summary>

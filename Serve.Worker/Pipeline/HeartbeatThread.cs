@@ -19,8 +19,8 @@ internal sealed class HeartbeatThread(FrameSender sender, TimeSpan interval) : I
     {
         do
         {
-            var resident = Environment.WorkingSet;
-            var gauge = _pipeline?.Pending.Measure(resident) ?? new GaugeMessage(resident);
+            var memory = new GaugeMessage(Environment.WorkingSet, AllocatedBytes: GC.GetTotalAllocatedBytes());
+            var gauge = _pipeline?.Measure(memory) ?? memory;
             ProtocolJson.Enqueue(sender, FrameType.Gauge, gauge, ProtocolJson.Default.GaugeMessage);
             sender.Flush(onThisThread: true);
         }

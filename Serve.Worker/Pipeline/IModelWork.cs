@@ -1,3 +1,5 @@
+using Serve.Core.Protocol;
+
 namespace Serve.Worker.Pipeline;
 
 /// <summary>What a worker does with requests: an ONNX model behind a handler, or a batch handler that computes by itself.</summary>
@@ -11,6 +13,12 @@ internal interface IModelWork : IDisposable
 
     /// <summary>Whether a batch may run on the reader's thread when batches turn out to cost next to nothing.</summary>
     bool MayRunOnReader { get; }
+
+    /// <summary>Rows that lay apart from the others of their batch and were copied, since the start.</summary>
+    long CopiedRows { get; }
+
+    /// <summary>What batches took that runners were warmed up with.</summary>
+    IReadOnlyList<WarmUpTime> WarmUpTimes { get; }
 
     /// <summary>Decodes and preprocesses one request, on a decode thread. What it throws answers that request.</summary>
     DecodedRow Decode(WorkerRequest request);

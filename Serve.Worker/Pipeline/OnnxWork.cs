@@ -1,35 +1,59 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.ML.OnnxRuntime;
 using Serve.Core.Configuration;
 using Serve.Core.Handlers;
+using Serve.Core.Protocol;
 using Serve.Worker.BuiltIn;
 using Serve.Worker.Execution;
 
 namespace Serve.Worker.Pipeline;
 
 /// <summary>An ONNX model with a handler before and after it.</summary>
-internal sealed partial class OnnxWork(IModelHandler handler, OnnxModel model, int batchSize, WarmupConfiguration warmup, ILogger logger) : IModelWork
+internal sealed partial class OnnxWork : IModelWork
 {
-    private readonly BatchRowPool _rows = new(model.Signature, batchSize);
-    private readonly ShapeClasses _shapes = new(model.Signature);
+    private static readonly TimeSpan BetweenLimit = TimeSpan.FromSeconds(1);
+
+    private readonly IModelHandler _handler;
+    private readonly OnnxModel _model;
+    private readonly WarmupConfiguration _warmup;
+    private readonly ILogger _logger;
+    private readonly SlabPools _slabs;
+    private readonly BatchRowPool _rows;
+    private readonly ShapeClasses _shapes;
+    private readonly List<WarmUpTime> _warmUpTimes = [];
+
+    public OnnxWork(IModelHandler handler, OnnxModel model, ModelConfiguration configuration, ILogger logger)
+    {
+        (_handler, _model, _warmup, _logger) = (handler, model, configuration.Warmup, logger);
+        MaxBatchRows = model.Signature.Batching == RowBatching.Dynamic ? configuration.BatchSize : 1;
+        _slabs = new SlabPools(model.Signature, configuration.BatchSize, configuration.Instances, model.AllocateRows);
+        _rows = new BatchRowPool(model.Signature, configuration.BatchSize, _slabs);
+        _shapes = new ShapeClasses(model.Signature);
+    }
+
+    // Device threads warm up one after the other, all before the worker is ready.
+    public IReadOnlyList<WarmUpTime> WarmUpTimes => _warmUpTimes;
 
     public bool Decodes => true;
 
-    public int MaxBatchRows { get; } = model.Signature.Batching == RowBatching.Dynamic ? batchSize : 1;
+    public int MaxBatchRows { get; }
 
     public bool MayRunOnReader => false;
+
+    public long CopiedRows => _slabs.CopiedRows;
 
     public DecodedRow Decode(WorkerRequest request)
     {
         var row = request.Row = _rows.Rent();
-        handler.Preprocess(request.Request, row.Inputs);
+        _handler.Preprocess(request.Request, row.Inputs);
         row.Inputs.Complete();
         return new DecodedRow(row.Inputs.Rows, _shapes.Of(row.Inputs));
     }
 
     public IBatchRunner CreateRunner() => new Runner(this);
 
-    public void Encode(WorkerRequest request) => handler.Postprocess(request.Request, request.Row!.Outputs, request.Response);
+    public void Encode(WorkerRequest request) => _handler.Postprocess(request.Request, request.Row!.Outputs, request.Response);
 
     public void Release(WorkerRequest request)
     {
@@ -38,34 +62,52 @@ internal sealed partial class OnnxWork(IModelHandler handler, OnnxModel model, i
         _rows.Return(row);
     }
 
-    public void DisposeHandler() => handler.Dispose();
+    public void DisposeHandler() => _handler.Dispose();
 
     public void Dispose()
     {
-        handler.Dispose();
+        _handler.Dispose();
         _rows.Dispose();
-        model.Dispose();
+        _slabs.Dispose();
+        _model.Dispose();
     }
 
-    private OnnxModel Model => model;
-
-    // The largest batch first: memory arenas are then as large as they will be.
+    // The largest batch first: memory arenas are then as large as they will be, and what is chosen by measurement is chosen
+    // for it. Then one row, which is what the first request is; then what lies between, as long as that is quick.
     private void WarmUp(BatchExecution execution)
     {
-        if (!warmup.Enabled) return;
-        var rows = new BatchRow[MaxBatchRows];
+        if (!_warmup.Enabled) return;
+        try
+        {
+            RunWarm(execution, MaxBatchRows);
+            if (MaxBatchRows == 1) return;
+            RunWarm(execution, 1);
+            var began = Stopwatch.GetTimestamp();
+            for (var rows = MaxBatchRows / 2; rows > 1 && Stopwatch.GetElapsedTime(began) < BetweenLimit; rows /= 2) RunWarm(execution, rows);
+        }
+        catch (OnnxRuntimeException e) when (_handler is not ImageClassifier and not ImageEmbedder)
+        {
+            // Zeros of the smallest shape need not be an input that the model takes.
+            Log.WarmUpRefused(_logger, RuntimeFailure.Describe(e));
+        }
+    }
+
+    private void RunWarm(BatchExecution execution, int count)
+    {
+        var rows = new BatchRow[count];
         for (var i = 0; i < rows.Length; i++) rows[i] = _rows.Rent();
         try
         {
             foreach (var row in rows) WriteZeros(row.Inputs);
-            for (var i = 0; i < warmup.Runs; i++) RunWarm(execution, rows);
-            if (rows.Length == 1) return;
-            for (var i = 0; i < warmup.Runs; i++) RunWarm(execution, rows.AsSpan(0, 1));
-        }
-        catch (OnnxRuntimeException e) when (handler is not ImageClassifier and not ImageEmbedder)
-        {
-            // Zeros of the smallest shape need not be an input that the model takes.
-            Log.WarmUpRefused(logger, RuntimeFailure.Describe(e));
+            for (var i = 0; i < _warmup.Runs; i++)
+            {
+                var began = Stopwatch.GetTimestamp();
+                using var outputs = execution.Run(rows, CancellationToken.None);
+                _warmUpTimes.Add(new WarmUpTime(count, (long)Stopwatch.GetElapsedTime(began).TotalMicroseconds));
+                if (_handler is not IWarmUp) continue; // a user's Postprocess may expect a request
+                var request = new WorkerRequest();
+                _handler.Postprocess(request.Request, rows[0].Outputs, request.Response);
+            }
         }
         finally
         {
@@ -75,17 +117,9 @@ internal sealed partial class OnnxWork(IModelHandler handler, OnnxModel model, i
 
     private void WriteZeros(RowInputs inputs)
     {
-        if (handler is IWarmUp stock) stock.WriteZeros(inputs);
-        else ZeroRow.Write(model.Signature, inputs);
+        if (_handler is IWarmUp stock) stock.WriteZeros(inputs);
+        else ZeroRow.Write(_model.Signature, inputs);
         inputs.Complete();
-    }
-
-    private void RunWarm(BatchExecution execution, ReadOnlySpan<BatchRow> rows)
-    {
-        using var outputs = execution.Run(rows, CancellationToken.None);
-        if (handler is not IWarmUp) return; // a user's Postprocess may expect a request
-        var request = new WorkerRequest();
-        handler.Postprocess(request.Request, rows[0].Outputs, request.Response);
     }
 
     private static partial class Log
@@ -96,7 +130,7 @@ internal sealed partial class OnnxWork(IModelHandler handler, OnnxModel model, i
 
     private sealed class Runner(OnnxWork work) : IBatchRunner
     {
-        private readonly BatchExecution _execution = new(work.Model);
+        private readonly BatchExecution _execution = new(work._model);
         private BatchRow[] _rows = new BatchRow[1];
 
         public void WarmUp() => work.WarmUp(_execution);
@@ -108,7 +142,7 @@ internal sealed partial class OnnxWork(IModelHandler handler, OnnxModel model, i
             for (var i = 0; i < count; i++) _rows[i] = batch.Requests[i].Row!;
             try
             {
-                batch.Keep(_execution.Run(_rows.AsSpan(0, count), batch.Cancellation));
+                if (_execution.Run(_rows.AsSpan(0, count), batch.Cancellation) is { } outputs) batch.Keep(outputs);
             }
             catch (Exception e) when (count == 1 || batch.Cancellation.IsCancellationRequested)
             {
@@ -128,7 +162,7 @@ internal sealed partial class OnnxWork(IModelHandler handler, OnnxModel model, i
             {
                 try
                 {
-                    batch.Keep(_execution.Run([request.Row!], batch.Cancellation));
+                    if (_execution.Run([request.Row!], batch.Cancellation) is { } outputs) batch.Keep(outputs);
                 }
                 catch (Exception e)
                 {

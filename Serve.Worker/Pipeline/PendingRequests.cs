@@ -13,14 +13,24 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
     private readonly Dictionary<ulong, WorkerRequest> _byId = [];
     private readonly BatchFormer<WorkerRequest> _former = new(new BatchFormerOptions(), time.TimestampFrequency, new BatchCostModel(Math.Max(1, work.MaxBatchRows)));
     private readonly List<WorkerRequest> _recalled = [];
-    private readonly BusyTime _busy = new(time);
+    private readonly StageClock _stages = new(time);
     private int _executing;
     private int _idleDevices;
+    private int _decoding;
     private bool _runsOnReader;
     private bool _isClosed;
 
     /// <summary>Requests that wait for a decode thread.</summary>
     public DecodeQueue ToDecode { get; } = new();
+
+    /// <summary>Batches were run before the first request.</summary>
+    public void Learn(IEnumerable<WarmUpTime> times)
+    {
+        lock (_gate)
+        {
+            foreach (var (rows, microseconds) in times) _former.Cost.Learn(rows, (long)(microseconds / 1e6 * time.TimestampFrequency));
+        }
+    }
 
     /// <summary>A request has arrived.</summary>
     /// <param name="request">The request.</param>
@@ -42,6 +52,8 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
 
             request.Phase = RequestPhase.Decoding;
             request.IsWithDecoder = true;
+            _decoding++;
+            Observe(request.ArrivalTimestamp);
         }
 
         ToDecode.Add(request);
@@ -67,6 +79,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
         lock (_gate)
         {
             request.IsWithDecoder = false;
+            _stages.AddDecode(time.GetTimestamp() - request.DecodeStartTimestamp);
             if (request.Phase == RequestPhase.Decoding)
             {
                 MakeReady(request, row);
@@ -84,6 +97,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
         lock (_gate)
         {
             request.IsWithDecoder = false;
+            _stages.AddDecode(time.GetTimestamp() - request.DecodeStartTimestamp);
             if (request.Phase == RequestPhase.Decoding)
             {
                 Remove(request);
@@ -123,7 +137,9 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
     {
         lock (_gate)
         {
-            _busy.End(--_executing == 0, batch.Rows);
+            _executing--;
+            _stages.CountBatch(batch.Rows);
+            Observe(batch.ExecutedTimestamp);
             _former.Cost.Learn(batch.Rows, Math.Max(0, batch.ExecutedTimestamp - batch.ExecutionTimestamp));
             return _former.ReadyRequests > 0;
         }
@@ -204,11 +220,22 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
         pool.Return(request);
     }
 
-    public GaugeMessage Measure(long residentBytes)
+    /// <summary>What the stages did so far.</summary>
+    /// <param name="memory">A gauge with what is known of the process's memory.</param>
+    /// <param name="others">What others count: postprocessing, copies, threads.</param>
+    public GaugeMessage Measure(GaugeMessage memory, StageMessage others)
     {
         lock (_gate)
         {
-            return new GaugeMessage(residentBytes, 0, _busy.Microseconds, _busy.Batches, _busy.Rows, ToDecode.Count, _former.ReadyRows);
+            return memory with
+            {
+                BusyMicroseconds = _stages.BusyMicroseconds,
+                Batches = _stages.Batches,
+                Rows = _stages.Rows,
+                DecodeQueue = ToDecode.Count,
+                Ready = _former.ReadyRows,
+                Stages = _stages.Measure(others),
+            };
         }
     }
 
@@ -228,9 +255,12 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
 
     private void MakeReady(WorkerRequest request, DecodedRow row)
     {
+        var now = time.GetTimestamp();
+        if (request.Phase == RequestPhase.Decoding) _decoding--;
         request.Phase = RequestPhase.Ready;
         request.Rows = row.Rows;
-        _former.MarkReady(request, row.ShapeClass, time.GetTimestamp());
+        _former.MarkReady(request, row.ShapeClass, now);
+        Observe(now);
         if (!_runsOnReader) WakeDevice();
     }
 
@@ -268,7 +298,11 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
         var now = time.GetTimestamp();
         batch.CloseFrom(_former, now, work.MaxBatchRows);
         foreach (var request in batch.Late) Forget(request);
-        if (batch.Requests.Count == 0) return batch.Late.Count > 0;
+        if (batch.Requests.Count == 0)
+        {
+            Observe(now);
+            return batch.Late.Count > 0;
+        }
 
         batch.BegunTimestamp = now;
         foreach (var request in batch.Requests)
@@ -277,15 +311,19 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
             request.Batch = batch;
         }
 
-        if (_executing++ == 0) _busy.Begin(now);
+        _executing++;
+        Observe(now);
         return true;
     }
 
     private void Forget(WorkerRequest request)
     {
         _byId.Remove(request.Id);
+        if (request.Phase == RequestPhase.Decoding) _decoding--;
         request.Phase = RequestPhase.None;
     }
+
+    private void Observe(long now) => _stages.Observe(_executing, _former.ReadyRequests, _decoding, now);
 
     /// <returns>Whether the caller releases the request; else the decode thread does that has it.</returns>
     private bool TakeBack(WorkerRequest request)

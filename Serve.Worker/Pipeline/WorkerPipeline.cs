@@ -14,6 +14,7 @@ internal sealed class WorkerPipeline
     private readonly AnswerThread _answerThread;
     private readonly DeviceThread _device;
     private readonly DecodeThread _decoder;
+    private int _decodeThreads;
 
     /// <param name="work">What is done with requests.</param>
     /// <param name="instances">Executions that may run at once.</param>
@@ -29,6 +30,7 @@ internal sealed class WorkerPipeline
         _work = work;
         _instances = instances;
         Pending = new PendingRequests(work, Pool, instances, time);
+        Pending.Learn(work.WarmUpTimes);
         Answers = new AnswerWriter(sender, work, time, logger);
         _answerThread = new AnswerThread(Pending, Answers);
         var executor = new BatchExecutor(Pending, sender, Answers, time);
@@ -53,6 +55,7 @@ internal sealed class WorkerPipeline
         for (var i = 1; i < _instances; i++) StartDeviceThread(i);
         if (_work.Decodes)
         {
+            _decodeThreads = decodeThreads;
             for (var i = 0; i < decodeThreads; i++) StartThread($"decode {i}", _decoder.Run);
         }
 
@@ -61,6 +64,11 @@ internal sealed class WorkerPipeline
 
     /// <summary>The first device thread's work, until the worker leaves.</summary>
     public void RunFirstDevice(IBatchRunner runner) => _device.Run(runner);
+
+    /// <summary>What the stages did so far.</summary>
+    /// <param name="memory">A gauge with what is known of the process's memory.</param>
+    public GaugeMessage Measure(GaugeMessage memory) =>
+        Pending.Measure(memory, new StageMessage(EncodeMicroseconds: (long)Answers.BusyTime.TotalMicroseconds, DecodeThreads: _decodeThreads, CopiedRows: _work.CopiedRows));
 
     /// <summary>Ends all threads that wait; one that executes ends after its batch.</summary>
     public void Close()

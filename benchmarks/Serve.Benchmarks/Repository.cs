@@ -21,6 +21,9 @@ internal sealed record Repository(string Root)
         }
     }
 
+    /// <summary>Files of photos.</summary>
+    public IReadOnlyList<string> Photos => [.. Directory.EnumerateFiles(Path.Combine(Root, "Serve.Tests", "Data", "images", "photos"), "*.jpg").Order(StringComparer.Ordinal)];
+
     /// <summary>Pictures of 28 by 28 pixels: those of the tests, or the samples.</summary>
     public IReadOnlyList<byte[]> Pictures(int most)
     {

@@ -27,6 +27,13 @@ internal static partial class ProcessUse
         return long.Parse(line["VmRSS:".Length..^"kB".Length], CultureInfo.InvariantCulture) << 10;
     }
 
+    /// <summary>The same, with each shared page divided by those who share it.</summary>
+    public static long ProportionalBytes(int pid)
+    {
+        var line = File.ReadLines($"/proc/{pid}/smaps_rollup").First(line => line.StartsWith("Pss:", StringComparison.Ordinal));
+        return long.Parse(line["Pss:".Length..^"kB".Length], CultureInfo.InvariantCulture) << 10;
+    }
+
     [LibraryImport("libc")]
     private static partial nint sysconf(int name);
 }

@@ -112,6 +112,19 @@ internal sealed partial class ServeProcess : IDisposable
         return null;
     }
 
+    /// <summary>The sum of a family's series that have all these labels.</summary>
+    public double SumOfMetrics(string family, params string[] labels)
+    {
+        var sum = 0.0;
+        foreach (var line in Get(new Uri(Metrics, "/metrics")).Split('\n'))
+        {
+            if (!line.StartsWith(family + "{", StringComparison.Ordinal) || !labels.All(label => line.Contains(label, StringComparison.Ordinal))) continue;
+            sum += double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture);
+        }
+
+        return sum;
+    }
+
     public void Dispose()
     {
         if (!_process.HasExited) _ = kill(_process.Id, Terminate);

@@ -14,18 +14,21 @@ internal readonly record struct Bar(BarKind Kind, double Limit)
 
     public static Bar Below(double limit) => new(BarKind.Below, limit);
 
+    /// <summary>As <see cref="Below"/>, for figures that do not depend on the machine's mood: a run that exceeds it fails.</summary>
+    public static Bar Budget(double limit) => new(BarKind.Budget, limit);
+
     /// <summary>Whether a value reaches it; null without a bar.</summary>
     public bool? Holds(double value) => Kind switch
     {
         BarKind.AtLeast => value >= Limit,
-        BarKind.Below => value < Limit,
+        BarKind.Below or BarKind.Budget => value < Limit,
         _ => null,
     };
 
     public override string ToString() => Kind switch
     {
         BarKind.AtLeast => string.Create(CultureInfo.InvariantCulture, $">= {Limit:0.##}"),
-        BarKind.Below => string.Create(CultureInfo.InvariantCulture, $"< {Limit:0.##}"),
+        BarKind.Below or BarKind.Budget => string.Create(CultureInfo.InvariantCulture, $"< {Limit:0.##}"),
         _ => "",
     };
 }
@@ -36,4 +39,5 @@ internal enum BarKind
     None,
     AtLeast,
     Below,
+    Budget,
 }

@@ -13,6 +13,9 @@ internal sealed class Report
     /// <summary>Whether every bar holds.</summary>
     public bool Holds => _figures.TrueForAll(figure => figure.Holds != false);
 
+    /// <summary>Whether every budget is kept.</summary>
+    public bool IsWithinBudgets => _figures.TrueForAll(figure => figure.Bar.Kind != BarKind.Budget || figure.Holds != false);
+
     public void Add(string scenario, string name, string unit, Bar bar, IReadOnlyList<double> rounds) =>
         _figures.Add(new Figure(scenario, name, unit, bar, rounds));
 

@@ -1,4 +1,5 @@
 using Serve.Benchmarks.NoOp;
+using Serve.Core.Models.Creation;
 
 namespace Serve.Benchmarks.Scenarios;
 
@@ -25,6 +26,20 @@ internal sealed class TemporaryStore : IDisposable
         foreach (var (name, settings) in models) store.Add(name, typeof(SyntheticHandler), $"batchSize: {SyntheticDevice.BatchSize}\n{settings}");
         return store;
     }
+
+    /// <summary>A store with an architecture's model of random weights, named as it.</summary>
+    public static TemporaryStore WithCreated(string architecture)
+    {
+        var store = new TemporaryStore();
+        ModelCreator.Create(new ModelCreationRequest { Architecture = architecture, ModelStore = store.Path });
+        return store;
+    }
+
+    /// <summary>Replaces a model's configuration.</summary>
+    public void Configure(string model, string yaml) => File.WriteAllText(Directory.EnumerateFiles(System.IO.Path.Combine(Path, model), "model-config.yaml", SearchOption.AllDirectories).Single(), yaml);
+
+    /// <summary>The ONNX file of a model.</summary>
+    public string ModelFile(string model) => Directory.EnumerateFiles(System.IO.Path.Combine(Path, model), "*.onnx", SearchOption.AllDirectories).Single();
 
     /// <summary>A store with the bundled model as it ships.</summary>
     public static TemporaryStore WithFashionVit(Repository repository)

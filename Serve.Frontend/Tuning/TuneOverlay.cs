@@ -1,0 +1,89 @@
+using System.Runtime.InteropServices;
+using Serve.Core.Configuration;
+using Serve.Core.Models;
+
+namespace Serve.Frontend.Tuning;
+
+/// <summary>
+/// A model store of the tuner's own with one version in it: the model's files are hard links, its configuration is a copy
+/// that changes. Removed at the end; the model's own folder is only read.
+/// </summary>
+internal sealed partial class TuneOverlay : IDisposable
+{
+    private readonly string _folder;
+    private readonly string _config;
+    private readonly string _original;
+
+    private TuneOverlay(string folder, string store, string url, string config, string original) =>
+        (_folder, Store, Url, _config, _original) = (folder, store, url, config, original);
+
+    /// <summary>The store's folder.</summary>
+    public string Store { get; }
+
+    /// <summary>What to register.</summary>
+    public string Url { get; }
+
+    /// <summary>Lays a store over a model.</summary>
+    /// <param name="source">The model.</param>
+    /// <param name="modelStore">Where it lies: the overlay goes there if the folder for temporary files is on another disk.</param>
+    public static TuneOverlay Create(ModelSource source, string modelStore)
+    {
+        var configName = source.Manifest?.ConfigFile ?? ModelConfigurationReader.FileName;
+        var folder = Directory.CreateTempSubdirectory("serve-tune-").FullName;
+        var model = Path.Combine(folder, "store", source.Name, source.Version);
+        if (!TryLink(source.Folder, model, configName))
+        {
+            Directory.Delete(folder, recursive: true);
+
+            // Names with a dot at their beginning are no models.
+            folder = Directory.CreateDirectory(Path.Combine(modelStore, $".serve-tune-{Environment.ProcessId}")).FullName;
+            model = Path.Combine(folder, "store", source.Name, source.Version);
+            if (!TryLink(source.Folder, model, configName)) Copy(source.Folder, model, configName);
+        }
+
+        var original = Path.Combine(source.Folder, configName);
+        return new TuneOverlay(folder, Path.Combine(folder, "store"), $"{source.Name}/{source.Version}", Path.Combine(model, configName), File.Exists(original) ? File.ReadAllText(original) : "");
+    }
+
+    /// <summary>Gives the model a setting.</summary>
+    public void Write(TuneSetting setting, int maxQueueSize)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(_config)!);
+        File.WriteAllText(_config, YamlEdit.Set(_original, [.. setting.ToYaml(), new("maxQueueSize", maxQueueSize.ToString(System.Globalization.CultureInfo.InvariantCulture))]));
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static IEnumerable<(string Source, string Target)> Files(string source, string target, string except) =>
+        Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories)
+            .Where(file => Path.GetRelativePath(source, file) != except)
+            .Select(file => (file, Path.Combine(target, Path.GetRelativePath(source, file))));
+
+    private static bool TryLink(string from, string to, string except)
+    {
+        foreach (var (source, target) in Files(from, to, except))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            var isLinked = OperatingSystem.IsWindows() ? CreateHardLink(target, source, 0) : link(source, target) == 0;
+            if (!isLinked) return false;
+        }
+
+        return true;
+    }
+
+    private static void Copy(string from, string to, string except)
+    {
+        foreach (var (source, target) in Files(from, to, except))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(source, target, overwrite: true);
+        }
+    }
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int link(string existing, string created);
+
+    [LibraryImport("kernel32", EntryPoint = "CreateHardLinkW", StringMarshalling = StringMarshalling.Utf16)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    private static partial bool CreateHardLink(string created, string existing, nint attributes);
+}

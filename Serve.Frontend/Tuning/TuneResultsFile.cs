@@ -1,0 +1,90 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Serve.Core.Models;
+using Serve.Frontend.Commands.Bench;
+
+namespace Serve.Frontend.Tuning;
+
+/// <summary>
+/// What was measured so far, on disk: a tuning that was ended goes on where it was. The file's name holds a hash of the
+/// model's files, the machine, the data and how it is measured, so results of anything else are not found.
+/// </summary>
+internal sealed class TuneResultsFile
+{
+    private readonly List<TuneResult> _results;
+
+    private TuneResultsFile(string path, List<TuneResult> results) => (FilePath, _results) = (path, results);
+
+    /// <summary>Where it is.</summary>
+    public string FilePath { get; }
+
+    /// <summary>What was measured.</summary>
+    public IReadOnlyList<TuneResult> Results => _results;
+
+    /// <summary>Where files are if nobody says another folder.</summary>
+    public static string DefaultFolder { get; } = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "serve", "tune");
+
+    /// <summary>Opens the file of a model on this machine.</summary>
+    /// <param name="folder">Where the files are.</param>
+    /// <param name="source">The model.</param>
+    /// <param name="data">What is sent.</param>
+    /// <param name="how">How it is measured: results of another way are others.</param>
+    /// <param name="isFresh">Forget what is there.</param>
+    public static TuneResultsFile Open(string folder, ModelSource source, IReadOnlyList<RequestBody> data, string how, bool isFresh)
+    {
+        var path = Path.Combine(folder, $"{source.Name}-{source.Version}-{Key(source, data, how)}.json");
+        return new TuneResultsFile(path, isFresh || !File.Exists(path) ? [] : Read(path));
+    }
+
+    /// <summary>A result that was measured before.</summary>
+    public TuneResult? Find(TuneSetting setting, TuneEffort effort) => _results.Find(result => result.Setting == setting && result.Effort >= effort && result.Failure is null);
+
+    /// <summary>Keeps a result, at once.</summary>
+    public void Add(TuneResult result)
+    {
+        _results.Add(result);
+        Directory.CreateDirectory(Path.GetDirectoryName(FilePath)!);
+        var temporary = $"{FilePath}.{Environment.ProcessId}";
+        File.WriteAllText(temporary, JsonSerializer.Serialize(_results, TuneJson.Default.ListTuneResult));
+        File.Move(temporary, FilePath, overwrite: true);
+    }
+
+    private static List<TuneResult> Read(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllText(path), TuneJson.Default.ListTuneResult) ?? [];
+        }
+        catch (JsonException)
+        {
+            // Damaged, or another version's: it is measured again.
+            return [];
+        }
+    }
+
+    private static string Key(ModelSource source, IReadOnlyList<RequestBody> data, string how)
+    {
+        var text = new StringBuilder(how);
+        foreach (var file in new DirectoryInfo(source.Folder).EnumerateFiles("*", SearchOption.AllDirectories).OrderBy(file => file.FullName, StringComparer.Ordinal))
+        {
+            // The configuration counts by what it says but for what is tuned; writing a result must not make it another model.
+            if (file.Name != ModelConfigurationFile) text.Append('|').Append(file.Name).Append(file.Length).Append(file.LastWriteTimeUtc.Ticks);
+        }
+
+        text.Append('|').Append(source.Configuration.Handler).Append(source.Configuration.Preprocessing).Append(string.Join(',', source.Configuration.HandlerOptions));
+        text.Append('|').Append(Environment.MachineName).Append(Environment.ProcessorCount).Append(typeof(TuneResultsFile).Assembly.GetName().Version);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes(text.ToString()));
+        foreach (var body in data) hash.AppendData(SHA256.HashData(body.Bytes));
+        return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+    }
+
+    private const string ModelConfigurationFile = Serve.Core.Configuration.ModelConfigurationReader.FileName;
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(List<TuneResult>))]
+[JsonSerializable(typeof(TuneReport))]
+internal sealed partial class TuneJson : JsonSerializerContext;

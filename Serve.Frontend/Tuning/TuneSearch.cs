@@ -1,0 +1,115 @@
+namespace Serve.Frontend.Tuning;
+
+/// <summary>
+/// Finds the best setting without measuring all of them: from where the model is now it climbs along one dimension after the
+/// other with short measurements (throughput rises and falls once along each of them, but for noise), until a whole round
+/// changes nothing; then the best few are measured well and the best of those is chosen.
+/// </summary>
+/// <remarks>
+/// What cannot win is not measured: larger batches when those of the current size stay half empty under full load, or take
+/// longer than the bound by themselves; decode threads when decoding takes next to nothing.
+/// </remarks>
+internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<TuneSetting, TuneEffort, TuneResult> measure)
+{
+    private const int MostRounds = 3;
+    private const int Finalists = 3;
+    private const int FewestMeasurements = 8;
+
+    // How many steps that are not better a climb goes on: noise shall not end it.
+    private const int Patience = 1;
+    private const double FilledShare = 0.5;
+    private const double NegligibleDecoding = 0.03;
+
+    private readonly List<TuneResult> _results = [];
+    private readonly HashSet<TuneSetting> _seen = [];
+
+    /// <summary>Everything that was measured, in order.</summary>
+    public IReadOnlyList<TuneResult> Results => _results;
+
+    /// <summary>The most settings that it looks at: under a third of all, with those that are measured twice.</summary>
+    public int MostSettings => Math.Min(space.Count, Math.Max(FewestMeasurements, (space.Count / 3) - Finalists));
+
+    /// <summary>Runs the search.</summary>
+    /// <param name="start">Where it begins.</param>
+    /// <returns>The best; null if nothing could be measured.</returns>
+    public TuneResult? Run(TuneSetting start)
+    {
+        var best = Look(space.Nearest(start))!;
+        for (var round = 0; round < MostRounds; round++)
+        {
+            var before = best;
+            foreach (var dimension in Enum.GetValues<TuneDimension>()) best = Climb(dimension, best);
+            if (best == before) break;
+        }
+
+        foreach (var finalist in FinalistsOf()) _results.Add(measure(finalist, TuneEffort.Full));
+        return ranking.Best(_results);
+    }
+
+    private TuneResult Climb(TuneDimension dimension, TuneResult best)
+    {
+        if (!space.Values.TryGetValue(dimension, out var values) || values.Count < 2 || IsPointless(dimension, best)) return best;
+        var up = Walk(dimension, values, best, step: 1);
+
+        // Better upwards: downwards was worse before.
+        return up != best ? up : Walk(dimension, values, best, step: -1);
+    }
+
+    private TuneResult Walk(TuneDimension dimension, IReadOnlyList<int> values, TuneResult best, int step)
+    {
+        var misses = 0;
+        var at = best;
+        for (var i = IndexOf(values, best.Setting.Get(dimension)) + step; i >= 0 && i < values.Count && misses <= Patience; i += step)
+        {
+            if (step > 0 && dimension == TuneDimension.BatchSize && CannotGrow(at)) break;
+            if (Look(best.Setting.With(dimension, values[i])) is not { } result) break;
+            at = result;
+            if (ranking.IsBetter(result, best)) (best, misses) = (result, 0);
+            else misses++;
+        }
+
+        return best;
+    }
+
+    // Null when enough has been looked at.
+    private TuneResult? Look(TuneSetting setting)
+    {
+        if (_results.Find(result => result.Setting == setting) is { } known) return known;
+        if (_seen.Count >= MostSettings) return null;
+        _seen.Add(setting);
+        var result = measure(setting, TuneEffort.Glance);
+        _results.Add(result);
+        return result;
+    }
+
+    private bool CannotGrow(TuneResult result) =>
+        (result.MeanBatch > 0 && result.MeanBatch < FilledShare * result.Setting.BatchSize)
+        || (ranking.BoundMilliseconds is { } bound && result.ExecuteMilliseconds > bound);
+
+    private static bool IsPointless(TuneDimension dimension, TuneResult best) =>
+        dimension == TuneDimension.DecodeThreads && best.ExecuteMilliseconds > 0 && best.DecodeMilliseconds < NegligibleDecoding * best.ExecuteMilliseconds;
+
+    private List<TuneSetting> FinalistsOf()
+    {
+        var left = _results.Where(result => result.Failure is null).ToList();
+        var chosen = new List<TuneSetting>();
+        while (chosen.Count < Finalists && left.Count > 0)
+        {
+            var next = chosen.Count == 0 ? ranking.Best(left)! : left.Aggregate((best, result) => ranking.IsBetter(result, best) ? result : best);
+            chosen.Add(next.Setting);
+            left.RemoveAll(result => result.Setting == next.Setting);
+        }
+
+        return chosen;
+    }
+
+    private static int IndexOf(IReadOnlyList<int> values, int value)
+    {
+        for (var i = 0; i < values.Count; i++)
+        {
+            if (values[i] == value) return i;
+        }
+
+        throw new InvalidOperationException($"{value} is not in the space.");
+    }
+}

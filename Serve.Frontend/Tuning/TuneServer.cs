@@ -1,0 +1,112 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+using Serve.Frontend.Commands;
+using Serve.Frontend.Hosting;
+
+namespace Serve.Frontend.Tuning;
+
+/// <summary>A server of the tuner's own, on free ports, with a runtime folder of its own: no other server is touched.</summary>
+internal sealed partial class TuneServer : IDisposable
+{
+    private const int Terminate = 15;
+    private const int MostOutput = 16 << 10;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
+
+    private readonly Process _process;
+    private readonly DirectoryInfo _runtime;
+    private readonly StringBuilder _output = new();
+
+    private TuneServer(string modelStore)
+    {
+        _runtime = Directory.CreateTempSubdirectory("serve-tune-run-");
+        string[] arguments =
+        [
+            "start", "--model-store", modelStore, "--runtime-folder", _runtime.FullName, "--load-models", "none", "--log-level", "warning", "--default-startup-timeout", "10m",
+            "--inference-address", "http://127.0.0.1:0", "--management-address", "http://127.0.0.1:0", "--metrics-address", "http://127.0.0.1:0",
+        ];
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "serve.exe" : "serve"), arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
+        _process = Process.Start(start)!;
+        _process.OutputDataReceived += (_, line) => Keep(line.Data);
+        _process.ErrorDataReceived += (_, line) => Keep(line.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    /// <summary>The server's process.</summary>
+    public int Pid => _process.Id;
+
+    /// <summary>Where it listens.</summary>
+    public ServerAddresses Addresses { get; private set; } = new("", "", "");
+
+    /// <summary>Starts it and waits until it listens.</summary>
+    /// <exception cref="CommandException">It does not.</exception>
+    public static TuneServer Start(string modelStore, CancellationToken cancellation)
+    {
+        var server = new TuneServer(modelStore);
+        try
+        {
+            server.WaitUntilItListens(cancellation);
+            return server;
+        }
+        catch
+        {
+            server.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            if (OperatingSystem.IsWindows()) _process.Kill(entireProcessTree: true);
+            else _ = kill(_process.Id, Terminate);
+        }
+
+        if (!_process.WaitForExit(StopPatience)) _process.Kill(entireProcessTree: true);
+        _process.WaitForExit();
+        _process.Dispose();
+        _runtime.Delete(recursive: true);
+    }
+
+    private void WaitUntilItListens(CancellationToken cancellation)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (ServerState.FindOnly(_runtime.FullName) is { } state)
+            {
+                Addresses = new ServerAddresses(state.InferenceAddress, state.ManagementAddress, state.MetricsAddress);
+                return;
+            }
+
+            if (_process.HasExited || Stopwatch.GetElapsedTime(start) > Patience)
+            {
+                lock (_output) throw new CommandException(ExitCode.Failed, $"The server for the measurements does not start. It said:\n{_output}");
+            }
+
+            cancellation.WaitHandle.WaitOne(Pause);
+        }
+    }
+
+    private void Keep(string? line)
+    {
+        lock (_output)
+        {
+            if (_output.Length < MostOutput) _output.AppendLine(line);
+        }
+    }
+
+    [LibraryImport("libc")]
+    private static partial int kill(int pid, int signal);
+}

@@ -1,0 +1,67 @@
+using Serve.Benchmarks.Load;
+using Serve.Benchmarks.Processes;
+using Serve.Benchmarks.Reporting;
+
+namespace Serve.Benchmarks.Scenarios;
+
+/// <summary>
+/// Bytes that a request costs the garbage collectors of frontend and worker, by their own counters. These bars are budgets:
+/// a run that exceeds one fails, because what is allocated does not depend on how busy the machine is.
+/// </summary>
+internal sealed class AllocationScenario : IScenario
+{
+    private const int Connections = 64;
+
+    // The worker tells its figures at its next heartbeat.
+    private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(4);
+
+    public string Name => "allocations";
+
+    public string Title => "Bytes allocated for a request";
+
+    public void Run(Repository repository, BenchmarkSettings settings, Report report)
+    {
+        using (var store = TemporaryStore.WithNoOp())
+        {
+            using var serve = ServeProcess.StartAndListen(repository.Server, store.Path, settings.FastPath);
+            var (frontend, worker) = Measure(serve, settings, "noop", "application/octet-stream", [[1]]);
+            report.Add(Name, "no-op model: frontend", "B/request", Bar.Budget(700), frontend);
+            report.Add(Name, "no-op model: worker, all of it", "B/request", Bar.Budget(50), worker);
+        }
+
+        using (var store = TemporaryStore.WithFashionVit(repository))
+        {
+            using var serve = ServeProcess.StartAndListen(repository.Server, store.Path, settings.FastPath);
+            var (frontend, worker) = Measure(serve, settings, "fashion-vit", "image/png", repository.Pictures(256));
+            report.Add(Name, "fashion-vit, PNGs: frontend", "B/request", Bar.Budget(700), frontend);
+            report.Add(Name, "fashion-vit, PNGs: worker, with handler and decoder", "B/request", Bar.Budget(100), worker);
+        }
+    }
+
+    private static (List<double> Frontend, List<double> Worker) Measure(ServeProcess serve, BenchmarkSettings settings, string model, string contentType, IReadOnlyList<byte[]> bodies)
+    {
+        var path = $"/predictions/{model}";
+        serve.WaitForAnswer(path, contentType, bodies[0]);
+        using var clients = new ClosedLoop(serve.Inference, Connections, [.. bodies.Select(body => HttpRequestBytes.Post(serve.Inference, path, contentType, body))]);
+        clients.Run(WarmUp);
+        Thread.Sleep(Heartbeat);
+
+        var (frontend, worker) = (new List<double>(), new List<double>());
+        foreach (var _ in settings.EachRound())
+        {
+            // A scrape allocates too, but after it has read the counters: the one before falls into the round, the one after does not.
+            var before = Read(serve, model);
+            var answers = clients.Run(settings.Duration).Answers;
+            Thread.Sleep(Heartbeat);
+            var after = Read(serve, model);
+            frontend.Add((after.Frontend - before.Frontend) / answers);
+            worker.Add((after.Worker - before.Worker) / answers);
+        }
+
+        return (frontend, worker);
+    }
+
+    private static (double Frontend, double Worker) Read(ServeProcess serve, string model) =>
+        (serve.Metric("serve_allocated_bytes_total") ?? 0, serve.SumOfMetrics("serve_worker_allocated_bytes_total", $"model=\"{model}\""));
+}
