@@ -11,7 +11,10 @@ public sealed record ServerFigures
     /// <summary>Rows of the mean batch; 0 if there was none.</summary>
     public required double MeanBatch { get; init; }
 
-    /// <summary>Time that instances executed, per time: 1 is one instance that was always busy.</summary>
+    /// <summary>
+    /// Batches that executed at the same time, on average: 1 is one instance that was always busy. Told from the batches' own
+    /// times, since workers tell their busy time only once a second.
+    /// </summary>
     public required double DeviceBusy { get; init; }
 
     /// <summary>CPU of the frontend process, in cores.</summary>
@@ -46,11 +49,12 @@ public sealed record ServerFigures
         }
 
         var batches = Grown("serve_batch_size_count", IsMeant);
+        var execute = stages.Find(stage => stage.Stage == "execute")?.Mean.TotalSeconds ?? 0;
         return new ServerFigures
         {
             Stages = stages,
             MeanBatch = batches > 0 ? Grown("serve_batch_size_sum", IsMeant) / batches : 0,
-            DeviceBusy = elapsed > 0 ? Grown("serve_worker_device_busy_seconds_total", IsMeant) / elapsed : 0,
+            DeviceBusy = elapsed > 0 ? batches * execute / elapsed : 0,
             FrontendCores = elapsed > 0 ? Grown("process_cpu_seconds_total", _ => true) / elapsed : 0,
             WorkerMemoryBytes = (long)after.Sum("serve_worker_memory_bytes", IsMeant),
             Rejected = after.Of("serve_rejected_total").Where(IsMeant).GroupBy(series => series.Label("reason"))
