@@ -1,5 +1,12 @@
 using Serve.Worker.Hosting;
 
+if (args is [DoctorProcess.Argument])
+{
+    using var input = Console.OpenStandardInput();
+    using var output = Console.OpenStandardOutput();
+    return DoctorProcess.Run(input, output);
+}
+
 var arguments = WorkerArguments.Read(args, out var problem);
 if (arguments is null)
 {

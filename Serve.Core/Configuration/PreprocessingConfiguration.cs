@@ -35,6 +35,12 @@ public sealed record PreprocessingConfiguration
     /// <summary>The tensor's layout. Null: told from the model's input shape.</summary>
     public TensorLayout? Layout { get; init; }
 
+    /// <summary>
+    /// Whether scale, mean, deviation and layout are put before the model's graph when it is loaded, so that pixels reach the
+    /// device as bytes: a quarter of the memory and of the bus. The answers are the same within rounding. Default false.
+    /// </summary>
+    public bool NormalizeInModel { get; init; }
+
     /// <summary>The most pixels a picture may have (width × height as its header says). Default 89,478,485, PIL's warning limit.</summary>
     public long MaxImagePixels { get; init; } = 89_478_485;
 

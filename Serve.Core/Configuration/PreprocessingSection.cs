@@ -23,6 +23,7 @@ internal static class PreprocessingSection
                 values => IsOneOrThree(values) && !values.Contains(0)),
             Channels = settings.Choice("channels", fallback.Channels),
             Layout = settings.OptionalChoice("layout", fallback.Layout),
+            NormalizeInModel = settings.Flag("normalizeInModel", fallback.NormalizeInModel),
             MaxImagePixels = settings.Long("maxImagePixels", fallback.MaxImagePixels, 1, 4_000_000_000),
             DecodeTimeout = settings.Duration("decodeTimeout", fallback.DecodeTimeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10)),
             JpegDecoder = settings.Choice("jpegDecoder", fallback.JpegDecoder),

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Serve.Core.Protocol;
 
 namespace Serve.Core.Models;
 
@@ -9,7 +10,7 @@ public sealed class InferenceResponse : IDisposable
     private int _offset;
     private int _length;
 
-    internal InferenceResponse(int status, string? contentType, IReadOnlyList<KeyValuePair<string, string>> headers, StageTimes times)
+    internal InferenceResponse(int status, string? contentType, IReadOnlyList<KeyValuePair<string, string>> headers, OutputTimes times)
     {
         Status = status;
         ContentType = contentType;
@@ -26,8 +27,8 @@ public sealed class InferenceResponse : IDisposable
     /// <summary>Headers that the handler set.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; }
 
-    /// <summary>Where the time went.</summary>
-    public StageTimes Times { get; internal set; }
+    /// <summary>Where the time went, by the worker's clock.</summary>
+    public OutputTimes Times { get; internal set; }
 
     /// <summary>The body.</summary>
     public ReadOnlyMemory<byte> Body => _buffer.AsMemory(_offset, _length);
@@ -59,12 +60,3 @@ public sealed class InferenceResponse : IDisposable
         _length = needed;
     }
 }
-
-/// <summary>Where a request's time went, by the worker's clock.</summary>
-/// <param name="BatchRows">Rows of the batch that it ran in; 0 if it did not run.</param>
-/// <param name="DecodeWait">From arrival at the worker until decoding began.</param>
-/// <param name="Decode">Decoding and preprocessing.</param>
-/// <param name="Assemble">From ready until its batch began.</param>
-/// <param name="Execute">The batch's execution.</param>
-/// <param name="Encode">Postprocessing.</param>
-public readonly record struct StageTimes(int BatchRows, TimeSpan DecodeWait, TimeSpan Decode, TimeSpan Assemble, TimeSpan Execute, TimeSpan Encode);

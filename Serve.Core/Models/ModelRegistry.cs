@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
@@ -24,7 +25,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     private readonly WorkerEnvironment _environment;
     private readonly ITimer _monitor;
     private readonly Lock _gate = new();
-    private volatile ImmutableDictionary<string, Entry> _models = ImmutableDictionary<string, Entry>.Empty;
+    private volatile FrozenDictionary<string, Entry> _models = FrozenDictionary<string, Entry>.Empty;
     private long _lastCheck;
     private bool _isDisposed;
 
@@ -85,6 +86,22 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         return entry.Versions.TryGetValue(version, out var found)
             ? found
             : throw new ModelVersionNotFoundException($"Model version: {version} does not exist for model: {model}");
+    }
+
+    /// <summary>As <see cref="Resolve"/>, from pieces of a path and without an exception. Hot path: allocates nothing.</summary>
+    /// <param name="model">The model's name.</param>
+    /// <param name="version">A version; empty for the default.</param>
+    /// <returns>Null if there is none of that very name.</returns>
+    public ModelVersion? Find(ReadOnlySpan<char> model, ReadOnlySpan<char> version)
+    {
+        if (!_models.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(model, out var entry)) return null;
+        if (version.IsEmpty) return entry.Default;
+        foreach (var (name, found) in entry.Versions)
+        {
+            if (version.SequenceEqual(name)) return found;
+        }
+
+        return null;
     }
 
     /// <summary>Brings the series of GPUs up to date; before a scrape. Asks their driver, which takes milliseconds.</summary>
@@ -327,7 +344,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         {
             if (!_models.TryGetValue(version.Name, out var entry)) return;
             var rest = entry.Versions.Remove(version.Version);
-            if (rest.IsEmpty) _models = _models.Remove(version.Name);
+            if (rest.IsEmpty) _models = _models.Values.Where(other => other != entry).ToFrozenDictionary(other => other.Name);
             else Replace(entry with { Versions = rest, Default = entry.Default == version ? rest.Values.Last() : entry.Default });
             Log.Unregistered(_log, version.Name, version.Version);
         }
@@ -337,7 +354,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     private void Replace(Entry entry)
     {
         foreach (var version in entry.Versions.Values) version.IsDefault = version == entry.Default;
-        _models = _models.SetItem(entry.Name, entry);
+        _models = _models.Values.Where(other => other.Name != entry.Name).Append(entry).ToFrozenDictionary(other => other.Name);
     }
 
     private int CountWorkers()

@@ -106,6 +106,7 @@ public sealed record ErrorMessage(string Type, string Message);
 [JsonSerializable(typeof(LoadFailedMessage))]
 [JsonSerializable(typeof(GaugeMessage))]
 [JsonSerializable(typeof(ErrorMessage))]
+[JsonSerializable(typeof(DoctorReport))]
 public sealed partial class ProtocolJson : JsonSerializerContext
 {
     /// <summary>Reads a control message.</summary>

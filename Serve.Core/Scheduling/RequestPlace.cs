@@ -1,7 +1,7 @@
 namespace Serve.Core.Scheduling;
 
 /// <summary>Where a request is.</summary>
-public enum RequestPlace
+public enum RequestPlace : byte
 {
     /// <summary>Not admitted, or at its end: the scheduler does not refer to it.</summary>
     Nowhere,

@@ -384,7 +384,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
 
         var isWanted = !request.IsAbandoned;
         if (e.Error is ServeException { Status: 504 } && request.Place == RequestPlace.Sent) _dispatcher.GiveUp(slot, request);
-        else _dispatcher.Complete(slot, request, e.Response is { } response ? Ticks(response.Times.Execute) : 0);
+        else _dispatcher.Complete(slot, request, e.Response is { } response ? Ticks(Microseconds(response.Times.Execute)) : 0);
         return isWanted ? request : null;
     }
 
@@ -431,18 +431,20 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         if (request.TryFail(completion.Error!) && completion.Error is ServeException { Status: 504 }) _metrics.RequestExpired(ExpiredPlace.Worker);
     }
 
-    private void Record(InferenceRequest request, in StageTimes times, long now)
+    private void Record(InferenceRequest request, in OutputTimes times, long now)
     {
         var atWorker = _time.GetElapsedTime(request.SentTimestamp, now);
-        var transfer = atWorker - times.DecodeWait - times.Decode - times.Assemble - times.Execute - times.Encode;
+        var transfer = atWorker - Microseconds((long)times.DecodeWait + times.Decode + times.Assemble + times.Execute + times.Encode);
         _metrics.StageDone(RequestStage.Queue, _time.GetElapsedTime(request.ArrivalTimestamp, request.SentTimestamp));
         _metrics.StageDone(RequestStage.Transfer, transfer < TimeSpan.Zero ? TimeSpan.Zero : transfer);
-        _metrics.StageDone(RequestStage.DecodeWait, times.DecodeWait);
-        _metrics.StageDone(RequestStage.Decode, times.Decode);
-        _metrics.StageDone(RequestStage.Assemble, times.Assemble);
-        _metrics.StageDone(RequestStage.Execute, times.Execute);
-        _metrics.StageDone(RequestStage.Encode, times.Encode);
+        _metrics.StageDone(RequestStage.DecodeWait, Microseconds(times.DecodeWait));
+        _metrics.StageDone(RequestStage.Decode, Microseconds(times.Decode));
+        _metrics.StageDone(RequestStage.Assemble, Microseconds(times.Assemble));
+        _metrics.StageDone(RequestStage.Execute, Microseconds(times.Execute));
+        _metrics.StageDone(RequestStage.Encode, Microseconds(times.Encode));
     }
+
+    private static TimeSpan Microseconds(long value) => TimeSpan.FromTicks(value * TimeSpan.TicksPerMicrosecond);
 
     // The client has left: on the thread that noticed.
     private void Abandon(InferenceRequest request)

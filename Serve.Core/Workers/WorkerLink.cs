@@ -158,8 +158,6 @@ internal sealed class WorkerLink : IDisposable
     {
         var output = OutputFrame.Parse(_reader.Body);
         var isLast = (header.Flags & FrameHeader.Last) != 0;
-        var times = output.Times;
-        var stages = new StageTimes((int)times.BatchRows, Microseconds(times.DecodeWait), Microseconds(times.Decode), Microseconds(times.Assemble), Microseconds(times.Execute), Microseconds(times.Encode));
         if (output.Status == 499) return new LinkEvent(FrameType.Output, header.Id, 0, isLast, null, new ClientGoneException());
         if (output.IsError)
         {
@@ -167,7 +165,7 @@ internal sealed class WorkerLink : IDisposable
             return new LinkEvent(FrameType.Output, header.Id, 0, isLast, null, new ServeException(output.Status, error.Type, error.Message));
         }
 
-        var response = new InferenceResponse(output.Status, ContentType(output.ContentType), output.ReadHeaders(), stages);
+        var response = new InferenceResponse(output.Status, ContentType(output.ContentType), output.ReadHeaders(), output.Times);
         if (output.Body.Length > FrameSender.CopyLimitBytes)
         {
             // The reader received it into an array of its own: hand that over instead of copying it once more.
@@ -181,8 +179,6 @@ internal sealed class WorkerLink : IDisposable
 
         return new LinkEvent(FrameType.Output, header.Id, 0, isLast, response, null);
     }
-
-    private static TimeSpan Microseconds(uint value) => TimeSpan.FromTicks(value * TimeSpan.TicksPerMicrosecond);
 
     // One worker's answers nearly always have the same type.
     private string? ContentType(ReadOnlySpan<byte> bytes)

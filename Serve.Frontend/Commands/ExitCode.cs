@@ -17,4 +17,7 @@ internal static class ExitCode
 
     /// <summary>No server answers at the address.</summary>
     public const int Unreachable = 4;
+
+    /// <summary><c>doctor</c>: the model loads, and something in it costs much on its device.</summary>
+    public const int Findings = 5;
 }

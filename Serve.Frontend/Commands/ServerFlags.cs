@@ -25,6 +25,8 @@ internal sealed class ServerFlags
         ("heartbeatInterval", "TIME", "How often a worker shows that it lives [default: 1s]"),
         ("heartbeatTimeout", "TIME", "A worker silent for this long is replaced [default: 5s]"),
         ("runtimeFolder", "FOLDER", "Private folder for sockets and the state of the running server"),
+        ("cacheFolder", "FOLDER", "Private folder for optimized models and TensorRT's engines"),
+        ("cacheSize", "SIZE", "The most that optimized models take there [default: 16GiB]"),
         ("workerExecutable", "FILE", "The worker's executable [default: serve-worker beside the server]"),
         ("fastPath", "pool|inline", "Where answers are completed [default: pool]"),
         ("logLevel", "LEVEL", "trace, debug, information, warning or error [default: information]"),
@@ -41,6 +43,9 @@ internal sealed class ServerFlags
 
     /// <summary>The same with the metrics, for the commands that also read those.</summary>
     public static ServerFlags OfMeasuring() => new(Keys.Where(key => key.Key is "managementAddress" or "inferenceAddress" or "metricsAddress" or "runtimeFolder"));
+
+    /// <summary>The flags that say where models are and how they are loaded, for the commands that load one themselves.</summary>
+    public static ServerFlags OfLoading() => new(Keys.Where(key => key.Key is "modelStore" or "runtimeFolder" or "cacheFolder" or "workerExecutable"));
 
     private ServerFlags(IEnumerable<(string Key, string Value, string Description)> keys)
     {

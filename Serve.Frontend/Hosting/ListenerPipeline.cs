@@ -22,7 +22,10 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
     }
 
     /// <summary>Builds the pipeline over routes of its own, which no other listener sees.</summary>
-    public RequestDelegate Build(IServiceProvider services, Action<IEndpointRouteBuilder> map)
+    /// <param name="services">The host's services.</param>
+    /// <param name="map">Adds the routes.</param>
+    /// <param name="direct">Asked before routing; answers a request by itself, as a <see cref="SelfContained"/> endpoint does, or returns null.</param>
+    public RequestDelegate Build(IServiceProvider services, Action<IEndpointRouteBuilder> map, Func<HttpContext, Task?>? direct = null)
     {
         var app = new ApplicationBuilder(services);
         app.UseRouting();
@@ -38,6 +41,7 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
         RequestDelegate answer = context =>
         {
             CommonHeaders.Apply(context);
+            if (direct?.Invoke(context) is { } answered) return answered;
             var task = routed(context);
 
             // Routing itself answers a wrong verb: 405 with Allow and no body, and completes at once.

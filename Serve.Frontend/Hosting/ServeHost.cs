@@ -95,7 +95,11 @@ internal sealed partial class ServeHost : IAsyncDisposable
     {
         var inline = IsInline(configuration);
         var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
-        inference.Pipeline = PipelineOf(inference).Build(app.Services, routes => routes.MapInference(registry, loading, configuration, shutdown, inference.Metrics, loggers));
+        var endpoint = new InferenceEndpoint(registry, loading, configuration.MaxRequestSize, shutdown, inference.Metrics, loggers.CreateLogger<InferenceEndpoint>());
+        inference.Pipeline = PipelineOf(inference).Build(
+            app.Services,
+            routes => routes.MapInference(endpoint, registry, loading, shutdown),
+            context => InferenceRoutes.TryPredict(context, endpoint, registry));
         management.Pipeline = PipelineOf(management).Build(app.Services, routes => routes.MapManagement(registry, configuration.EnableModelApi));
         metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry));
         app.Run(static context => Listener.Of(context).Pipeline(context));

@@ -22,7 +22,7 @@ internal enum QueryUse
 
 /// <summary>
 /// One inference request from its headers to its answer: read the body, name the version, run, write. Hot path: one
-/// asynchronous layer, no closures, about 900 bytes a request. It answers its own errors and counts its own answers.
+/// asynchronous layer, no closures. It answers its own errors and counts its own answers.
 /// </summary>
 internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoading loading, long maxRequestBytes, Shutdown shutdown, HttpMetrics metrics, ILogger log)
 {
@@ -44,7 +44,6 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoa
         try
         {
             if (shutdown.IsDraining) throw Shutdown.Refusal();
-            var options = RequestOptions.Read(context.Request.Headers);
             model ??= query == QueryUse.Inputs ? (string?)context.Request.Query[ModelName] : null;
             if (model is not null) (target = Accept(model, version)).ThrowIfNotServing();
 
@@ -54,6 +53,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoa
             RequestParts.Complete(context.Request, ref payload, path, query, out var modelField);
             target ??= Accept(modelField ?? OnlyModel(), version);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
+            var options = RequestOptions.Read(context.Request.Headers);
 
             var handedOver = payload;
             payload = null;

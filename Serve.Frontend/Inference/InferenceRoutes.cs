@@ -1,10 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.Logging;
-using Serve.Core.Configuration;
 using Serve.Core.Models;
-using Serve.Core.Observability;
 using Serve.Frontend.Hosting;
 
 namespace Serve.Frontend.Inference;
@@ -12,14 +9,24 @@ namespace Serve.Frontend.Inference;
 /// <summary>TorchServe's inference API. Every route leads to one data plane, <see cref="InferenceEndpoint"/>.</summary>
 internal static class InferenceRoutes
 {
-    public static void MapInference(
-        this IEndpointRouteBuilder routes, ModelRegistry registry, ModelLoading loading, ServerConfiguration configuration, Shutdown shutdown, HttpMetrics metrics, ILoggerFactory loggers)
+    public static void MapInference(this IEndpointRouteBuilder routes, InferenceEndpoint endpoint, ModelRegistry registry, ModelLoading loading, Shutdown shutdown)
     {
-        var endpoint = new InferenceEndpoint(registry, loading, configuration.MaxRequestSize, shutdown, metrics, loggers.CreateLogger<InferenceEndpoint>());
-
         routes.Map("/ping", new Ping(registry, loading, shutdown).HandleAsync).WithTags("Inference").WithSummary("The server's health");
         routes.MapPredictions(endpoint);
         routes.MapInvocations(endpoint);
+    }
+
+    /// <summary>
+    /// Answers a request for a model that is there without going through routing, which makes a dictionary and strings of
+    /// what it matches. Hot path.
+    /// </summary>
+    /// <returns>Null: routing may know what it is.</returns>
+    public static Task? TryPredict(HttpContext context, InferenceEndpoint endpoint, ModelRegistry registry)
+    {
+        if (!PredictionPath.TryParse(context.Request.Path.Value, out var model, out var version)) return null;
+        return registry.Find(model, version) is { } target
+            ? endpoint.HandleAsync(context, target.Name, version.IsEmpty ? null : target.Version, path: null, QueryUse.None)
+            : null;
     }
 
     private static void MapPredictions(this IEndpointRouteBuilder routes, InferenceEndpoint endpoint)

@@ -55,7 +55,7 @@ internal sealed partial class PictureInput
     }
 
     // A model with one channel can only mean grey, and rgb is what the configuration says when it says nothing.
-    private static PreprocessingConfiguration ForChannelsOf(TensorInfo input, PreprocessingConfiguration preprocessing)
+    public static PreprocessingConfiguration ForChannelsOf(TensorInfo input, PreprocessingConfiguration preprocessing)
     {
         if (input.Shape.Count != 4 || preprocessing.Channels != ChannelOrder.Rgb) return preprocessing;
         var channels = preprocessing.Layout switch

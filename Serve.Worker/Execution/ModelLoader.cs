@@ -5,6 +5,7 @@ using Serve.Core.Handlers;
 using Serve.Core.Models;
 using Serve.Core.Protocol;
 using Serve.Worker.BuiltIn;
+using Serve.Worker.Execution.Doctor;
 using Serve.Worker.Execution.Loading;
 using Serve.Worker.Pipeline;
 
@@ -21,7 +22,7 @@ internal sealed record LoadedModel(IModelWork Work, IBatchRunner Runner, string 
 /// <summary>Loads the model and handler that a Load names. On the first device thread, which executes batches afterwards.</summary>
 internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
 {
-    private readonly ModelConfiguration _configuration = load.Configuration;
+    private ModelConfiguration _configuration = load.Configuration;
 
     public string HandlerName { get; } = load.Configuration.Handler ?? HandlerSource.Default;
 
@@ -41,13 +42,12 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
 
     private LoadedModel LoadModel(IModelHandler handler)
     {
-        var file = ModelFile.Find(load.ModelFolder, _configuration);
         var decodes = StartDecodes(handler);
-        var definition = ModelDefinition.Of(file);
-        using var plan = SessionPlan.Create(
-            load.ModelName, _configuration, load.Device.Type, load.Device.Index, load.HostWorkers, EngineFolder(), GraphInputs.Of(definition.Outline));
-        var cache = _configuration.Execution.OptimizedModelCache ? OptimizedModelCache.Open(load.Cache, logger) : null;
-        var model = OnnxModel.Of(new SessionOpener(cache, logger).Open(definition, plan), plan);
+        var opened = ModelOpening.Open(load, wantsOutline: false, logger);
+        using var plan = opened.Plan;
+        var model = OnnxModel.Of(opened.Opened, plan);
+        _configuration = opened.Configuration;
+        TellFindings(opened, model);
         var loaded = WarmUp(handler, model);
         decodes?.Join();
         return loaded;
@@ -85,10 +85,19 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
         return new LoadedModel(work, runner, model.Device, model.Signature, model.Notes);
     }
 
-    /// <summary>Where TensorRT keeps its engines; they are code for the GPU, so nobody else may write there.</summary>
-    private string? EngineFolder() => load.Cache is { } cache && _configuration.Execution.Providers.Contains("tensorrt")
-        ? PrivateFolder.Open(Path.Combine(cache.Folder, "tensorrt"))
-        : null;
+    /// <summary>What costs much goes to whoever describes the model, the rest to the log.</summary>
+    private void TellFindings(OpenedModel opened, OnnxModel model)
+    {
+        if (opened.Definition.Outline is not { } original) return;
+        var subject = new DoctorSubject(original, opened.Opened.Optimized, !opened.Plan.IsCpuOnly, !opened.Plan.IsCpuOnly, _configuration.Execution.CudaGraphs);
+        foreach (var finding in GraphDoctor.Examine(subject))
+        {
+            if (finding.Severity == FindingSeverity.Advice) Log.Advice(logger, finding.Topic, finding.Summary, finding.Cost ?? "");
+            if (finding.Severity != FindingSeverity.Warning || finding.Topic == GraphDoctor.BatchTopic) continue; // the signature says so already
+            Log.Warning(logger, finding.Topic, finding.Summary, finding.Cost ?? "");
+            model.Notes.Add($"{finding.Summary}: {finding.Cost} (serve doctor {load.ModelName} says what mends it)");
+        }
+    }
 
     // Beside the loading of the model: most of either is compilers' work.
     private Thread? StartDecodes(IModelHandler handler)
@@ -145,5 +154,11 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
     {
         [LoggerMessage(1, LogLevel.Warning, "Decoding was not warmed up: {Reason}")]
         public static partial void DecodesFailed(ILogger logger, string reason);
+
+        [LoggerMessage(2, LogLevel.Warning, "{Topic}: {Summary}; costs {Cost}")]
+        public static partial void Warning(ILogger logger, string topic, string summary, string cost);
+
+        [LoggerMessage(3, LogLevel.Information, "{Topic}: {Summary}; costs {Cost}")]
+        public static partial void Advice(ILogger logger, string topic, string summary, string cost);
     }
 }

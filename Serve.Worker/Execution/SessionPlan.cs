@@ -36,6 +36,9 @@ internal sealed class SessionPlan : IDisposable
     /// <summary>Whether the optimized graph can be written down: what TensorRT compiles cannot.</summary>
     public bool CanSaveOptimized => _providers.All(provider => provider.Kind != ProviderKind.TensorRt);
 
+    /// <summary>ONNX Runtime's providers in order, as the configuration calls them.</summary>
+    public IReadOnlyList<string> ProviderNames => [.. _providers.Select(provider => provider.Kind.ToString().ToLowerInvariant()), "cpu"];
+
     /// <summary>Whether nothing runs but on the CPU.</summary>
     public bool IsCpuOnly => _providers.Count == 0;
 

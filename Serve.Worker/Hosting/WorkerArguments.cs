@@ -39,13 +39,17 @@ internal sealed record WorkerArguments(string SocketPath, int ParentId, string T
         Environment.SetEnvironmentVariable(TokenVariable, null);
         if (args.Length != 4 || socket is null || parent is null || string.IsNullOrEmpty(token)) return null;
 
-        if (Environment.GetEnvironmentVariable(TelemetryVariable) != "1")
+        if (TelemetryProblem() is { } telemetry)
         {
-            // ONNX Runtime reads it when its library loads; by then it is too late for this process to set it.
-            problem = $"{TelemetryVariable} is not 1 in the environment: ONNX Runtime would write a device id into the user's cache folder and upload telemetry. Set it before the worker starts.";
+            problem = telemetry;
             return null;
         }
 
         return new WorkerArguments(socket, parent.Value, token);
     }
+
+    /// <summary>What is wrong with the environment; null if nothing. ONNX Runtime reads it when its library loads; by then it is too late for this process to set it.</summary>
+    public static string? TelemetryProblem() => Environment.GetEnvironmentVariable(TelemetryVariable) == "1"
+        ? null
+        : $"{TelemetryVariable} is not 1 in the environment: ONNX Runtime would write a device id into the user's cache folder and upload telemetry. Set it before the worker starts.";
 }

@@ -37,23 +37,9 @@ internal sealed partial class OptimizedModelCache
         _logger = logger;
     }
 
-    /// <summary>Opens the cache; makes its folder if it is not there.</summary>
-    /// <returns>Null where there is none, or its folder is not private: what lies there will be executed.</returns>
-    public static OptimizedModelCache? Open(CacheMessage? message, ILogger logger)
-    {
-        if (message is null) return null;
-        try
-        {
-            return PrivateFolder.Open(Path.Combine(message.Folder, "optimized")) is { } folder
-                ? new OptimizedModelCache(folder, message.LimitBytes, logger)
-                : throw new IOException("it, or the folder around it, is open to others; its mode must be 0700");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Log.NoCache(logger, message.Folder, e.Message);
-            return null;
-        }
-    }
+    /// <summary>The cache that a Load names; null if it names none. Its folder is made when something is kept.</summary>
+    public static OptimizedModelCache? Of(CacheMessage? message, ILogger logger) =>
+        message is null ? null : new OptimizedModelCache(Path.Combine(message.Folder, "optimized"), message.LimitBytes, logger);
 
     /// <summary>The model's path of an entry; null if there is none, or it was damaged and has been removed.</summary>
     public string? Find(string key)
@@ -62,6 +48,7 @@ internal sealed partial class OptimizedModelCache
         try
         {
             if (!Directory.Exists(entry)) return null;
+            PrivateFolder.Check(_folder);
             var description = Path.Combine(entry, Description);
             var expected = JsonSerializer.Deserialize(File.ReadAllBytes(description), EntryJson.Default.Entry);
             if (expected is null || expected != Describe(entry, key)) throw new InvalidDataException("its content is not what was written");
@@ -85,16 +72,23 @@ internal sealed partial class OptimizedModelCache
     /// <returns>Null if another worker writes it, or there is no room.</returns>
     public Writing? Begin(string key, long expectedBytes)
     {
-        if (expectedBytes > _limitBytes || expectedBytes + FreeBytes > new DriveInfo(_folder).AvailableFreeSpace)
-        {
-            Log.NoRoom(_logger, _folder, expectedBytes);
-            return null;
-        }
-
         try
         {
+            PrivateFolder.Open(_folder);
+            if (expectedBytes > _limitBytes || expectedBytes + FreeBytes > new DriveInfo(_folder).AvailableFreeSpace)
+            {
+                Log.NoRoom(_logger, _folder, expectedBytes);
+                return null;
+            }
+
             // Whoever holds the lock is the only writer of this key: what others left behind is of killed processes.
-            var gate = new FileStream(Path.Combine(_folder, TemporaryPrefix + key + ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+            var gate = OpenGate(Path.Combine(_folder, TemporaryPrefix + key + ".lock"));
+            if (gate is null)
+            {
+                Log.WrittenElsewhere(_logger);
+                return null;
+            }
+
             var temporary = Path.Combine(_folder, TemporaryPrefix + key);
             Delete(temporary);
             PrivateFolder.Open(temporary);
@@ -102,7 +96,20 @@ internal sealed partial class OptimizedModelCache
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Log.WrittenElsewhere(_logger, e.Message);
+            Log.NoCache(_logger, _folder, e.Message);
+            return null;
+        }
+    }
+
+    /// <returns>Null if another process has it.</returns>
+    private static FileStream? OpenGate(string path)
+    {
+        try
+        {
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
             return null;
         }
     }
@@ -223,8 +230,8 @@ internal sealed partial class OptimizedModelCache
         [LoggerMessage(3, LogLevel.Information, "The optimized model is not kept: {Folder} has no room for about {Bytes} bytes (cacheSize, or the disk)")]
         public static partial void NoRoom(ILogger logger, string folder, long bytes);
 
-        [LoggerMessage(4, LogLevel.Information, "The optimized model is not kept: another worker is writing it ({Reason})")]
-        public static partial void WrittenElsewhere(ILogger logger, string reason);
+        [LoggerMessage(4, LogLevel.Information, "The optimized model is not kept: another worker is writing it")]
+        public static partial void WrittenElsewhere(ILogger logger);
 
         [LoggerMessage(5, LogLevel.Information, "The optimized model {Entry} of {Bytes} bytes was removed to keep within cacheSize")]
         public static partial void Evicted(ILogger logger, string entry, long bytes);

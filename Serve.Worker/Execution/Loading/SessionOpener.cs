@@ -90,10 +90,10 @@ internal sealed partial class SessionOpener(OptimizedModelCache? cache = null, I
         var folder = Directory.CreateTempSubdirectory("serve-graph-");
         try
         {
-            // The weights of the optimized graph interest nobody.
+            // A file of its own for the weights, which nobody reads. Never a device such as /dev/null: ONNX Runtime removes the
+            // file when it has no weights to put there.
             var file = Path.Combine(folder.FullName, "model.onnx");
-            var weights = OperatingSystem.IsWindows() ? "weights" : Path.GetRelativePath(folder.FullName, "/dev/null");
-            plan.Options.AddSessionConfigEntry("session.optimized_model_external_initializers_file_name", weights);
+            plan.Options.AddSessionConfigEntry("session.optimized_model_external_initializers_file_name", "weights");
             plan.Options.AddSessionConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", "1024");
             return OpenSaving(definition, plan, file) is { } session
                 ? new OpenedSession(session, Outline(file), false)

@@ -5,7 +5,7 @@ namespace Serve.Worker.Images.Tensors;
 
 /// <summary>
 /// Writes finished rows of RGB pixels into a tensor in its layout, channel order and element type. Immutable, shared between threads.
-/// The bits are the same at every <see cref="SimdLevel"/>; the vector paths cover what models mostly take (NCHW in float32 or bytes, RGB or BGR).
+/// The bits are the same at every <see cref="SimdLevel"/>; the vector paths cover what models mostly take (NCHW in float32, and bytes in every layout).
 /// </summary>
 internal sealed unsafe class TensorRowWriter
 {
@@ -107,7 +107,11 @@ internal sealed unsafe class TensorRowWriter
         }
 
         var first = 0;
-        if (_layout == TensorLayout.Nchw && _channels == 3 && _simd != SimdLevel.Scalar)
+        if (_simd != SimdLevel.Scalar && _channels == 1)
+            first = InterleavedKernel.TakeFirst(row, _width, Row(tensor, 0, y));
+        else if (_simd != SimdLevel.Scalar && _layout == TensorLayout.Nhwc)
+            first = InterleavedKernel.Reverse(row, _width, Row(tensor, 0, y));
+        else if (_layout == TensorLayout.Nchw && _channels == 3 && _simd != SimdLevel.Scalar)
             first = PlanarKernel.Separate(row, _width, Plane(tensor, _sources[0], y), Plane(tensor, 1, y), Plane(tensor, _sources[2], y));
 
         for (var channel = 0; channel < _channels; channel++)

@@ -106,7 +106,7 @@ public sealed class OptimizedModelCacheTests : IDisposable
             File.SetUnixFileMode(_folder["cache"], (UnixFileMode)0b111_111_111);
         }
 
-        Assert.Null(OptimizedModelCache.Open(new CacheMessage(_folder["cache"], 1000), NullLogger.Instance));
+        Assert.Null(Open().Begin("key", 100));
     }
 
     [Fact]
@@ -134,8 +134,11 @@ public sealed class OptimizedModelCacheTests : IDisposable
 
         using (var other = Load(file, cache, new ExecutionConfiguration { GraphOptimization = GraphOptimization.Basic })) Assert.False(other.IsFromCache);
 
-        var entry = Directory.GetDirectories(Entry("")).Select(folder => Path.Combine(folder, "model.onnx")).First();
-        File.WriteAllBytes(entry, File.ReadAllBytes(entry)[..^10]);
+        foreach (var entry in Directory.GetDirectories(Entry("")).Select(folder => Path.Combine(folder, "model.onnx")))
+        {
+            File.WriteAllBytes(entry, File.ReadAllBytes(entry)[..^10]);
+        }
+
         using (var again = Load(file, cache)) Assert.False(again.IsFromCache);
 
         File.SetLastWriteTimeUtc(Path.Combine(Path.GetDirectoryName(file)!, "model.onnx.data"), DateTime.UtcNow.AddHours(1));
@@ -148,7 +151,7 @@ public sealed class OptimizedModelCacheTests : IDisposable
         using var loaded = Load(Path.Combine(Repository.Root, "model-store", "fashion-vit", "1.0", "model.onnx"), Open());
 
         Assert.Contains("LayerNormalization", loaded.Operators);
-        Assert.Empty(Directory.GetFileSystemEntries(Entry("")));
+        Assert.False(Directory.Exists(_folder["cache"]));
     }
 
     [Fact]
@@ -159,7 +162,7 @@ public sealed class OptimizedModelCacheTests : IDisposable
         Assert.Equal("model name\t: EPYC\nflags\t\t: fpu avx2", MachineFingerprint.OfProcessor(cpu));
     }
 
-    private OptimizedModelCache Open(long limitBytes = 1L << 30) => OptimizedModelCache.Open(new CacheMessage(_folder["cache"], limitBytes), NullLogger.Instance)!;
+    private OptimizedModelCache Open(long limitBytes = 1L << 30) => OptimizedModelCache.Of(new CacheMessage(_folder["cache"], limitBytes), NullLogger.Instance)!;
 
     private string Entry(params string[] path) => Path.Combine([_folder["cache"], "optimized", .. path]);
 
