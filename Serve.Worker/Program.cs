@@ -2,9 +2,8 @@ using Serve.Worker.Hosting;
 
 if (args is [DoctorProcess.Argument])
 {
-    using var input = Console.OpenStandardInput();
     using var output = Console.OpenStandardOutput();
-    return DoctorProcess.Run(input, output);
+    return DoctorProcess.Run(Console.In, output);
 }
 
 var arguments = WorkerArguments.Read(args, out var problem);

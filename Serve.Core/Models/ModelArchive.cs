@@ -168,8 +168,13 @@ public static class ModelArchive
         }
 
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-        using var file = new FileStream(target, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0 });
-        Copy(entry, file, rules, cancellation);
+        using (var file = new FileStream(target, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0 }))
+        {
+            Copy(entry, file, rules, cancellation);
+        }
+
+        // Workers keep what they make of a file as long as it has not changed: unpacking it again is no change.
+        File.SetLastWriteTimeUtc(target, entry.LastWriteTime.UtcDateTime);
     }
 
     private static void Copy(ZipArchiveEntry entry, Stream target, ArchiveEntries rules, CancellationToken cancellation)

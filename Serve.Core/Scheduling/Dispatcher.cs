@@ -92,8 +92,8 @@ public sealed class Dispatcher
         get
         {
             var next = _deadlines.First?.DeadlineTimestamp ?? long.MaxValue;
-            if (_options.Mode == BatchingMode.Delayed && _queue.Requests > 0 && _choice.Free() is not null)
-                next = Math.Min(next, _queue.OldestArrival + _maxBatchDelay);
+            if (_options.Mode == BatchingMode.Delayed && _choice.Free() is not null && _queue.Peek(_time.GetTimestamp()) is { } first)
+                next = Math.Min(next, HeldUntil(first));
 
             return next;
         }
@@ -445,7 +445,7 @@ public sealed class Dispatcher
         {
             var complete = _queue.Rows >= _options.BatchSize
                 || _queue.Requests >= QueueLimit // else it would refuse requests while a worker is free
-                || now - _queue.OldestArrival >= _maxBatchDelay;
+                || now >= HeldUntil(request);
             if (!complete) break;
 
             SendBatch(worker, request, now);
@@ -454,6 +454,10 @@ public sealed class Dispatcher
 
         return sent;
     }
+
+    /// <summary>Until when a batch may wait to fill: the oldest has waited long enough, or the first in line would become late.</summary>
+    private long HeldUntil(ScheduledRequest first) =>
+        Math.Min(_queue.OldestArrival + _maxBatchDelay, first.DeadlineTimestamp == long.MaxValue ? long.MaxValue : _prediction.LatestBegin(first, _queue.Rows));
 
     private void SendBatch(WorkerSlot worker, ScheduledRequest first, long now)
     {

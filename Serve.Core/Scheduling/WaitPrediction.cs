@@ -43,32 +43,19 @@ internal sealed class WaitPrediction(List<WorkerSlot> workers, WorkerChoice choi
     {
         if (!choice.Cost.HasEvidence) return 0;
 
-        var slots = 0;
-        var unbegun = 0;
-        var residual = 0L;
-        var soonest = long.MaxValue;
-        foreach (var worker in workers)
-        {
-            if (!worker.IsOrdinary || choice.IsStuck(worker, now)) continue;
-            if (worker.IsIdle && rowsBefore == 0) return 0;
-            slots += instances;
-            unbegun += worker.UnbegunRows;
-            if (worker.Running.Count < instances) soonest = 0;
-            foreach (var batch in worker.Running)
-            {
-                var left = choice.PredictEnd(batch, now) - now;
-                residual += left;
-                soonest = Math.Min(soonest, left);
-            }
-        }
+        var work = Work.Of(workers, choice, instances, now, withStuck: false);
+        if (work.Slots == 0) work = Work.Of(workers, choice, instances, now, withStuck: true);
+        if (work.Slots == 0 || (work.AnyIdle && rowsBefore == 0)) return 0;
 
-        if (slots == 0) return 0;
+        var before = rowsBefore + work.UnbegunRows;
+        if (before < batchSize) return work.TicksUntilSlot + choice.Cost.Mean(before + rows);
 
-        var before = rowsBefore + unbegun;
         var full = choice.Cost.Mean(batchSize);
-        var start = before < batchSize ? soonest : residual / slots + before / batchSize / slots * full;
-        return start + (before < batchSize ? choice.Cost.Mean(before + rows) : full);
+        return work.ResidualTicks / work.Slots + before / batchSize / work.Slots * full + full;
     }
+
+    /// <summary>When a batch that fills should begin at the latest, so that this request is in time.</summary>
+    public long LatestBegin(ScheduledRequest request, int rows) => request.DeadlineTimestamp - choice.Cost.P99(rows) - Margin;
 
     /// <summary>A request of which the answer was predicted has it.</summary>
     /// <param name="request">The request.</param>
@@ -97,5 +84,50 @@ internal sealed class WaitPrediction(List<WorkerSlot> workers, WorkerChoice choi
         }
 
         return (int)Math.Clamp(served, Math.Min(batchSize, MostAutomaticQueueSize), MostAutomaticQueueSize);
+    }
+
+    /// <summary>What the workers have to do.</summary>
+    private struct Work
+    {
+        /// <summary>Device slots.</summary>
+        public int Slots;
+
+        /// <summary>Rows that wait there.</summary>
+        public int UnbegunRows;
+
+        /// <summary>What is left of all batches that execute.</summary>
+        public long ResidualTicks;
+
+        /// <summary>Until the first slot is free.</summary>
+        public long TicksUntilSlot;
+
+        /// <summary>A worker has nothing.</summary>
+        public bool AnyIdle;
+
+        /// <summary>Those of all workers that take ordinary requests; one that stands still counts only where all do.</summary>
+        public static Work Of(List<WorkerSlot> workers, WorkerChoice choice, int instances, long now, bool withStuck)
+        {
+            var work = new Work { TicksUntilSlot = long.MaxValue };
+            foreach (var worker in workers)
+            {
+                if (worker.IsOrdinary && (withStuck || !choice.IsStuck(worker, now))) work.Add(worker, choice, instances, now);
+            }
+
+            return work;
+        }
+
+        private void Add(WorkerSlot worker, WorkerChoice choice, int instances, long now)
+        {
+            Slots += instances;
+            UnbegunRows += worker.UnbegunRows;
+            AnyIdle |= worker.IsIdle;
+            if (worker.Running.Count < instances) TicksUntilSlot = 0;
+            foreach (var batch in worker.Running)
+            {
+                var left = choice.PredictEnd(batch, now) - now;
+                ResidualTicks += left;
+                TicksUntilSlot = Math.Min(TicksUntilSlot, left);
+            }
+        }
     }
 }

@@ -96,8 +96,10 @@ internal static class DoctorCommand
         try
         {
             var output = process.StandardOutput.ReadToEndAsync(cancellation);
-            await process.StandardInput.WriteAsync(JsonSerializer.Serialize(load, ProtocolJson.Default.LoadMessage).AsMemory(), cancellation);
-            process.StandardInput.Close();
+
+            // The worker's standard input stays open: its end, whatever ended this process, ends the worker.
+            await process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(load, ProtocolJson.Default.LoadMessage).AsMemory(), cancellation);
+            await process.StandardInput.FlushAsync(cancellation);
             await process.WaitForExitAsync(cancellation);
             return Report(process.ExitCode, await output);
         }

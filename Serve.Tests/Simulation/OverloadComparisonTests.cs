@@ -42,6 +42,16 @@ public sealed class OverloadComparisonTests(ITestOutputHelper output)
         }
     }
 
+    [Theory]
+    [InlineData(50)]
+    [InlineData(1_000)]
+    public void A_target_from_three_batch_times_on_costs_no_throughput(double target)
+    {
+        var run = OverloadRun.Of(Machines["one worker"], 150, target, RequestsEach, Deadlines with { LatencyTarget = TimeSpan.FromMilliseconds(target) });
+        output.WriteLine(run.ToString());
+        Assert.True(run.Goodput >= 0.98, run.ToString());
+    }
+
     private static DispatcherOptions Deadlines => new()
     {
         BatchSize = Hardware.BatchSize,

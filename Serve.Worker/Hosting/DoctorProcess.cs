@@ -11,20 +11,22 @@ using Serve.Worker.Execution.Loading;
 namespace Serve.Worker.Hosting;
 
 /// <summary>
-/// <c>serve-worker doctor</c>: loads the model of the <see cref="LoadMessage"/> on standard input as a worker would, and writes a
-/// <see cref="DoctorReport"/> to standard output, or an <see cref="ErrorMessage"/> and <see cref="ExitCodes.LoadFailed"/>.
+/// <c>serve-worker doctor</c>: loads the model of the <see cref="LoadMessage"/> on the first line of standard input as a worker
+/// would, and writes a <see cref="DoctorReport"/> to standard output, or an <see cref="ErrorMessage"/> and
+/// <see cref="ExitCodes.LoadFailed"/>. Leaves at once when standard input ends before: whoever asked is gone.
 /// </summary>
 internal static class DoctorProcess
 {
     /// <summary>The word on the command line.</summary>
     public const string Argument = "doctor";
 
-    public static int Run(Stream input, Stream output)
+    public static int Run(TextReader input, Stream output)
     {
         try
         {
             if (WorkerArguments.TelemetryProblem() is { } problem) throw new InternalServerException(problem);
-            var load = JsonSerializer.Deserialize(input, ProtocolJson.Default.LoadMessage) ?? throw new JsonException("null");
+            var load = JsonSerializer.Deserialize(input.ReadLine() ?? "null", ProtocolJson.Default.LoadMessage) ?? throw new JsonException("There is no Load on standard input.");
+            LeaveWith(input);
             JsonSerializer.Serialize(output, Examine(load), ProtocolJson.Default.DoctorReport);
             return ExitCodes.Stopped;
         }
@@ -35,6 +37,14 @@ internal static class DoctorProcess
             return ExitCodes.LoadFailed;
         }
     }
+
+    private static void LeaveWith(TextReader input) => new Thread(() =>
+    {
+        while (input.Read() >= 0) { }
+
+        ParentProcess.Leave(ExitCodes.ConnectionEnded);
+    })
+    { IsBackground = true, Name = "parent" }.Start();
 
     /// <summary>Loads a model and looks at its graph.</summary>
     /// <exception cref="ServeException">It cannot be loaded.</exception>

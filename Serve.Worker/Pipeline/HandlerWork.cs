@@ -1,4 +1,5 @@
 using Serve.Core.Handlers;
+using Serve.Core.Protocol;
 
 namespace Serve.Worker.Pipeline;
 
@@ -10,6 +11,8 @@ internal sealed class HandlerWork(IBatchHandler handler, int batchSize) : IModel
     public int MaxBatchRows => batchSize;
 
     public bool MayRunOnReader => true;
+
+    public IReadOnlyList<WarmUpTime> WarmUpTimes => [];
 
     public long CopiedRows => 0;
 

@@ -1,3 +1,5 @@
+using Serve.Core.Protocol;
+
 namespace Serve.Worker.Pipeline;
 
 /// <summary>What a worker does with requests: an ONNX model behind a handler, or a batch handler that computes by itself.</summary>
@@ -14,6 +16,9 @@ internal interface IModelWork : IDisposable
 
     /// <summary>Rows that lay apart from the others of their batch and were copied, since the start.</summary>
     long CopiedRows { get; }
+
+    /// <summary>What batches took that runners were warmed up with.</summary>
+    IReadOnlyList<WarmUpTime> WarmUpTimes { get; }
 
     /// <summary>Decodes and preprocesses one request, on a decode thread. What it throws answers that request.</summary>
     DecodedRow Decode(WorkerRequest request);

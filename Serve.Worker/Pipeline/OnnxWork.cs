@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.ML.OnnxRuntime;
 using Serve.Core.Configuration;
 using Serve.Core.Handlers;
+using Serve.Core.Protocol;
 using Serve.Worker.BuiltIn;
 using Serve.Worker.Execution;
 
@@ -20,6 +21,7 @@ internal sealed partial class OnnxWork : IModelWork
     private readonly SlabPools _slabs;
     private readonly BatchRowPool _rows;
     private readonly ShapeClasses _shapes;
+    private readonly List<WarmUpTime> _warmUpTimes = [];
 
     public OnnxWork(IModelHandler handler, OnnxModel model, ModelConfiguration configuration, ILogger logger)
     {
@@ -29,6 +31,9 @@ internal sealed partial class OnnxWork : IModelWork
         _rows = new BatchRowPool(model.Signature, configuration.BatchSize, _slabs);
         _shapes = new ShapeClasses(model.Signature);
     }
+
+    // Device threads warm up one after the other, all before the worker is ready.
+    public IReadOnlyList<WarmUpTime> WarmUpTimes => _warmUpTimes;
 
     public bool Decodes => true;
 
@@ -96,7 +101,9 @@ internal sealed partial class OnnxWork : IModelWork
             foreach (var row in rows) WriteZeros(row.Inputs);
             for (var i = 0; i < _warmup.Runs; i++)
             {
+                var began = Stopwatch.GetTimestamp();
                 using var outputs = execution.Run(rows, CancellationToken.None);
+                _warmUpTimes.Add(new WarmUpTime(count, (long)Stopwatch.GetElapsedTime(began).TotalMicroseconds));
                 if (_handler is not IWarmUp) continue; // a user's Postprocess may expect a request
                 var request = new WorkerRequest();
                 _handler.Postprocess(request.Request, rows[0].Outputs, request.Response);

@@ -23,6 +23,15 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
     /// <summary>Requests that wait for a decode thread.</summary>
     public DecodeQueue ToDecode { get; } = new();
 
+    /// <summary>Batches were run before the first request.</summary>
+    public void Learn(IEnumerable<WarmUpTime> times)
+    {
+        lock (_gate)
+        {
+            foreach (var (rows, microseconds) in times) _former.Cost.Learn(rows, (long)(microseconds / 1e6 * time.TimestampFrequency));
+        }
+    }
+
     /// <summary>A request has arrived.</summary>
     /// <param name="request">The request.</param>
     /// <param name="more">Another request of the same batch follows at once; none of them is ready before all are.</param>

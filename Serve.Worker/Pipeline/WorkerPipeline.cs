@@ -30,6 +30,7 @@ internal sealed class WorkerPipeline
         _work = work;
         _instances = instances;
         Pending = new PendingRequests(work, Pool, instances, time);
+        Pending.Learn(work.WarmUpTimes);
         Answers = new AnswerWriter(sender, work, time, logger);
         _answerThread = new AnswerThread(Pending, Answers);
         var executor = new BatchExecutor(Pending, sender, Answers, time);

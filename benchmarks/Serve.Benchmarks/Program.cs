@@ -11,6 +11,9 @@ switch (args)
     case [BareKestrel.Verb, var fastPath]:
         await BareKestrel.RunAsync(fastPath);
         return 0;
+    case [TextbookBatcher.Verb, var policy]:
+        await TextbookBatcher.RunAsync(policy);
+        return 0;
     case [BareOnnxRuntime.Verb, var model]:
         BareOnnxRuntime.Run(model);
         return 0;
@@ -19,7 +22,7 @@ switch (args)
         return 0;
 }
 
-IScenario[] scenarios = [new NoOpScenario(), new LargeBodyScenario(), new FashionVitScenario(), new IdleScenario(), new EfficiencyScenario(), new OverlapScenario(), new MemoryScenario(), new ThreadsScenario(), new AllocationScenario()];
+IScenario[] scenarios = [new NoOpScenario(), new LargeBodyScenario(), new FashionVitScenario(), new BatchingScenario(), new OverloadScenario(), new IdleScenario(), new EfficiencyScenario(), new OverlapScenario(), new MemoryScenario(), new ThreadsScenario(), new AllocationScenario()];
 string[] names = [.. scenarios.Select(scenario => scenario.Name)];
 
 var only = new Option<string[]>("--only") { Description = $"Which scenarios, separated by commas: {string.Join(", ", names)}; all of them if it is not given", HelpName = "NAMES" };

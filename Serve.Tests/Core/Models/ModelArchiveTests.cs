@@ -21,6 +21,7 @@ public sealed class ModelArchiveTests : IDisposable
 
         Assert.Equal([1, 2, 3], File.ReadAllBytes(Path.Combine(destination, "model.onnx")));
         Assert.Equal("a\nb", File.ReadAllText(Path.Combine(destination, "sub/labels.txt")));
+        using (var zip = ZipFile.OpenRead(archive)) Assert.Equal(zip.GetEntry("model.onnx")!.LastWriteTime.UtcDateTime, File.GetLastWriteTimeUtc(Path.Combine(destination, "model.onnx")));
         Assert.True(Directory.Exists(Path.Combine(destination, "empty")));
         Assert.Empty(File.ReadAllBytes(Path.Combine(destination, "none")));
         if (!OperatingSystem.IsWindows()) Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(destination));

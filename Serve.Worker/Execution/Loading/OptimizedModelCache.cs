@@ -11,7 +11,8 @@ namespace Serve.Worker.Execution.Loading;
 /// </summary>
 /// <remarks>
 /// An entry that is damaged, cut off or of another key is removed and made again. The least recently used go first when
-/// there are too many bytes; a worker that still maps one keeps it until it ends.
+/// there are too many bytes; a worker that still maps one keeps it until it ends. Nothing is forced onto the disk, which can
+/// take minutes on a busy one: what a power failure leaves is found out by its size and samples.
 /// </remarks>
 internal sealed partial class OptimizedModelCache
 {
@@ -25,6 +26,9 @@ internal sealed partial class OptimizedModelCache
 
     /// <summary>Left free on the disk, for whoever else needs some.</summary>
     private const long FreeBytes = 1L << 30;
+
+    /// <summary>How long an entry is not tried again whose writer was killed.</summary>
+    private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromHours(12);
 
     private readonly string _folder;
     private readonly long _limitBytes;
@@ -82,6 +86,7 @@ internal sealed partial class OptimizedModelCache
             }
 
             // Whoever holds the lock is the only writer of this key: what others left behind is of killed processes.
+            // Killed perhaps because writing took longer than a start may: the next start does without.
             var gate = OpenGate(Path.Combine(_folder, TemporaryPrefix + key + ".lock"));
             if (gate is null)
             {
@@ -90,6 +95,13 @@ internal sealed partial class OptimizedModelCache
             }
 
             var temporary = Path.Combine(_folder, TemporaryPrefix + key);
+            if (Directory.Exists(temporary) && DateTime.UtcNow - Directory.GetCreationTimeUtc(temporary) < PauseAfterFailure)
+            {
+                gate.Dispose();
+                Log.Pausing(_logger, temporary);
+                return null;
+            }
+
             Delete(temporary);
             PrivateFolder.Open(temporary);
             return new Writing(this, key, temporary, gate);
@@ -190,7 +202,6 @@ internal sealed partial class OptimizedModelCache
             try
             {
                 File.WriteAllBytes(Path.Combine(_folder, Description), JsonSerializer.SerializeToUtf8Bytes(Describe(_folder, _key), EntryJson.Default.Entry));
-                foreach (var file in Directory.EnumerateFiles(_folder)) Flush(file);
                 var entry = Path.Combine(_cache._folder, _key);
                 Directory.Move(_folder, entry);
                 _cache.Trim(_key);
@@ -207,13 +218,6 @@ internal sealed partial class OptimizedModelCache
         {
             _cache.Delete(_folder);
             _gate.Dispose();
-        }
-
-        // The name must not be on the disk before the content.
-        private static void Flush(string path)
-        {
-            using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
-            RandomAccess.FlushToDisk(file);
         }
     }
 
@@ -232,6 +236,9 @@ internal sealed partial class OptimizedModelCache
 
         [LoggerMessage(4, LogLevel.Information, "The optimized model is not kept: another worker is writing it")]
         public static partial void WrittenElsewhere(ILogger logger);
+
+        [LoggerMessage(8, LogLevel.Warning, "The optimized model is not kept: the worker that tried last was killed meanwhile ({Folder}; remove it to try again at once, and give the start more time: startupTimeout)")]
+        public static partial void Pausing(ILogger logger, string folder);
 
         [LoggerMessage(5, LogLevel.Information, "The optimized model {Entry} of {Bytes} bytes was removed to keep within cacheSize")]
         public static partial void Evicted(ILogger logger, string entry, long bytes);

@@ -49,7 +49,20 @@ internal sealed partial class Epoll : IDisposable
         return Marshal.GetLastPInvokeError() == Interrupted ? 0 : throw new Win32Exception(Marshal.GetLastPInvokeError());
     }
 
-    /// <summary>The tag of an event that <see cref="Wait"/> has found.</summary>
+    /// <summary>Waits for events, to some microseconds.</summary>
+    /// <returns>How many there are; 0 when the time has passed.</returns>
+    public unsafe int Wait(TimeSpan time)
+    {
+        var limit = stackalloc long[2];
+        limit[0] = (long)time.TotalSeconds;
+        limit[1] = (long)(time.TotalNanoseconds % 1e9);
+        int count;
+        fixed (byte* events = _events) count = epoll_pwait2(_handle, events, MostEvents, limit, 0);
+        if (count >= 0) return count;
+        return Marshal.GetLastPInvokeError() == Interrupted ? 0 : throw new Win32Exception(Marshal.GetLastPInvokeError());
+    }
+
+    /// <summary>The tag of an event that a wait has found.</summary>
     public int Tag(int index) => Unsafe.ReadUnaligned<int>(ref _events[(index * (DataOffset + 8)) + DataOffset]);
 
     /// <summary>Sends what the socket takes now.</summary>
@@ -91,6 +104,9 @@ internal sealed partial class Epoll : IDisposable
 
     [LibraryImport("libc", SetLastError = true)]
     private static unsafe partial int epoll_wait(int epoll, byte* events, int count, int milliseconds);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial int epoll_pwait2(int epoll, byte* events, int maxEvents, long* time, nint signals);
 
     [LibraryImport("libc", SetLastError = true)]
     private static unsafe partial nint send(int socket, byte* bytes, nint count, int flags);

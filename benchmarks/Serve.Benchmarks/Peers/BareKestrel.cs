@@ -40,7 +40,12 @@ internal sealed class BareKestrel : IDisposable
     public void Dispose() => _process.Dispose();
 
     /// <summary>The peer's own main program.</summary>
-    public static async Task RunAsync(string fastPath)
+    public static Task RunAsync(string fastPath) => ServeAsync(fastPath, static () => ValueTask.CompletedTask);
+
+    /// <summary>Serves until whoever started this process leaves.</summary>
+    /// <param name="fastPath">The scheduling.</param>
+    /// <param name="answered">Completes when a request that was read may be answered.</param>
+    public static async Task ServeAsync(string fastPath, Func<ValueTask> answered)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -50,7 +55,7 @@ internal sealed class BareKestrel : IDisposable
         });
         builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = fastPath == Inline);
         var app = builder.Build();
-        app.Run(AnswerAsync);
+        app.Run(context => AnswerAsync(context, answered));
         await app.StartAsync();
 
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
@@ -63,7 +68,7 @@ internal sealed class BareKestrel : IDisposable
         await app.StopAsync();
     }
 
-    private static async Task AnswerAsync(HttpContext context)
+    private static async Task AnswerAsync(HttpContext context, Func<ValueTask> answered)
     {
         var body = context.Request.BodyReader;
         while (true)
@@ -73,6 +78,7 @@ internal sealed class BareKestrel : IDisposable
             if (read.IsCompleted) break;
         }
 
+        await answered();
         var response = context.Response;
         response.ContentType = NoOpHandler.AnswerType;
         response.ContentLength = NoOpHandler.Answer.Length;

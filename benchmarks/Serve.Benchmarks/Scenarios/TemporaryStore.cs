@@ -14,19 +14,16 @@ internal sealed class TemporaryStore : IDisposable
     public static TemporaryStore WithNoOp()
     {
         var store = new TemporaryStore();
-        var model = Directory.CreateDirectory(System.IO.Path.Combine(store.Path, "noop", "1.0")).FullName;
-        var handler = typeof(NoOpHandler);
-        var assembly = System.IO.Path.GetFileName(handler.Assembly.Location);
-        File.Copy(handler.Assembly.Location, System.IO.Path.Combine(model, assembly));
-        File.WriteAllText(
-            System.IO.Path.Combine(model, "model-config.yaml"),
-            $"""
-            handler: {assembly}:{handler.FullName}
-            minWorkers: 1
-            maxWorkers: 1
-            batchSize: 32
-            maxQueueSize: 1000
-            """);
+        store.Add("noop", typeof(NoOpHandler), "batchSize: 32\nmaxQueueSize: 1000");
+        return store;
+    }
+
+    /// <summary>A store with models on the <see cref="SyntheticDevice"/>.</summary>
+    /// <param name="models">Names, and settings beside the batch size.</param>
+    public static TemporaryStore WithSynthetic(params (string Name, string Settings)[] models)
+    {
+        var store = new TemporaryStore();
+        foreach (var (name, settings) in models) store.Add(name, typeof(SyntheticHandler), $"batchSize: {SyntheticDevice.BatchSize}\n{settings}");
         return store;
     }
 
@@ -56,6 +53,14 @@ internal sealed class TemporaryStore : IDisposable
         }
 
         return store;
+    }
+
+    private void Add(string name, Type handler, string settings)
+    {
+        var model = Directory.CreateDirectory(System.IO.Path.Combine(Path, name, "1.0")).FullName;
+        var assembly = System.IO.Path.GetFileName(handler.Assembly.Location);
+        File.Copy(handler.Assembly.Location, System.IO.Path.Combine(model, assembly));
+        File.WriteAllText(System.IO.Path.Combine(model, "model-config.yaml"), $"handler: {assembly}:{handler.FullName}\nminWorkers: 1\nmaxWorkers: 1\n{settings}\n");
     }
 
     public void Dispose() => _folder.Delete(recursive: true);

@@ -50,6 +50,21 @@ public sealed class OptimizedModelCacheTests : IDisposable
         Assert.NotNull(other);
     }
 
+    [Fact]
+    public void A_start_after_one_that_was_killed_while_it_wrote_does_without()
+    {
+        var cache = Open();
+        using (cache.Begin("key", 100)) { }
+
+        Directory.CreateDirectory(Entry(".writing-key"));
+
+        Assert.Null(cache.Begin("key", 100));
+        Assert.Null(cache.Begin("key", 100));
+        Directory.Delete(Entry(".writing-key"));
+        using var writing = cache.Begin("key", 100);
+        Assert.NotNull(writing);
+    }
+
     [Theory]
     [InlineData("model.onnx", "grapf")]
     [InlineData("model.onnx", "gra")]

@@ -1,0 +1,90 @@
+using Serve.Benchmarks.Load;
+using Serve.Benchmarks.NoOp;
+using Serve.Benchmarks.Peers;
+using Serve.Benchmarks.Processes;
+using Serve.Benchmarks.Reporting;
+
+namespace Serve.Benchmarks.Scenarios;
+
+/// <summary>
+/// When a batch closes: the server on a device of known speed, beside the two usual rules on the same device. Throughput from
+/// clients that always ask again, latency at half of the capacity.
+/// </summary>
+internal sealed class BatchingScenario : IScenario
+{
+    private const int Clients = 64;
+    private const int Connections = 512;
+    private const string ContentType = "application/octet-stream";
+
+    private static readonly byte[] Body = [1];
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LeadIn = TimeSpan.FromSeconds(0.5);
+
+    public string Name => "batching";
+
+    public string Title => "A device of 10 ms + 0.2 ms a row, batches of 32 at most, against the usual rules";
+
+    public void Run(Repository repository, BenchmarkSettings settings, Report report)
+    {
+        using var store = TemporaryStore.WithSynthetic(("adaptive", "maxQueueSize: 1000"), ("delayed", "maxQueueSize: 1000\nbatching: delayed\nmaxBatchDelay: 10ms"));
+        using var serve = ServeProcess.StartAndListen(repository.Server, store.Path, settings.FastPath);
+        using var fixedDelay = new TextbookBatcher(TextbookBatcher.FixedDelay);
+        using var oneAhead = new TextbookBatcher(TextbookBatcher.OneAhead);
+        Rule[] rules =
+        [
+            Serve("Serve", serve, "adaptive"),
+            Serve("Serve, batching: delayed, 10 ms", serve, "delayed"),
+            new("fixed delay, 10 ms", new(fixedDelay.Address, Clients, [Post(fixedDelay.Address, "/")]), new(fixedDelay.Address, Connections, Post(fixedDelay.Address, "/"))),
+            new("closed at dispatch, one ahead", new(oneAhead.Address, Clients, [Post(oneAhead.Address, "/")]), new(oneAhead.Address, Connections, Post(oneAhead.Address, "/"))),
+        ];
+        foreach (var rule in rules)
+        {
+            rule.Closed.Run(WarmUp);
+            rule.RunAtHalf(LeadIn, LeadIn);
+        }
+
+        var rounds = new List<(double[] PerSecond, double[] Medians, double[] P99s)>();
+        foreach (var _ in settings.EachRound())
+        {
+            var closed = rules.Select(rule => rule.Closed.Run(settings.Duration).PerSecond).ToArray();
+            var open = rules.Select(rule => rule.RunAtHalf(LeadIn, settings.Duration)).ToArray();
+            rounds.Add((closed, [.. open.Select(result => result.Median.TotalMilliseconds)], [.. open.Select(result => result.P99.TotalMilliseconds)]));
+        }
+
+        for (var i = 0; i < rules.Length; i++)
+        {
+            var at = i;
+            report.Add(Name, $"c={Clients} share of the device's capacity, {rules[i].Name}", "", i == 0 ? Bar.AtLeast(0.94) : Bar.None, [.. rounds.Select(round => round.PerSecond[at] / SyntheticDevice.Capacity)]);
+        }
+
+        report.Add(Name, "half load, median against a fixed delay of 10 ms", "", Bar.Below(0.75), [.. rounds.Select(round => round.Medians[0] / round.Medians[2])]);
+        for (var i = 0; i < rules.Length; i++)
+        {
+            var at = i;
+            report.Add(Name, $"half load, median, {rules[i].Name}", "ms", Bar.None, [.. rounds.Select(round => round.Medians[at])]);
+            report.Add(Name, $"half load, 99th percentile, {rules[i].Name}", "ms", Bar.None, [.. rounds.Select(round => round.P99s[at])]);
+        }
+
+        foreach (var rule in rules) rule.Dispose();
+    }
+
+    private static Rule Serve(string name, ServeProcess serve, string model)
+    {
+        var path = $"/predictions/{model}";
+        serve.WaitForAnswer(path, ContentType, Body);
+        return new(name, new(serve.Inference, Clients, [Post(serve.Inference, path)]), new(serve.Inference, Connections, Post(serve.Inference, path)));
+    }
+
+    private static byte[] Post(System.Net.IPEndPoint server, string path) => HttpRequestBytes.Post(server, path, ContentType, Body);
+
+    private sealed record Rule(string Name, ClosedLoop Closed, OpenLoop Open) : IDisposable
+    {
+        public OpenResult RunAtHalf(TimeSpan leadIn, TimeSpan duration) => Open.Run(SyntheticDevice.Capacity / 2, leadIn, duration, TimeSpan.MaxValue);
+
+        public void Dispose()
+        {
+            Closed.Dispose();
+            Open.Dispose();
+        }
+    }
+}
