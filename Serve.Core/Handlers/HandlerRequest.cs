@@ -30,13 +30,15 @@ public sealed class HandlerRequest(ulong id, IReadOnlyList<RequestPart> parts, I
     /// <summary>The input of the stock handlers, as in TorchServe: the part <c>data</c>, else <c>body</c>, else the first.</summary>
     public RequestPart Input => Find("data") ?? Find("body") ?? Parts[0];
 
+    // By index in both: an enumerator of an interface would be an allocation for each request.
+
     /// <summary>The part with that name, or null.</summary>
     /// <param name="name">Compared exactly.</param>
     public RequestPart? Find(string name)
     {
-        foreach (var part in Parts)
+        for (var i = 0; i < Parts.Count; i++)
         {
-            if (part.Name == name) return part;
+            if (Parts[i].Name == name) return Parts[i];
         }
 
         return null;
@@ -46,9 +48,9 @@ public sealed class HandlerRequest(ulong id, IReadOnlyList<RequestPart> parts, I
     /// <param name="name">Compared without regard to case.</param>
     public string? Header(string name)
     {
-        foreach (var header in Headers)
+        for (var i = 0; i < Headers.Count; i++)
         {
-            if (header.Key.Equals(name, StringComparison.OrdinalIgnoreCase)) return header.Value;
+            if (Headers[i].Key.Equals(name, StringComparison.OrdinalIgnoreCase)) return Headers[i].Value;
         }
 
         return null;

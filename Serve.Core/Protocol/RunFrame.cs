@@ -7,6 +7,9 @@ public readonly ref struct RunFrame
 {
     private const int FixedBytes = 24;
 
+    [ThreadStatic]
+    private static TextCache? _texts;
+
     private readonly ReadOnlySpan<byte> _headers;
     private readonly ReadOnlySpan<byte> _parts;
 
@@ -106,17 +109,13 @@ public readonly ref struct RunFrame
     /// <param name="target">Parts as name, content type, offset and length in the payload; they are added here.</param>
     public void ReadParts(ICollection<(string Name, string ContentType, int Offset, int Length)> target)
     {
+        var texts = _texts ??= new TextCache();
         var fields = new SpanFields(_parts);
-        for (var i = 0; i < PartCount; i++) target.Add((KnownName(ref fields), fields.ShortText(), (int)fields.UInt32(), (int)fields.UInt32()));
-    }
-
-    // Nearly every request has one part of this name.
-    private static string KnownName(ref SpanFields fields)
-    {
-        var peek = fields;
-        var bytes = peek.Bytes(peek.UInt16());
-        if (!bytes.SequenceEqual("body"u8)) return fields.ShortText();
-        fields = peek;
-        return "body";
+        for (var i = 0; i < PartCount; i++)
+        {
+            var name = texts.Get(fields.Bytes(fields.UInt16()));
+            var contentType = texts.Get(fields.Bytes(fields.UInt16()));
+            target.Add((name, contentType, (int)fields.UInt32(), (int)fields.UInt32()));
+        }
     }
 }

@@ -8,7 +8,7 @@ internal static class ImageInspector
     {
         var format = ImageFormatSniffer.Sniff(encoded);
         if ((format & limits.Formats) == 0)
-            throw new ImageException($"The picture is a {NameOf(format)}, and this model accepts only: {string.Join(", ", Enum.GetValues<ImageFormats>().Where(f => f is not (ImageFormats.None or ImageFormats.All) && limits.Formats.HasFlag(f)).Select(NameOf))}.", 0);
+            throw Unwanted(format, limits);
 
         return format switch
         {
@@ -19,6 +19,13 @@ internal static class ImageInspector
             ImageFormats.Bmp => BmpWalk.Read(encoded, limits),
             _ => TiffWalk.Read(encoded, limits),
         };
+    }
+
+    // Apart, because a method with a closure allocates it whether it is needed or not.
+    private static ImageException Unwanted(ImageFormats format, ImageLimits limits)
+    {
+        var accepted = Enum.GetValues<ImageFormats>().Where(known => known is not (ImageFormats.None or ImageFormats.All) && limits.Formats.HasFlag(known));
+        return new ImageException($"The picture is a {NameOf(format)}, and this model accepts only: {string.Join(", ", accepted.Select(NameOf))}.", 0);
     }
 
     /// <summary>The format's name as people write it.</summary>

@@ -50,12 +50,14 @@ internal sealed class AllocationScenario : IScenario
         var (frontend, worker) = (new List<double>(), new List<double>());
         foreach (var _ in settings.EachRound())
         {
-            // A scrape allocates too, but after it has read the counters: the one before falls into the round, the one after does not.
+            // A scrape allocates too, after it has read the counters: one falls into the round. Two in a row say what that is.
+            var scrape = Read(serve, model).Frontend;
             var before = Read(serve, model);
+            scrape = before.Frontend - scrape;
             var answers = clients.Run(settings.Duration).Answers;
             Thread.Sleep(Heartbeat);
             var after = Read(serve, model);
-            frontend.Add((after.Frontend - before.Frontend) / answers);
+            frontend.Add((after.Frontend - before.Frontend - scrape) / answers);
             worker.Add((after.Worker - before.Worker) / answers);
         }
 
