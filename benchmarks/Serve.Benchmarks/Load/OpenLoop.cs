@@ -14,7 +14,7 @@ internal sealed class OpenLoop : IDisposable
 
     private readonly Epoll _epoll = new();
     private readonly LoadConnection[] _connections;
-    private readonly Stack<int> _idle = new();
+    private readonly Queue<int> _idle = new(); // in turn: the server closes a connection that is silent for long
     private readonly Queue<long> _waiting = new();
     private readonly byte[] _request;
     private readonly Random _random = new(1);
@@ -29,7 +29,7 @@ internal sealed class OpenLoop : IDisposable
         for (var i = 0; i < connections; i++)
         {
             _epoll.Watch(_connections[i].Handle, Epoll.Readable, i);
-            _idle.Push(i);
+            _idle.Enqueue(i);
         }
     }
 
@@ -49,7 +49,7 @@ internal sealed class OpenLoop : IDisposable
         {
             var now = Stopwatch.GetTimestamp();
             for (; next <= now && next < end; next += Gap(perSecond)) _waiting.Enqueue(next);
-            while (_waiting.Count > 0 && _idle.TryPop(out var connection)) Begin(connection, _waiting.Dequeue());
+            while (_waiting.Count > 0 && _idle.TryDequeue(out var connection)) Begin(connection, _waiting.Dequeue());
             if (now > end + Ticks(Patience)) throw new TimeoutException($"{_connections.Length - _idle.Count} requests of the load were not answered.");
 
             Receive(next < end ? Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), next) : TimeSpan.FromSeconds(1), result);
@@ -76,7 +76,7 @@ internal sealed class OpenLoop : IDisposable
             if (status == 0) continue;
 
             result.Add(status, connection.StartTimestamp, Stopwatch.GetTimestamp());
-            _idle.Push(index);
+            _idle.Enqueue(index);
         }
     }
 

@@ -43,10 +43,14 @@ internal sealed class BatchingScenario : IScenario
             rule.RunAtHalf(LeadIn, LeadIn);
         }
 
+        var meanBatches = new List<double>();
         var rounds = new List<(double[] PerSecond, double[] Medians, double[] P99s)>();
         foreach (var _ in settings.EachRound())
         {
+            var (batches, rows) = BatchCount(serve);
             var closed = rules.Select(rule => rule.Closed.Run(settings.Duration).PerSecond).ToArray();
+            var (batchesAfter, rowsAfter) = BatchCount(serve);
+            meanBatches.Add((rowsAfter - rows) / Math.Max(1, batchesAfter - batches));
             var open = rules.Select(rule => rule.RunAtHalf(LeadIn, settings.Duration)).ToArray();
             rounds.Add((closed, [.. open.Select(result => result.Median.TotalMilliseconds)], [.. open.Select(result => result.P99.TotalMilliseconds)]));
         }
@@ -57,6 +61,7 @@ internal sealed class BatchingScenario : IScenario
             report.Add(Name, $"c={Clients} share of the device's capacity, {rules[i].Name}", "", i == 0 ? Bar.AtLeast(0.94) : Bar.None, [.. rounds.Select(round => round.PerSecond[at] / SyntheticDevice.Capacity)]);
         }
 
+        report.Add(Name, $"c={Clients} mean batch, Serve", "rows", Bar.None, meanBatches);
         report.Add(Name, "half load, median against a fixed delay of 10 ms", "", Bar.Below(0.75), [.. rounds.Select(round => round.Medians[0] / round.Medians[2])]);
         for (var i = 0; i < rules.Length; i++)
         {
@@ -73,6 +78,12 @@ internal sealed class BatchingScenario : IScenario
         var path = $"/predictions/{model}";
         serve.WaitForAnswer(path, ContentType, Body);
         return new(name, new(serve.Inference, Clients, [Post(serve.Inference, path)]), new(serve.Inference, Connections, Post(serve.Inference, path)));
+    }
+
+    private static (double Batches, double Rows) BatchCount(ServeProcess serve)
+    {
+        const string Labels = "{model=\"adaptive\",version=\"1.0\"}";
+        return (serve.Metric($"serve_batch_size_count{Labels}") ?? 0, serve.Metric($"serve_batch_size_sum{Labels}") ?? 0);
     }
 
     private static byte[] Post(System.Net.IPEndPoint server, string path) => HttpRequestBytes.Post(server, path, ContentType, Body);
