@@ -14,8 +14,9 @@ internal sealed class TuneMeter : IDisposable
     private const int MostClients = 512;
     private const int MostTries = 4;
 
-    // Batches of a window at the least: fewer, and it is chance how many end in it.
-    private const double RoundsOfWindow = 2;
+    // How often each client is answered in a window at the least: less, and it is chance how many batches end in it.
+    private const double RoundsOfGlance = 1;
+    private const double RoundsInFull = 2;
     private static readonly TimeSpan LongestWindow = TimeSpan.FromSeconds(20);
 
     private readonly TuneOverlay _overlay;
@@ -88,7 +89,7 @@ internal sealed class TuneMeter : IDisposable
     {
         using var session = new BenchSession(_load with { Clients = clients }, new MeasurementOptions(), _server.Addresses.Metrics);
         var window = effort == TuneEffort.Full ? 2 * _window : _window;
-        if (_lastPerSecond > 0) window = TimeSpan.FromSeconds(Math.Clamp(RoundsOfWindow * clients / _lastPerSecond, window.TotalSeconds, Math.Max(window.TotalSeconds, LongestWindow.TotalSeconds)));
+        if (_lastPerSecond > 0) window = TimeSpan.FromSeconds(Math.Clamp((effort == TuneEffort.Full ? RoundsInFull : RoundsOfGlance) * clients / _lastPerSecond, window.TotalSeconds, Math.Max(window.TotalSeconds, LongestWindow.TotalSeconds)));
         List<int> pids = [_server.Pid, .. Workers()];
         var (cpu, since) = (TimeSpan.Zero, 0L);
         var figures = LoadMeasurement.Run(

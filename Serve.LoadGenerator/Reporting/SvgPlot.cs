@@ -10,7 +10,8 @@ public sealed record SvgPlot
     private const int Width = 720;
     private const int Height = 400;
     private const int Left = 76;
-    private const int Right = 20;
+    private const int Margin = 20;
+    private const int LegendWidth = 170;
     private const int Top = 44;
     private const int Bottom = 52;
     private const int TicksWanted = 6;
@@ -39,12 +40,15 @@ public sealed record SvgPlot
     /// <summary>A line across, for an objective.</summary>
     public (double Y, string Name)? Mark { get; init; }
 
+    // Where the plot ends: the legend stands beside it, never over a line.
+    private int End => Width - Margin - (Lines.Any(line => line.Name.Length > 0) ? LegendWidth : 0);
+
     /// <summary>The plot as a whole SVG document.</summary>
     public string ToSvg()
     {
         var lines = Lines.Select(line => line with { Points = [.. line.Points.Where(IsDrawable)] }).ToList();
         var points = lines.SelectMany(line => line.Points).ToList();
-        var x = Axis.Over(points.Select(point => point.X), IsXLogarithmic, Left, Width - Right);
+        var x = Axis.Over(points.Select(point => point.X), IsXLogarithmic, Left, End);
         var y = Axis.Over(points.Select(point => point.Y).Concat(Mark is { } mark && (mark.Y > 0 || !IsYLogarithmic) ? [mark.Y] : []), IsYLogarithmic, Height - Bottom, Top);
         var svg = new StringBuilder();
         svg.Append(CultureInfo.InvariantCulture, $"""
@@ -65,18 +69,18 @@ public sealed record SvgPlot
     private void DrawAxes(StringBuilder svg, Axis x, Axis y)
     {
         foreach (var tick in x.Ticks()) Text(svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{x.At(tick):0.#}\" x2=\"{x.At(tick):0.#}\" y1=\"{Top}\" y2=\"{Height - Bottom}\" stroke=\"#e5e5e5\"/>"), x.At(tick), Height - Bottom + 18, "middle", Shown(tick));
-        foreach (var tick in y.Ticks()) Text(svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{y.At(tick):0.#}\" y2=\"{y.At(tick):0.#}\" stroke=\"#e5e5e5\"/>"), Left - 8, y.At(tick) + 4, "end", Shown(tick));
-        Text(svg, (Left + Width - Right) / 2.0, Height - 12, "middle", XLabel);
+        foreach (var tick in y.Ticks()) Text(svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{Left}\" x2=\"{End}\" y1=\"{y.At(tick):0.#}\" y2=\"{y.At(tick):0.#}\" stroke=\"#e5e5e5\"/>"), Left - 8, y.At(tick) + 4, "end", Shown(tick));
+        Text(svg, (Left + End) / 2.0, Height - 12, "middle", XLabel);
         svg.Append(CultureInfo.InvariantCulture, $"<text transform=\"translate(16 {(Top + Height - Bottom) / 2}) rotate(-90)\" text-anchor=\"middle\" fill=\"#444444\">{Escape(YLabel)}</text>\n");
     }
 
-    private static void DrawMark(StringBuilder svg, double at, string name)
+    private void DrawMark(StringBuilder svg, double at, string name)
     {
-        svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{at:0.#}\" y2=\"{at:0.#}\" stroke=\"#1a1a1a\" stroke-dasharray=\"6 4\"/>");
-        Text(svg, Width - Right - 4, at - 5, "end", name);
+        svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{Left}\" x2=\"{End}\" y1=\"{at:0.#}\" y2=\"{at:0.#}\" stroke=\"#1a1a1a\" stroke-dasharray=\"6 4\"/>");
+        Text(svg, End - 4, at - 5, "end", name);
     }
 
-    private static void DrawLine(StringBuilder svg, PlotLine line, string colour, int number, Axis x, Axis y)
+    private void DrawLine(StringBuilder svg, PlotLine line, string colour, int number, Axis x, Axis y)
     {
         svg.Append(CultureInfo.InvariantCulture, $"<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" points=\"");
         foreach (var point in line.Points) svg.Append(CultureInfo.InvariantCulture, $"{x.At(point.X):0.#},{y.At(point.Y):0.#} ");
@@ -89,8 +93,8 @@ public sealed record SvgPlot
 
         if (line.Name.Length == 0) return;
         var row = Top + 10 + (number * 18);
-        svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{Left + 10}\" x2=\"{Left + 30}\" y1=\"{row}\" y2=\"{row}\" stroke=\"{colour}\" stroke-width=\"3\"/>");
-        Text(svg, Left + 36, row + 4, "start", line.Name);
+        svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{End + 12}\" x2=\"{End + 28}\" y1=\"{row}\" y2=\"{row}\" stroke=\"{colour}\" stroke-width=\"3\"/>");
+        Text(svg, End + 34, row + 4, "start", line.Name);
     }
 
     private static void Text(StringBuilder svg, double x, double y, string anchor, string text) =>

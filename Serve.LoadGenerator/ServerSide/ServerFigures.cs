@@ -5,13 +5,18 @@ namespace Serve.LoadGenerator.ServerSide;
 /// <summary>What the server's own metrics say of a stretch of time.</summary>
 public sealed record ServerFigures
 {
+    private const double ShortestTold = 2.5;
+
     /// <summary>The mean time of a request in each stage, in the order in which it crosses them.</summary>
     public required IReadOnlyList<StageTime> Stages { get; init; }
 
     /// <summary>Rows of the mean batch; 0 if there was none.</summary>
     public required double MeanBatch { get; init; }
 
-    /// <summary>Time that instances executed, per time: 1 is one instance that was always busy.</summary>
+    /// <summary>
+    /// How busy the workers' devices were, added up: 1 is one that always executed. Workers tell it once a second; over a
+    /// shorter stretch it is told from the batches' times, which is right when they are of one size.
+    /// </summary>
     public required double DeviceBusy { get; init; }
 
     /// <summary>CPU of the frontend process, in cores.</summary>
@@ -46,11 +51,12 @@ public sealed record ServerFigures
         }
 
         var batches = Grown("serve_batch_size_count", IsMeant);
+        var execute = stages.Find(stage => stage.Stage == "execute")?.Mean.TotalSeconds ?? 0;
         return new ServerFigures
         {
             Stages = stages,
             MeanBatch = batches > 0 ? Grown("serve_batch_size_sum", IsMeant) / batches : 0,
-            DeviceBusy = elapsed > 0 ? Grown("serve_worker_device_busy_seconds_total", IsMeant) / elapsed : 0,
+            DeviceBusy = elapsed >= ShortestTold ? Grown("serve_worker_device_busy_seconds_total", IsMeant) / elapsed : elapsed > 0 ? batches * execute / elapsed : 0,
             FrontendCores = elapsed > 0 ? Grown("process_cpu_seconds_total", _ => true) / elapsed : 0,
             WorkerMemoryBytes = (long)after.Sum("serve_worker_memory_bytes", IsMeant),
             Rejected = after.Of("serve_rejected_total").Where(IsMeant).GroupBy(series => series.Label("reason"))

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 
 namespace Serve.Tests.EndToEnd;
@@ -92,6 +93,23 @@ public sealed class BenchCommandTests : IClassFixture<ServerFixture>
         Assert.Equal(0, code);
         Assert.Matches(@"fashion-vit/1\.0 +[\d.,]+", text);
         Assert.Equal(0, (await RunAsync("bench", "--url", _server.Inference + "/predictions/fashion-vit", "--data", Boot, "--concurrency", "1")).Code);
+    }
+
+    [Fact]
+    public async Task An_interrupted_load_prints_what_it_has()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        using var process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "serve"),
+            ["bench", "fashion-vit", "--concurrency", "1,2", "--duration", "1h", "--warm-up", "50ms", "--inference-address", _server.Inference, "--management-address", _server.Management, "--metrics-address", _server.Metrics]) { RedirectStandardOutput = true })!;
+        Assert.Contains("fashion-vit at", await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+
+        // Somebody who has seen a few answers.
+        await Eventually.BecomesAsync("the load has begun", () => _server.MetricAsync("serve_requests_total{model=\"fashion-vit\",version=\"1.0\",code=\"200\"}"), answers => answers > 5);
+        Signals.Interrupt(process.Id);
+        var text = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Contains("Interrupted: the last line is incomplete.", text, StringComparison.Ordinal);
+        Assert.Equal(0, process.ExitCode);
     }
 
     private Task<(int Code, string Text)> RunAsync(params string[] arguments) =>

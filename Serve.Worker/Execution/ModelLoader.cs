@@ -92,9 +92,9 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
         var subject = new DoctorSubject(original, opened.Opened.Optimized, !opened.Plan.IsCpuOnly, !opened.Plan.IsCpuOnly, _configuration.Execution.CudaGraphs);
         foreach (var finding in GraphDoctor.Examine(subject))
         {
-            if (finding.Severity == FindingSeverity.Advice) Log.Advice(logger, finding.Topic, finding.Summary, finding.Cost ?? "");
+            if (finding.Severity == FindingSeverity.Advice) Log.Advice(logger, finding.Summary, finding.Cost ?? "");
             if (finding.Severity != FindingSeverity.Warning || finding.Topic == GraphDoctor.BatchTopic) continue; // the signature says so already
-            Log.Warning(logger, finding.Topic, finding.Summary, finding.Cost ?? "");
+            Log.Warning(logger, finding.Summary, finding.Cost ?? "");
             model.Notes.Add($"{finding.Summary}: {finding.Cost} (serve doctor {load.ModelName} says what mends it)");
         }
     }
@@ -155,10 +155,10 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
         [LoggerMessage(1, LogLevel.Warning, "Decoding was not warmed up: {Reason}")]
         public static partial void DecodesFailed(ILogger logger, string reason);
 
-        [LoggerMessage(2, LogLevel.Warning, "{Topic}: {Summary}; costs {Cost}")]
-        public static partial void Warning(ILogger logger, string topic, string summary, string cost);
+        [LoggerMessage(2, LogLevel.Warning, "{Summary}; costs {Cost}")]
+        public static partial void Warning(ILogger logger, string summary, string cost);
 
-        [LoggerMessage(3, LogLevel.Information, "{Topic}: {Summary}; costs {Cost}")]
-        public static partial void Advice(ILogger logger, string topic, string summary, string cost);
+        [LoggerMessage(3, LogLevel.Information, "{Summary}; costs {Cost}")]
+        public static partial void Advice(ILogger logger, string summary, string cost);
     }
 }

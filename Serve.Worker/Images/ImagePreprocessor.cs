@@ -15,9 +15,6 @@ internal sealed unsafe class ImagePreprocessor
     [ThreadStatic]
     private static ResampleScratch? _scratch;
 
-    [ThreadStatic]
-    private static CancellationTokenSource? _timeout;
-
     private readonly ImagePreprocessing _options;
     private readonly IImageDecoder[] _decoders;
     private readonly TensorRowWriter _writer;
@@ -89,8 +86,8 @@ internal sealed unsafe class ImagePreprocessor
 
     private IDecodedImage Decode(ReadOnlySpan<byte> encoded, ImageHeader header, TimeSpan decodeTimeout, CancellationToken cancellationToken)
     {
-        var timeout = _timeout ??= new CancellationTokenSource();
-        timeout.CancelAfter(decodeTimeout);
+        var limit = DecodeLimit.OfThread;
+        var timeout = limit.Begin(decodeTimeout);
         try
         {
             using var link = cancellationToken.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), timeout);
@@ -103,11 +100,7 @@ internal sealed unsafe class ImagePreprocessor
         }
         finally
         {
-            if (!timeout.TryReset())
-            {
-                timeout.Dispose();
-                _timeout = null;
-            }
+            limit.End();
         }
     }
 

@@ -14,7 +14,7 @@ internal static class DataFiles
         [".tif"] = "image/tiff", [".tiff"] = "image/tiff", [".webp"] = "image/webp", [".json"] = "application/json", [".txt"] = "text/plain",
     };
 
-    /// <summary>Reads files, and those that lie in folders, in the order of their names; hidden ones and folders in folders are left out.</summary>
+    /// <summary>Reads files, and those that lie in folders, in the order of their names; hidden ones, documents (*.md) and folders in folders are left out.</summary>
     /// <exception cref="CommandException">There is none, or they are too large.</exception>
     public static IReadOnlyList<RequestBody> Read(IEnumerable<string> paths)
     {
@@ -34,7 +34,7 @@ internal static class DataFiles
     {
         if (File.Exists(path)) return [path];
         if (!Directory.Exists(path)) throw new CommandException(ExitCode.Usage, $"--data: there is no file or folder {path}.");
-        var files = Directory.EnumerateFiles(path).Where(file => Path.GetFileName(file)[0] != '.').Order(StringComparer.Ordinal).ToList();
+        var files = Directory.EnumerateFiles(path).Where(file => Path.GetFileName(file)[0] != '.' && !file.EndsWith(".md", StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal).ToList();
         return files.Count > 0 ? files : throw new CommandException(ExitCode.Usage, $"--data: the folder {path} has no files.");
     }
 }

@@ -6,6 +6,8 @@ namespace Serve.Worker.Execution.Loading;
 /// <summary>A model that is to be loaded: its file, or what its file was rewritten to.</summary>
 internal sealed record ModelDefinition
 {
+    private const long TinyBytes = 4L << 20;
+
     private ModelDefinition(string file) => File = file;
 
     /// <summary>The model's file. Its external data lie beside it, rewritten or not.</summary>
@@ -19,6 +21,16 @@ internal sealed record ModelDefinition
 
     /// <summary>How it was rewritten, with every number that decided about it.</summary>
     public string Rewriting { get; init; } = "";
+
+    /// <summary>
+    /// Whether everything in its folder is so small that looking into it is not worth a start's time: a worker compiles what
+    /// reads a graph before it reads its first.
+    /// </summary>
+    public static bool IsTiny(string file) =>
+        new DirectoryInfo(Path.GetDirectoryName(Path.GetFullPath(file))!).EnumerateFiles().Sum(other => other.Length) < TinyBytes;
+
+    /// <summary>A model whose file nobody has looked into.</summary>
+    public static ModelDefinition Unread(string file) => new(file);
 
     /// <summary>Bytes of the file and of its external data.</summary>
     public long TotalBytes { get; private init; }

@@ -22,7 +22,9 @@ internal static class ModelOpening
     public static OpenedModel Open(LoadMessage load, bool wantsOutline, ILogger logger)
     {
         var configuration = load.Configuration;
-        var definition = ModelDefinition.Of(ModelFile.Find(load.ModelFolder, configuration));
+        var file = ModelFile.Find(load.ModelFolder, configuration);
+        var mustLook = wantsOutline || configuration.Preprocessing.NormalizeInModel || load.Device.Type == DeviceType.Gpu;
+        var definition = mustLook || !ModelDefinition.IsTiny(file) ? ModelDefinition.Of(file) : ModelDefinition.Unread(file);
         var inputs = GraphInputs.Of(definition.Outline);
         if (configuration.Preprocessing.NormalizeInModel)
         {
