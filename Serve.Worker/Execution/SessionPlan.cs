@@ -30,9 +30,6 @@ internal sealed class SessionPlan : IDisposable
 
     public IReadOnlyList<string> Notes => _notes;
 
-    /// <summary>The CUDA graphs that runs record and replay; null: none.</summary>
-    public CudaGraphPlan? Graphs { get; private set; }
-
     /// <summary>Whether the optimized graph can be written down: what TensorRT compiles cannot.</summary>
     public bool CanSaveOptimized => _providers.All(provider => provider.Kind != ProviderKind.TensorRt);
 
@@ -57,13 +54,17 @@ internal sealed class SessionPlan : IDisposable
         string? engineFolder = null,
         IReadOnlyList<TensorInfo>? inputs = null)
     {
+        // Recorded graphs replay the addresses they were recorded with; runs are not bound to fixed memory of the device yet.
+        var asksForGraphs = configuration.Execution.CudaGraphs;
+        if (asksForGraphs) configuration = configuration with { Execution = configuration.Execution with { CudaGraphs = false } };
+
         var execution = configuration.Execution;
         var threads = execution.IntraOpThreads > 0 ? execution.IntraOpThreads : CpuBudget.IntraOpThreads(configuration.Instances, hostWorkers);
         var plan = new SessionPlan(configuration, threads);
         try
         {
             foreach (var provider in ProvidersOf(modelName, configuration, device, deviceIndex, engineFolder, inputs)) plan.Add(modelName, configuration, provider, deviceIndex);
-            if (execution.CudaGraphs && !plan.IsCpuOnly) plan.Graphs = new CudaGraphPlan(BatchBuckets.Of(configuration));
+            if (asksForGraphs && !plan.IsCpuOnly) plan._notes.Add("cudaGraphs is true, but this version runs without CUDA graphs");
             return plan;
         }
         catch

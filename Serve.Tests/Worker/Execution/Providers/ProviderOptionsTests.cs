@@ -93,15 +93,6 @@ public sealed class ProviderOptionsTests
     public void Buckets_end_with_the_batch_size(int batchSize, int[] configured, int[] buckets) =>
         Assert.Equal(buckets, BatchBuckets.Of(new ModelConfiguration { BatchSize = batchSize, Execution = new ExecutionConfiguration { Buckets = configured } }));
 
-    [Fact]
-    public void Each_bucket_has_a_graph_of_its_own_and_other_batches_have_none()
-    {
-        var graphs = new CudaGraphPlan([1, 8, 32]);
-
-        Assert.Equal(["1", "2", "3"], graphs.Buckets.Select(graphs.Annotation));
-        Assert.Equal("-1", graphs.Annotation(7));
-    }
-
     [Theory]
     [InlineData("cuda", "a GPU")]
     [InlineData("tensorrt", "TensorRT")]
@@ -130,7 +121,6 @@ public sealed class ProviderOptionsTests
         using var plan = SessionPlan.Create("vit", configuration, DeviceType.Gpu, 0, 1);
 
         Assert.Equal("cpu:0", plan.Device);
-        Assert.Null(plan.Graphs);
         Assert.True(plan.IsCpuOnly && plan.CanSaveOptimized);
         Assert.Collection(
             plan.Notes,
