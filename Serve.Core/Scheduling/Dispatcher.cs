@@ -50,7 +50,7 @@ public sealed class Dispatcher
         _minBatchTimeForRecall = Ticks(options.MinBatchTimeForRecall);
         _queue = new LaneQueue(options.Lanes, Ticks(options.StarvationLimit), options.BatchSize);
         _choice = new WorkerChoice(_workers, options.BatchSize);
-        _prediction = new WaitPrediction(_workers, _choice, options.BatchSize, options.Instances);
+        _prediction = new WaitPrediction(_workers, _choice, options.BatchSize, options.Instances, time.TimestampFrequency);
         _arrivals = new ArrivalMeter(ArrivalWindow, time.TimestampFrequency);
         _latencyTarget = Ticks(options.LatencyTarget);
         FitQueue();
@@ -120,7 +120,7 @@ public sealed class Dispatcher
                 _arrivals.PerSecond(now),
                 capacity,
                 _batchRows / _options.BatchSize,
-                Span(wait == 0 ? Cost.Mean(1) : wait + _prediction.Margin));
+                Span(wait == 0 ? Cost.Mean(1) : wait + _prediction.MarginAt(now)));
         }
     }
 
@@ -208,7 +208,7 @@ public sealed class Dispatcher
         if (request.Place == RequestPlace.Begun)
         {
             if (_choice.Learn(worker, request.Batch, executedTicks, now)) FitQueue();
-            _prediction.Learn(request, now);
+            _prediction.Learn(request, now, now);
         }
 
         Detach(worker, request);
@@ -222,7 +222,7 @@ public sealed class Dispatcher
     /// <summary>A worker gave a request up before it began, because its answer would have been late. As <see cref="Complete"/>.</summary>
     public void GiveUp(WorkerSlot worker, ScheduledRequest request)
     {
-        _prediction.Learn(request, long.MaxValue);
+        _prediction.Learn(request, long.MaxValue, _time.GetTimestamp());
         Complete(worker, request);
     }
 
@@ -363,7 +363,7 @@ public sealed class Dispatcher
         while (_deadlines.First is { } request && request.DeadlineTimestamp <= now)
         {
             _deadlines.Remove(request);
-            _prediction.Learn(request, long.MaxValue);
+            _prediction.Learn(request, long.MaxValue, now);
             late.Add(request);
             if (request.Worker is not null)
             {
@@ -401,7 +401,7 @@ public sealed class Dispatcher
         if (ticks == 0) return 0;
 
         request.PredictedTimestamp = now + ticks;
-        return ticks + _prediction.Margin;
+        return ticks + _prediction.MarginAt(now);
     }
 
     /// <summary>What was measured, or who serves, has changed: so may have what can be served in time.</summary>

@@ -8,14 +8,14 @@ namespace Serve.Core.Scheduling;
 /// It promises too much rather than too little: without enough measurements, without a worker, or while a worker is idle it
 /// says nothing, so a guess or a stale figure never refuses anybody for longer than it takes to measure again.
 /// </remarks>
-internal sealed class WaitPrediction(List<WorkerSlot> workers, WorkerChoice choice, int batchSize, int instances)
+internal sealed class WaitPrediction(List<WorkerSlot> workers, WorkerChoice choice, int batchSize, int instances, long marginHalfLife)
 {
     /// <summary>Requests that may wait while nothing is measured that says how many should.</summary>
     private const int UnmeasuredQueueSize = 100;
 
     private const int MostAutomaticQueueSize = 1_000_000;
 
-    private readonly PredictionError _error = new();
+    private readonly PredictionError _error = new(marginHalfLife);
 
     /// <summary>Device slots of workers that take ordinary requests.</summary>
     public int Slots
@@ -33,7 +33,7 @@ internal sealed class WaitPrediction(List<WorkerSlot> workers, WorkerChoice choi
     }
 
     /// <summary>By how much answers come later than <see cref="TicksUntilAnswer"/> says, for nearly all of them.</summary>
-    public long Margin => _error.Margin;
+    public long MarginAt(long now) => _error.MarginAt(now);
 
     /// <summary>How long the answer would take; 0: nobody can say, or there is no need to.</summary>
     /// <param name="rowsBefore">Rows that wait and go before it.</param>
@@ -55,15 +55,16 @@ internal sealed class WaitPrediction(List<WorkerSlot> workers, WorkerChoice choi
     }
 
     /// <summary>When a batch that fills should begin at the latest, so that this request is in time.</summary>
-    public long LatestBegin(ScheduledRequest request, int rows) => request.DeadlineTimestamp - choice.Cost.P99(rows) - Margin;
+    public long LatestBegin(ScheduledRequest request, int rows) => request.DeadlineTimestamp - choice.Cost.P99(rows);
 
     /// <summary>A request of which the answer was predicted has it.</summary>
     /// <param name="request">The request.</param>
     /// <param name="end">When; <see cref="long.MaxValue"/> for one that was given up, because it would have been late.</param>
-    public void Learn(ScheduledRequest request, long end)
+    /// <param name="now">The time.</param>
+    public void Learn(ScheduledRequest request, long end, long now)
     {
         if (request.PredictedTimestamp == 0) return;
-        _error.Learn(end - request.PredictedTimestamp, choice.Cost.Mean(batchSize) / (double)batchSize);
+        _error.Learn(end - request.PredictedTimestamp, choice.Cost.Mean(batchSize) / (double)batchSize, now);
         request.PredictedTimestamp = 0;
     }
 
