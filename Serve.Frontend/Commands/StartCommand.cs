@@ -20,11 +20,15 @@ internal static partial class StartCommand
             A flag goes before an environment variable (SERVE_INFERENCE_ADDRESS), and that before the file.
             """);
         flags.AddTo(command);
-        command.SetAction((arguments, _) => RunAsync(flags.Read(arguments)));
+
+        // For programs that start a server of their own: whatever ends them ends it.
+        var stopWithInput = new Option<bool>("--stop-with-input") { Description = "Stop when standard input ends", Hidden = true };
+        command.Options.Add(stopWithInput);
+        command.SetAction((arguments, _) => RunAsync(flags.Read(arguments), arguments.GetValue(stopWithInput)));
         return command;
     }
 
-    private static async Task<int> RunAsync(ConfigurationRead<ServerConfiguration> read)
+    private static async Task<int> RunAsync(ConfigurationRead<ServerConfiguration> read, bool stopsWithInput)
     {
         var configuration = read.Configuration;
         if (configuration.FastPath == "inline")
@@ -39,6 +43,7 @@ internal static partial class StartCommand
 
         using var shutdown = new Shutdown();
         shutdown.HandleSignals();
+        if (stopsWithInput) new Thread(() => WaitForEndOfInput(shutdown)) { IsBackground = true, Name = "standard input" }.Start();
         string? stateFile = null;
         try
         {
@@ -53,6 +58,18 @@ internal static partial class StartCommand
         }
 
         return ExitCode.Success;
+    }
+
+    private static void WaitForEndOfInput(Shutdown shutdown)
+    {
+        using var input = Console.OpenStandardInput();
+        var buffer = new byte[256];
+        while (input.Read(buffer) > 0)
+        {
+            // What it says is of no interest.
+        }
+
+        shutdown.Request();
     }
 
     private static LoggerFactory CreateLoggers(ServerConfiguration configuration)
