@@ -45,11 +45,11 @@ internal sealed partial class TuneOverlay : IDisposable
         return new TuneOverlay(folder, Path.Combine(folder, "store"), $"{source.Name}/{source.Version}", Path.Combine(model, configName), File.Exists(original) ? File.ReadAllText(original) : "");
     }
 
-    /// <summary>Gives the model a setting.</summary>
+    /// <summary>Gives the model a setting. Without its latencyTarget, by which it would refuse what the tuner offers it.</summary>
     public void Write(TuneSetting setting, int maxQueueSize)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(_config)!);
-        File.WriteAllText(_config, YamlEdit.Set(_original, [.. setting.ToYaml(), new("maxQueueSize", maxQueueSize.ToString(System.Globalization.CultureInfo.InvariantCulture))]));
+        File.WriteAllText(_config, YamlEdit.Set(_original, [.. setting.ToYaml(), new("maxQueueSize", maxQueueSize.ToString(System.Globalization.CultureInfo.InvariantCulture)), new("latencyTarget", "null")]));
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

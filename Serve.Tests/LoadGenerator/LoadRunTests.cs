@@ -198,7 +198,7 @@ public sealed class LoadRunTests
         {
             try
             {
-                var stream = client.GetStream();
+                var (stream, socket) = (client.GetStream(), client.Client); // null once the client is disposed of
                 var buffer = new byte[4096];
                 var text = "";
                 while (true)
@@ -211,7 +211,7 @@ public sealed class LoadRunTests
                     if (_answer(Interlocked.Increment(ref _requests)) is not { } answer) continue;
                     stream.Write(Encoding.ASCII.GetBytes(answer));
                     if (!_closes) continue;
-                    client.Client.Shutdown(SocketShutdown.Send);
+                    socket.Shutdown(SocketShutdown.Send);
                     return;
                 }
             }

@@ -187,8 +187,10 @@ public sealed class BatchHandlerWorkerTests : IDisposable
         gated.LetArrive();
         gated.Gate.Open();
 
-        Assert.Equal((1ul, 200), IdAndStatus(worker.ReadAnswer()));
-        var late = worker.ReadAnswer();
+        // The late one is answered when the next batch is closed, which may be before the first batch is answered.
+        var answers = worker.ReadAnswers(2).OrderBy(answer => answer.Id).ToList();
+        Assert.Equal((1ul, 200), IdAndStatus(answers[0]));
+        var late = answers[1];
         Assert.Equal((2ul, 504, "ResponseTimeoutException"), (late.Id, late.Status, late.Error.Type));
         Assert.Equal(0u, late.Times.BatchRows);
         Assert.Equal(1, gated.Gate.WaitForBatch());

@@ -14,6 +14,7 @@ internal sealed class WorkerConnection : IDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("serve-worker-test").FullName;
     private readonly StringBuilder _log = new();
+    private readonly Queue<(ulong Id, byte[] Body)> _earlierAnswers = new();
     private readonly Socket _socket;
     private readonly FrameReader _reader;
     private readonly FrameSender _sender;
@@ -116,9 +117,14 @@ internal sealed class WorkerConnection : IDisposable
 
     public void Flush() => _sender.Flush(onThisThread: true);
 
-    /// <summary>The next frame of one of these types; frames of other types (heartbeats) are passed over.</summary>
+    /// <summary>
+    /// The next frame of one of these types; frames of other types (heartbeats) are passed over. Answers are kept for whoever
+    /// reads them later: the next batch may begin before or after the one before it is answered.
+    /// </summary>
     public (FrameType Type, ulong Id, byte[] Body) Read(params FrameType[] types)
     {
+        if (types.Contains(FrameType.Output) && _earlierAnswers.TryDequeue(out var earlier)) return (FrameType.Output, earlier.Id, earlier.Body);
+
         // Heartbeats keep the socket's own time-out from ever passing.
         var start = TimeProvider.System.GetTimestamp();
         while (TimeProvider.System.GetElapsedTime(start) < Patience)
@@ -126,6 +132,7 @@ internal sealed class WorkerConnection : IDisposable
             while (_reader.TryRead())
             {
                 if (types.Contains(_reader.Header.Type)) return (_reader.Header.Type, _reader.Header.Id, _reader.Body.ToArray());
+                if (_reader.Header.Type == FrameType.Output) _earlierAnswers.Enqueue((_reader.Header.Id, _reader.Body.ToArray()));
             }
 
             try
