@@ -27,7 +27,7 @@ public sealed record ModelConfiguration
     /// <summary>The most worker processes; never under <see cref="MinWorkers"/>. Default: <see cref="MinWorkers"/>.</summary>
     public int MaxWorkers { get; init; } = 1;
 
-    /// <summary>Parallel executions inside one worker, over one copy of the weights. Default 1.</summary>
+    /// <summary>Parallel executions inside one worker, over one copy of the weights. 0, a file's default: <see cref="DefaultInstances"/> chooses when the model is registered.</summary>
     public int Instances { get; init; } = 1;
 
     /// <summary>The most rows in one batch. Default 1, as TorchServe's.</summary>

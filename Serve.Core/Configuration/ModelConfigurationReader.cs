@@ -66,6 +66,7 @@ public static class ModelConfigurationReader
             MaxQueueSize = server.DefaultMaxQueueSize,
             ResponseTimeout = server.DefaultResponseTimeout,
             StartupTimeout = server.DefaultStartupTimeout,
+            Instances = 0,
         };
     }
 
@@ -88,7 +89,7 @@ public static class ModelConfigurationReader
             TopK = settings.Integer("topK", fallback.TopK, 1, 100_000),
             MinWorkers = minWorkers,
             MaxWorkers = settings.Integer("maxWorkers", Math.Max(fallback.MaxWorkers, minWorkers), 1, MaxWorkers),
-            Instances = settings.Integer("instances", fallback.Instances, 1, 64),
+            Instances = settings.Integer("instances", fallback.Instances, 0, 64),
             BatchSize = settings.Integer("batchSize", fallback.BatchSize, 1, 4096),
             Batching = settings.Choice("batching", fallback.Batching),
             MaxBatchDelay = settings.Duration("maxBatchDelay", fallback.MaxBatchDelay, Millisecond, TimeSpan.Zero, TimeSpan.FromHours(1)),

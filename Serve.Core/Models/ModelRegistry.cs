@@ -327,6 +327,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
                 throw new ConflictStatusException($"Model version {source.Version} is already registered for model {source.Name}");
             }
 
+            configuration = configuration with { Instances = DefaultInstances.For(configuration, Environment.ProcessorCount) };
             var version = new ModelVersion(source, configuration, isLoadedAtStartup, _environment, _loggers);
             entry ??= new Entry(source.Name, version, ImmutableSortedDictionary.Create<string, ModelVersion>(VersionOrder.Instance));
 

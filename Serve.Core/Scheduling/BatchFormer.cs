@@ -208,10 +208,11 @@ public sealed class BatchFormer<TRow>
     {
         var rows = 0;
         var kept = 0;
+        var shape = _hopeless[0].ShapeKey;
         for (var i = 0; i < _hopeless.Count; i++)
         {
             var row = _hopeless[i];
-            if (row.ShapeKey == _hopeless[0].ShapeKey && (rows == 0 || row.Rows <= maxRows - rows))
+            if (row.ShapeKey == shape && (rows == 0 || row.Rows <= maxRows - rows))
             {
                 batch.Add(row);
                 rows += row.Rows;

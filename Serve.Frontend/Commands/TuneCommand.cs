@@ -219,7 +219,7 @@ internal sealed class TuneCommand
     }
 
     private static TuneSetting Now(ModelConfiguration now) => new(
-        now.BatchSize, now.Instances, Math.Max(1, now.MinWorkers), now.Batching == BatchingMode.Delayed ? (int)now.MaxBatchDelay.TotalMilliseconds : 0, now.DecodeThreads, now.Execution.IntraOpThreads);
+        now.BatchSize, DefaultInstances.For(now, Environment.ProcessorCount), Math.Max(1, now.MinWorkers), now.Batching == BatchingMode.Delayed ? (int)now.MaxBatchDelay.TotalMilliseconds : 0, now.DecodeThreads, now.Execution.IntraOpThreads);
 
     private TuneSpace Space(ParseResult arguments, ModelSource source)
     {

@@ -39,7 +39,7 @@ public sealed partial class ConfigurationDocumentTests
             yaml += $"\n{section}:\n" + string.Join('\n', rows.Where(row => row.Key.StartsWith(section + ".", StringComparison.Ordinal)).Select(row => $"  {row.Key[(section.Length + 1)..]}: {row.Default}"));
         }
 
-        Assert.Equivalent(new ModelConfiguration(), ModelConfigurationReader.ReadText(yaml, "model-config.yaml", new()).Configuration, strict: true);
+        Assert.Equivalent(new ModelConfiguration { Instances = 0 }, ModelConfigurationReader.ReadText(yaml, "model-config.yaml", new()).Configuration, strict: true);
 
         IEnumerable<string> Under(string section) => rows
             .Where(row => section.Length == 0 ? !row.Key.Contains('.') : row.Key.StartsWith(section, StringComparison.Ordinal))

@@ -10,9 +10,9 @@ public sealed class ModelConfigurationReaderTests
     public void No_file_and_an_empty_file_give_the_defaults()
     {
         var absent = ModelConfigurationReader.Read(Path.Combine(Path.GetTempPath(), "no-such-folder", "model-config.yaml"), Server);
-        Assert.Equivalent(new ModelConfiguration(), absent.Configuration, strict: true);
-        Assert.Equivalent(new ModelConfiguration(), Read("").Configuration, strict: true);
-        Assert.Equivalent(new ModelConfiguration(), Read("# nothing\n---\n").Configuration, strict: true);
+        Assert.Equivalent(new ModelConfiguration { Instances = 0 }, absent.Configuration, strict: true);
+        Assert.Equivalent(new ModelConfiguration { Instances = 0 }, Read("").Configuration, strict: true);
+        Assert.Equivalent(new ModelConfiguration { Instances = 0 }, Read("# nothing\n---\n").Configuration, strict: true);
     }
 
     [Fact]
@@ -195,7 +195,7 @@ public sealed class ModelConfigurationReaderTests
     [InlineData("batchSize: [8]", "a list is not allowed; give a whole number from 1 to 4096")]
     [InlineData("batchSize:", "has no value; give a whole number from 1 to 4096, or remove the line for the default")]
     [InlineData("batchSize: 99999999999999999999", "99999999999999999999 is not allowed")]
-    [InlineData("instances: 65", "65 is not allowed; give a whole number from 1 to 64")]
+    [InlineData("instances: 65", "65 is not allowed; give a whole number from 0 to 64")]
     [InlineData("priorityLevels: 101", "101 is not allowed; give a whole number from 1 to 100")]
     [InlineData("responseTimeout: 0", "0 is not allowed; give a whole number of seconds or a number with a unit (50ms, 1.5s, 2m), from 1ms to 24h")]
     [InlineData("responseTimeout: 0.5", "0.5 is not allowed; give a whole number of seconds or a number with a unit")]

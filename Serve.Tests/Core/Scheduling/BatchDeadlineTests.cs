@@ -64,6 +64,17 @@ public sealed class BatchDeadlineTests
     }
 
     [Fact]
+    public void What_seems_late_is_of_one_shape_like_any_batch()
+    {
+        Ready(_former, milliseconds: 5, shape: 0);
+        Ready(_former, milliseconds: 6, shape: 1);
+        Ready(_former, milliseconds: 7, shape: 1);
+
+        Assert.Equal(1, Close());
+        Assert.Equal(2, _dropped.Count);
+    }
+
+    [Fact]
     public void A_row_of_a_later_lane_in_a_hurry_that_the_batch_cannot_serve_is_dropped()
     {
         Ready(20, milliseconds: 500);
