@@ -79,11 +79,14 @@ internal sealed partial class OnnxWork : IModelWork
         if (!_warmup.Enabled) return;
         try
         {
-            RunWarm(execution, MaxBatchRows);
-            if (MaxBatchRows == 1) return;
-            RunWarm(execution, 1);
+            var isFirst = _warmUpTimes.Count == 0;
+            RunWarm(execution, MaxBatchRows, isFirst ? _warmup.Runs : 1);
+
+            // What is compiled and measured already serves every further instance; it only needs its own memory.
+            if (MaxBatchRows == 1 || !isFirst) return;
+            RunWarm(execution, 1, _warmup.Runs);
             var began = Stopwatch.GetTimestamp();
-            for (var rows = MaxBatchRows / 2; rows > 1 && Stopwatch.GetElapsedTime(began) < BetweenLimit; rows /= 2) RunWarm(execution, rows);
+            for (var rows = MaxBatchRows / 2; rows > 1 && Stopwatch.GetElapsedTime(began) < BetweenLimit; rows /= 2) RunWarm(execution, rows, _warmup.Runs);
         }
         catch (OnnxRuntimeException e) when (_handler is not ImageClassifier and not ImageEmbedder)
         {
@@ -92,14 +95,14 @@ internal sealed partial class OnnxWork : IModelWork
         }
     }
 
-    private void RunWarm(BatchExecution execution, int count)
+    private void RunWarm(BatchExecution execution, int count, int runs)
     {
         var rows = new BatchRow[count];
         for (var i = 0; i < rows.Length; i++) rows[i] = _rows.Rent();
         try
         {
             foreach (var row in rows) WriteZeros(row.Inputs);
-            for (var i = 0; i < _warmup.Runs; i++)
+            for (var i = 0; i < runs; i++)
             {
                 var began = Stopwatch.GetTimestamp();
                 using var outputs = execution.Run(rows, CancellationToken.None);
