@@ -21,6 +21,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
 
     private readonly Lock _gate = new();
     private readonly int _mostOnReader;
+    private readonly long _shortBatch;
     private readonly Dispatcher _dispatcher;
     private readonly TimeProvider _time;
     private readonly ModelMetrics _metrics;
@@ -35,6 +36,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     private long _timerDue = long.MaxValue;
     private ulong _lastId;
     private bool _isDisposed;
+    private bool _decodes;
 
     /// <summary>Creates the scheduler of one version.</summary>
     /// <param name="title">The version as error messages name it, for example <c>model "m", version 1.0</c>.</param>
@@ -48,6 +50,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         _configuration = configuration;
         _mostOnReader = completeInline ? int.MaxValue : FewCompletions;
         _time = time;
+        _shortBatch = Ticks(TimeSpan.FromMilliseconds(0.2));
         _metrics = metrics;
         _dispatcher = new Dispatcher(
             new DispatcherOptions
@@ -113,16 +116,20 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         };
         Admission admission;
         int queued;
+        bool answersSoon;
         Touched touched;
         lock (_gate)
         {
             admission = _dispatcher.Admit(request);
             queued = _dispatcher.QueuedRequests;
+            answersSoon = AnswersSoon;
             touched = TakeTouched();
             Rearm();
         }
 
-        touched.Flush(evenIfBusy: false);
+        // Frames to a worker that is busy for microseconds go out with its next answer, which comes before another thread
+        // could be woken to send them.
+        if (!answersSoon || touched.WasIdle || touched.Many is not null) touched.Flush(evenIfBusy: false);
         _metrics.SetQueueLength(queued);
         if (!admission.IsAdmitted)
         {
@@ -195,6 +202,8 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
 
         touched.Flush(evenIfBusy: true);
 
+        // Also what request threads left to this answer: see Submit.
+        worker.Sender.Flush(onThisThread: true);
         worker.HasServed |= completions.Count > 0;
         _metrics.SetQueueLength(queued);
         CompleteAll(completions, now);
@@ -383,6 +392,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         }
 
         var isWanted = !request.IsAbandoned;
+        _decodes |= e.Response is { Times.Decode: > 0 };
         if (e.Error is ServeException { Status: 504 } && request.Place == RequestPlace.Sent) _dispatcher.GiveUp(slot, request);
         else _dispatcher.Complete(slot, request, e.Response is { } response ? Ticks(Microseconds(response.Times.Execute)) : 0);
         return isWanted ? request : null;
@@ -539,6 +549,9 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         Touch(worker, isIdle: false);
         worker.Sender.Enqueue(FrameType.Cancel, 0, request.Id, []);
     }
+
+    // Under the gate. Not where rows are decoded, or several batches run at once: those want a row before the next answer.
+    private bool AnswersSoon => !_decodes && _configuration.Instances == 1 && _dispatcher.Cost.HasEvidence && _dispatcher.Cost.Mean(_configuration.BatchSize) < _shortBatch;
 
     // Under the gate.
     private int Pending() => _dispatcher.QueuedRequests + _dispatcher.QuarantinedRequests + _dispatcher.OutstandingRows;
