@@ -167,7 +167,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     /// </exception>
     public async Task<ModelVersion> RegisterAsync(RegistrationRequest request, CancellationToken cancellation)
     {
-        var source = await Task.Run(() => _store.Open(request.Url, request.ModelName), CancellationToken.None).ConfigureAwait(false);
+        var source = await Task.Run(() => _store.Open(request.Url, request.ModelName, request.Handler), CancellationToken.None).ConfigureAwait(false);
         var configuration = source.Configuration;
         var workers = request.InitialWorkers ?? (source.SaysWorkers ? configuration.MinWorkers : 0);
         ModelVersion version;

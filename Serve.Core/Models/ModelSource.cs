@@ -1,4 +1,5 @@
 using Serve.Core.Configuration;
+using Serve.Core.Models.Archives;
 
 namespace Serve.Core.Models;
 

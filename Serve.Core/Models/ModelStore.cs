@@ -1,11 +1,12 @@
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
+using Serve.Core.Models.Archives;
 
 namespace Serve.Core.Models;
 
 /// <summary>
 /// The folder with the models that can be registered: <c>NAME/VERSION/</c> folders, <c>NAME/</c> folders without versions
-/// (then it is 1.0), archives <c>*.mar</c>, and bare <c>NAME.onnx</c> files. Nothing outside it can be named.
+/// (then it is 1.0), archives <c>*.mar</c>, <c>*.tar.gz</c> and <c>*.tgz</c>, and bare <c>NAME.onnx</c> files. Nothing outside it can be named.
 /// </summary>
 /// <param name="configuration">The server's: the store's path, and defaults for models.</param>
 /// <param name="unpackFolder">A private folder where archives are unpacked; made when it is needed.</param>
@@ -85,21 +86,23 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
     /// <summary>Opens what a URL names; unpacks it first if it is an archive.</summary>
     /// <param name="url">As for <see cref="Resolve"/>.</param>
     /// <param name="name">The name to register under; null: the model's own.</param>
+    /// <param name="handler">The handler to serve it with; null: the model's own.</param>
     /// <param name="cancellation">Stops unpacking.</param>
     /// <exception cref="ServeException">What is missing or wrong.</exception>
-    public ModelSource Open(string url, string? name = null, CancellationToken cancellation = default)
+    public ModelSource Open(string url, string? name = null, string? handler = null, CancellationToken cancellation = default)
     {
         if (name is not null && ModelNames.Fault(name) is { } fault) throw new BadRequestException($"The model's name \"{name}\" {fault}.");
 
         var model = Resolve(url);
-        return Open(name is null ? model : model with { Name = name }, cancellation);
+        return Open(name is null ? model : model with { Name = name }, handler, cancellation);
     }
 
     /// <summary>Opens a model of the store; unpacks it first if it is an archive.</summary>
     /// <param name="model">From <see cref="List"/> or <see cref="Resolve"/>.</param>
+    /// <param name="handler">The handler to serve it with; null: the model's own.</param>
     /// <param name="cancellation">Stops unpacking.</param>
     /// <exception cref="ServeException">What is missing or wrong.</exception>
-    public ModelSource Open(StoredModel model, CancellationToken cancellation = default)
+    public ModelSource Open(StoredModel model, string? handler = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         if (ModelNames.Fault(model.Name) is { } name) throw new InvalidModelException($"{model.Path}: the model's name \"{model.Name}\" {name}.");
@@ -107,19 +110,19 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
 
         return model.Kind switch
         {
-            StoredModelKind.Archive => OpenArchive(model, cancellation),
+            StoredModelKind.Archive => OpenArchive(model, handler, cancellation),
             StoredModelKind.OnnxFile => OpenFile(model),
-            _ => ModelFolder.Open(model.Path, model, configuration),
+            _ => ModelFolder.Open(model.Path, model, configuration, handler),
         };
     }
 
-    private ModelSource OpenArchive(StoredModel model, CancellationToken cancellation)
+    private ModelSource OpenArchive(StoredModel model, string? handler, CancellationToken cancellation)
     {
         var folder = _unpacked.Next(model.Name);
         ModelArchive.Extract(model.Path, folder, _limits, cancellation);
         try
         {
-            return ModelFolder.Open(folder, model, configuration) with { IsTemporary = true };
+            return ModelFolder.Open(folder, model, configuration, handler) with { IsTemporary = true };
         }
         catch
         {
@@ -170,13 +173,9 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
         var url = Path.GetRelativePath(Root, path).Replace('\\', '/');
         if (File.Exists(path))
         {
-            var stem = Path.GetFileNameWithoutExtension(path);
-            return Path.GetExtension(path).ToLowerInvariant() switch
-            {
-                ModelArchive.Extension => [ArchiveModel(path, stem, url)],
-                ".onnx" => [new StoredModel(stem, ModelNames.DefaultVersion, url, path, StoredModelKind.OnnxFile)],
-                _ => [],
-            };
+            if (ModelArchive.Stem(Path.GetFileName(path)) is { } stem) return [ArchiveModel(path, stem, url)];
+            if (!path.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase)) return [];
+            return [new StoredModel(Path.GetFileNameWithoutExtension(path), ModelNames.DefaultVersion, url, path, StoredModelKind.OnnxFile)];
         }
 
         if (ModelFolder.Is(path)) return [FolderModel(path, url)];
@@ -218,5 +217,5 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
     private static bool IsHidden(string path) => Path.GetFileName(path).StartsWith('.');
 
     private static InvalidModelException NotAModel(string path) =>
-        new($"{path} is no model: there is neither {ModelConfigurationReader.FileName}, nor an *.onnx file, nor a handler's assembly, nor a *.mar.");
+        new($"{path} is no model: there is neither {ModelConfigurationReader.FileName}, nor an *.onnx file, nor a handler's assembly, nor an archive (*.mar, *.tar.gz, *.tgz).");
 }

@@ -1,6 +1,7 @@
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Models;
+using Serve.Core.Models.Archives;
 
 namespace Serve.Tests.Core.Models;
 
@@ -168,7 +169,7 @@ public sealed class ModelStoreTests : IDisposable
     {
         _folder.Write("vit/2.0/model.onnx", "m");
 
-        Assert.Equal(("other", "2.0"), _store.Open("vit", "other", TestContext.Current.CancellationToken) is var source ? (source.Name, source.Version) : default);
+        Assert.Equal(("other", "2.0"), _store.Open("vit", "other", cancellation: TestContext.Current.CancellationToken) is var source ? (source.Name, source.Version) : default);
         Assert.Contains("The model's name \"a/b\" has characters other than letters", Assert.Throws<BadRequestException>(() => _store.Open("vit", "a/b")).Message, StringComparison.Ordinal);
     }
 
@@ -197,7 +198,7 @@ public sealed class ModelStoreTests : IDisposable
     [InlineData("other.onnx", "x", "has 2 ONNX files (model.onnx, other.onnx); name one of them by modelFile")]
     [InlineData("index_to_name.json", "{\"a\": 1}", "index_to_name.json:1:2: \"a\" is no class index")]
     [InlineData("MAR-INF/MANIFEST.json", "{\"model\": {\"handler\": \"my_handler.py\"}}", "my_handler.py is a Python handler, and Serve runs no Python; export the model to ONNX")]
-    [InlineData("MAR-INF/MANIFEST.json", "{\"model\": {\"modelFile\": \"model.py\"}}", "model.modelFile is model.py, a model's Python code")]
+    [InlineData("MAR-INF/MANIFEST.json", "{\"model\": {\"modelFile\": \"model.py\", \"serializedFile\": \"model.pt\"}}", "model.pt holds PyTorch weights")]
     [InlineData("MAR-INF/MANIFEST.json", "{\"model\": {\"serializedFile\": \"model.pt\"}}", "holds PyTorch weights")]
     [InlineData("MAR-INF/MANIFEST.json", "{\"model\": {\"serializedFile\": \"../../x.onnx\"}}", "serializedFile \"../../x.onnx\" (MAR-INF/MANIFEST.json) contains the segment ..")]
     [InlineData("MAR-INF/MANIFEST.json", "{\"model\": {\"configFile\": \"/etc/passwd\"}}", "configFile \"/etc/passwd\" (MAR-INF/MANIFEST.json) is absolute")]
