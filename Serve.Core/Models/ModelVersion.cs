@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
+using Serve.Core.Models.Snapshots;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Core.Workers;
@@ -59,6 +60,12 @@ public sealed partial class ModelVersion
 
     internal ModelSource Source => _source;
 
+    /// <summary>The registration over the management API that it came from; null if the configuration named it.</summary>
+    internal RegistrationRequest? Request { get; init; }
+
+    /// <summary>Workers as the management API has set them; null: as the model's configuration says. The registry's to change.</summary>
+    internal WorkerRange? Workers { get; set; }
+
     internal string? Reason => _pool.Reason;
 
     /// <summary>The version as it is now.</summary>
@@ -90,6 +97,20 @@ public sealed partial class ModelVersion
             BatchCosts = load.Costs,
         };
     }
+
+    /// <summary>What a restart needs to register it again.</summary>
+    internal VersionSnapshot Snapshot() => new()
+    {
+        Version = Version,
+        Url = _source.Url,
+        Download = _source.Download,
+        Handler = Request?.Handler,
+        BatchSize = Request?.BatchSize,
+        MaxBatchDelay = Request?.MaxBatchDelay,
+        ResponseTimeout = Request?.ResponseTimeout,
+        StartupTimeout = Request?.StartupTimeout,
+        Workers = Workers,
+    };
 
     /// <summary>Brings its workers' series of their GPUs up to date.</summary>
     internal void ObserveDevices() => _pool.ObserveDevices();

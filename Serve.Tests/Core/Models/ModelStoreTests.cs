@@ -79,10 +79,26 @@ public sealed class ModelStoreTests : IDisposable
     [InlineData("/etc/passwd", "Model not found at: /etc/passwd")]
     [InlineData("a\\b", "Model not found at: a\\b")]
     [InlineData(".hidden", "Model not found at: .hidden")]
-    [InlineData("file:///etc/passwd", "Given URL file:///etc/passwd does not match any allowed URL(s)")]
+    [InlineData("file:///etc/passwd", "Given URL file:///etc/passwd does not match any allowed URL(s). The server's configuration allows none (allowedUrls)")]
     [InlineData("file://host/x.mar", "Given URL file://host/x.mar does not match any allowed URL(s)")]
     public void A_url_of_nothing_in_the_store_is_not_found_in_TorchServes_words(string url, string message) =>
         Assert.Equal(message, Assert.Throws<ModelNotFoundException>(() => _store.Resolve(url)).Message);
+
+    [Fact]
+    public void An_allowed_file_elsewhere_is_opened_and_checked_by_its_sum()
+    {
+        var path = _unpacked.Write("elsewhere/net.onnx", "m");
+        var store = new ModelStore(new ServerConfiguration { ModelStore = _folder.Path, AllowedUrls = [$"file://{_unpacked.Path}/elsewhere/.*"] }, Path.Combine(_unpacked.Path, "models"));
+        var sum = System.Security.Cryptography.SHA256.HashData("m"u8);
+
+        var source = store.Open($"file://{path}", sha256: sum, cancellation: TestContext.Current.CancellationToken);
+
+        Assert.Equal(("net", $"file://{path}", false), (source.Name, source.Url, source.LiesInStore));
+        Assert.Contains("its SHA-256 is", Assert.Throws<InvalidModelException>(() => store.Open($"file://{path}", sha256: new byte[32])).Message, StringComparison.Ordinal);
+        Assert.Throws<ModelNotFoundException>(() => store.Open($"file://{_unpacked.Path}/other/net.onnx"));
+        Assert.Throws<ModelNotFoundException>(() => store.Open($"file://{_unpacked.Path}/elsewhere/none.onnx"));
+        Assert.Throws<ModelNotFoundException>(() => store.Open($"file://{_unpacked.Path}/elsewhere/%2e%2e/other/net.onnx"));
+    }
 
     [Fact]
     public void An_encoded_way_out_of_the_store_is_not_found()

@@ -155,14 +155,25 @@ public sealed class TarArchiveTests : IDisposable
     [Fact]
     public void Any_flipped_bit_of_the_content_is_told()
     {
-        var bytes = File.ReadAllBytes(Tar(tar => Add(tar, "model.onnx", [.. Enumerable.Range(0, 300).Select(i => (byte)(i * 37))])));
+        byte[] content = [.. Enumerable.Range(0, 300).Select(i => (byte)(i * 37))];
+        var bytes = File.ReadAllBytes(Tar(tar => Add(tar, "model.onnx", content)));
 
         // Behind gzip's header, whose flags and time may be anything.
         for (var at = 10; at < bytes.Length; at++)
         {
             var changed = (byte[])bytes.Clone();
             changed[at] ^= 0x10;
-            Refused(_folder.Write("flipped.tgz", changed), "The archive flipped.tgz cannot be used");
+            var archive = _folder.Write("flipped.tgz", changed);
+            try
+            {
+                // Some bits of the packing mean nothing: then everything is as it was. The trailer's all do.
+                Assert.Equal(content, File.ReadAllBytes(Path.Combine(Extract(archive), "model.onnx")));
+                Assert.True(at < bytes.Length - 8, $"byte {at} of {bytes.Length}");
+            }
+            catch (InvalidModelException error)
+            {
+                Assert.Contains("The archive flipped.tgz cannot be used", error.Message, StringComparison.Ordinal);
+            }
         }
     }
 
