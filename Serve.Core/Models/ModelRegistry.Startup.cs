@@ -94,17 +94,10 @@ public sealed partial class ModelRegistry
     private void AddAtStartup(ModelSource source, RegistrationRequest? request, WorkerRange? workers, Func<bool> isStillWanted)
     {
         var configuration = request is null ? source.Configuration : RegistrationSettings.Apply(source.Configuration, request);
-        lock (_gate)
-        {
-            if (isStillWanted())
-            {
-                var version = Add(source, configuration, request, workers, isLoadedAtStartup: true);
-                _ = version.ScaleAsync(version.Configuration.MinWorkers, version.Configuration.MaxWorkers);
-                return;
-            }
-        }
-
-        _opener.Discard(source);
+        ModelVersion? version;
+        lock (_gate) version = isStillWanted() ? Add(source, configuration, request, workers, isLoadedAtStartup: true) : null;
+        if (version is not null) _ = version.StartWorkersAsync();
+        else _opener.Discard(source);
     }
 
     /// <summary>Whether a version that the configuration names is to be loaded: not if it is there already, was unregistered, or could not be restored. Under the gate.</summary>

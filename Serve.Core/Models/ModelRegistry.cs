@@ -131,10 +131,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         using var fetching = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, cancellation);
         var source = await _opener.OpenAsync(request, fetching.Token).ConfigureAwait(false);
         ModelVersion version;
-        Task settled;
         try
         {
-            (version, settled) = Start(source, request, RegistrationSettings.Workers(source, request));
+            version = Add(source, request);
         }
         catch (ServeException)
         {
@@ -142,8 +141,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
             throw;
         }
 
-        await _writer.SaveAsync().ConfigureAwait(false);
         var workers = version.Configuration.MinWorkers;
+        var settled = version.StartWorkersAsync();
+        await _writer.SaveAsync().ConfigureAwait(false);
         if (!request.Synchronous || workers == 0) return version;
 
         await settled.WaitAsync(cancellation).ConfigureAwait(false);
@@ -168,15 +168,13 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     {
         RegistrationSettings.CheckWorkers(minWorkers, maxWorkers);
         ModelVersion found;
-        Task settled;
         lock (_gate)
         {
             found = Resolve(model, version);
             _managed.Change(model);
-            found.Workers = new WorkerRange(minWorkers, maxWorkers);
-            settled = found.ScaleAsync(minWorkers, maxWorkers);
         }
 
+        var settled = found.SetWorkersAsync(new WorkerRange(minWorkers, maxWorkers));
         await _writer.SaveAsync().ConfigureAwait(false);
         if (!synchronous) return;
 
@@ -261,15 +259,15 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         }
     }
 
-    /// <summary>Registers what was opened and starts its workers. A change of the management API.</summary>
-    private (ModelVersion Version, Task Settled) Start(ModelSource source, RegistrationRequest request, WorkerRange? workers)
+    /// <summary>Registers what was opened: a change of the management API.</summary>
+    private ModelVersion Add(ModelSource source, RegistrationRequest request)
     {
         var configuration = RegistrationSettings.Apply(source.Configuration, request);
         lock (_gate)
         {
-            var version = Add(source, configuration, request, workers, isLoadedAtStartup: false);
+            var version = Add(source, configuration, request, RegistrationSettings.Workers(source, request), isLoadedAtStartup: false);
             _managed.Change(version.Name);
-            return (version, version.ScaleAsync(version.Configuration.MinWorkers, version.Configuration.MaxWorkers));
+            return version;
         }
     }
 
@@ -283,7 +281,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
 
             configuration = configuration with { Instances = DefaultInstances.For(configuration, Environment.ProcessorCount) };
             if (workers is not null) configuration = configuration with { MinWorkers = workers.Min, MaxWorkers = workers.Max };
-            var version = new ModelVersion(source, configuration, isLoadedAtStartup, _environment, _loggers) { Request = request, Workers = workers };
+            var version = new ModelVersion(source, configuration, workers, isLoadedAtStartup, _environment, _loggers) { Request = request };
             entry ??= new ModelEntry(source.Name, version, ImmutableSortedDictionary.Create<string, ModelVersion>(VersionOrder.Instance));
 
             // At start the store is read in version order and the highest becomes the default; later, as in TorchServe, the

@@ -3,10 +3,14 @@ using Serve.LoadGenerator.Measurement;
 
 namespace Serve.LoadGenerator.Load;
 
-/// <summary>A load that runs, on threads of its own, from its start until it is stopped; what it sees is taken in windows.</summary>
+/// <summary>
+/// A load that runs, on threads of its own, from its start until it is disposed; what it sees is taken in windows. Between
+/// stretches it can be paused: loads that are compared take turns, each with its connections.
+/// </summary>
 public sealed class LoadRun : IDisposable
 {
     private readonly LoadThread[] _threads;
+    private bool _isRunning;
     private long _windowStart;
     private TimeSpan _cpu;
 
@@ -23,9 +27,12 @@ public sealed class LoadRun : IDisposable
     /// <summary>What it was made with.</summary>
     public LoadOptions Options { get; }
 
-    /// <summary>Begins; the first window begins too.</summary>
+    /// <summary>Begins, or goes on after <see cref="Pause"/>; a window begins too.</summary>
+    /// <exception cref="InvalidOperationException">It runs.</exception>
     public void Start()
     {
+        if (_isRunning) throw new InvalidOperationException("The load runs already.");
+        _isRunning = true;
         (_windowStart, _cpu) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
         foreach (var thread in _threads) thread.Start();
     }
@@ -48,6 +55,18 @@ public sealed class LoadRun : IDisposable
         (window.Elapsed, window.Cpu) = (Stopwatch.GetElapsedTime(_windowStart, now), cpu - _cpu);
         (_windowStart, _cpu) = (now, cpu);
         return window;
+    }
+
+    /// <summary>Sends nothing new, waits until what is under way was answered or took too long, and keeps the connections.</summary>
+    /// <returns>What was seen since the start or the last window.</returns>
+    /// <exception cref="InvalidOperationException">It does not run, or has failed for a reason that is no server's.</exception>
+    public LoadWindow Pause()
+    {
+        if (!_isRunning) throw new InvalidOperationException("The load does not run.");
+        _isRunning = false;
+        foreach (var thread in _threads) thread.Hold();
+        foreach (var thread in _threads) thread.WaitUntilItRests();
+        return TakeWindow();
     }
 
     /// <summary>How many threads it has.</summary>

@@ -10,6 +10,7 @@ namespace Serve.LoadGenerator.Load;
 /// <summary>
 /// One thread with all of its connections: sends prepared bytes, reads statuses, counts. Closed loop: a client sends its next
 /// request when its last has ended. Open loop: requests arrive by a schedule, and one that finds no connection free waits.
+/// It can rest between stretches of load; its connections stay open meanwhile.
 /// </summary>
 internal sealed class LoadThread : IDisposable
 {
@@ -32,11 +33,16 @@ internal sealed class LoadThread : IDisposable
     private readonly byte[] _buffer = new byte[64 << 10];
     private readonly Lock _gate = new();
     private readonly Thread _thread;
+    private readonly ManualResetEventSlim _rests = new();
+    private readonly AutoResetEvent _goesOn = new(initialState: false);
     private LoadWindow _window;
     private long _waitedTicks;
     private int _busy;
     private Exception? _failure;
-    private volatile bool _isStopping;
+
+    // Nothing new is sent: it is about to rest, rests, or ends.
+    private volatile bool _isHeld;
+    private volatile bool _isEnding;
 
     public LoadThread(LoadOptions options, int number, int threads)
     {
@@ -49,7 +55,25 @@ internal sealed class LoadThread : IDisposable
         _thread = new Thread(RunGuarded) { IsBackground = true, Name = $"load {number}" };
     }
 
-    public void Start() => _thread.Start();
+    /// <summary>Begins, or goes on after <see cref="WaitUntilItRests"/>.</summary>
+    public void Start()
+    {
+        if (!_isHeld)
+        {
+            _thread.Start();
+            return;
+        }
+
+        _rests.Reset();
+        _isHeld = false;
+        _goesOn.Set();
+    }
+
+    /// <summary>Sends nothing new from now on.</summary>
+    public void Hold() => _isHeld = true;
+
+    /// <summary>After <see cref="Hold"/>: waits for the last answers, each of which has its timeout.</summary>
+    public void WaitUntilItRests() => _rests.Wait();
 
     /// <summary>What was seen since the last call.</summary>
     public LoadWindow TakeWindow()
@@ -71,7 +95,8 @@ internal sealed class LoadThread : IDisposable
     /// <summary>Sends nothing new, waits for the last answers a little, and ends.</summary>
     public void Stop()
     {
-        _isStopping = true;
+        (_isEnding, _isHeld) = (true, true);
+        _goesOn.Set();
         if (_thread.IsAlive) _thread.Join();
     }
 
@@ -80,6 +105,8 @@ internal sealed class LoadThread : IDisposable
         Stop();
         foreach (var client in _connections) client.Connection.Dispose();
         _poller.Dispose();
+        _rests.Dispose();
+        _goesOn.Dispose();
     }
 
     private static int Share(int all, int number, int of) => (all / of) + (number < all % of ? 1 : 0);
@@ -95,20 +122,30 @@ internal sealed class LoadThread : IDisposable
             // The one who takes the next window is told.
             lock (_gate) _failure = e;
         }
+        finally
+        {
+            _rests.Set();
+        }
     }
 
     private void Run()
     {
         for (var i = 0; i < _clients; i++) Open(AddClient(), hasRequest: true, scheduled: 0);
         var nextTick = Stopwatch.GetTimestamp();
+        _schedule?.Restart(nextTick);
         long end = 0;
         while (true)
         {
             var now = Stopwatch.GetTimestamp();
-            if (_isStopping)
+            if (_isEnding)
             {
                 if (end == 0) end = now + Ticks(LastAnswers);
                 if (_busy == 0 || now > end) return;
+            }
+            else if (_isHeld && _busy == 0)
+            {
+                Rest();
+                continue;
             }
 
             if (now >= nextTick)
@@ -117,17 +154,40 @@ internal sealed class LoadThread : IDisposable
                 nextTick = now + Ticks(Tick);
             }
 
-            if (!_isStopping) SendArrivals(now);
+            if (!_isHeld) SendArrivals(now);
             Poll(nextTick);
+        }
+    }
+
+    private void Rest()
+    {
+        _backlog.Clear();
+        _rests.Set();
+        _goesOn.WaitOne();
+        if (_isEnding) return;
+
+        // What the server has closed meanwhile must not be used.
+        while (_poller.Wait(TimeSpan.Zero) is > 0 and var count) HandleEvents(count);
+        var now = Stopwatch.GetTimestamp();
+        _schedule?.Restart(now);
+        if (_schedule is not null) return;
+        foreach (var client in _connections)
+        {
+            if (!client.HasRequest && client.ConnectAfter == 0) GoOn(client, now);
         }
     }
 
     private void Poll(long nextTick)
     {
         var now = Stopwatch.GetTimestamp();
-        var until = _schedule is null || _isStopping ? nextTick : Math.Min(nextTick, _schedule.Next);
+        var until = _schedule is null || _isHeld ? nextTick : Math.Min(nextTick, _schedule.Next);
         var count = _poller.Wait(until > now ? Stopwatch.GetElapsedTime(now, until) : TimeSpan.Zero);
         Interlocked.Add(ref _waitedTicks, Stopwatch.GetTimestamp() - now);
+        HandleEvents(count);
+    }
+
+    private void HandleEvents(int count)
+    {
         for (var e = 0; e < count; e++) Handle(_connections[_poller.Tag(e)]);
     }
 
@@ -146,7 +206,7 @@ internal sealed class LoadThread : IDisposable
         {
             _backlog.Dequeue();
             if (client.Connection.Socket is null) Open(client, hasRequest: true, scheduled);
-            else Send(client, scheduled);
+            else Send(client, scheduled, Stopwatch.GetTimestamp());
         }
     }
 
@@ -188,15 +248,14 @@ internal sealed class LoadThread : IDisposable
         _poller.Watch(client.Connection.Socket!, forWriting: true, client.Connection.Tag);
     }
 
-    private void Send(Client client, long scheduled)
+    private void Send(Client client, long scheduled, long now)
     {
         _busy++;
-        SendOn(client, scheduled);
+        SendOn(client, scheduled, now);
     }
 
-    private void SendOn(Client client, long scheduled)
+    private void SendOn(Client client, long scheduled, long now)
     {
-        var now = Stopwatch.GetTimestamp();
         var (target, request) = _mix.Next();
         (client.HasRequest, client.Target, client.Scheduled, client.Since) = (true, target, scheduled == 0 ? now : scheduled, now);
         if (scheduled != 0) lock (_gate) _window.SendDelay.Record(Stopwatch.GetElapsedTime(scheduled, now));
@@ -249,16 +308,16 @@ internal sealed class LoadThread : IDisposable
 
     private void Connected(Client client)
     {
-        if (client.HasRequest && !_isStopping)
+        if (client.HasRequest && !_isHeld)
         {
-            SendOn(client, client.Scheduled);
+            SendOn(client, client.Scheduled, Stopwatch.GetTimestamp());
             return;
         }
 
         if (client.HasRequest) _busy--;
         client.HasRequest = false;
         CheckSent(client, SocketError.Success);
-        BeIdle(client);
+        GoOn(client, Stopwatch.GetTimestamp());
     }
 
     private void Receive(Client client)
@@ -273,7 +332,8 @@ internal sealed class LoadThread : IDisposable
     private void Answered(Client client, bool isClosed)
     {
         var response = client.Connection.Response;
-        var latency = Stopwatch.GetElapsedTime(client.Scheduled);
+        var now = Stopwatch.GetTimestamp();
+        var latency = Stopwatch.GetElapsedTime(client.Scheduled, now);
         lock (_gate)
         {
             _window.AddAnswer(client.Target, response.Status, latency, _options.Objective);
@@ -285,31 +345,29 @@ internal sealed class LoadThread : IDisposable
         client.HasRequest = false;
         _busy--;
         if (!keeps) Close(client);
-        GoOn(client);
+        GoOn(client, now);
     }
 
     // What the client does next, with or without a connection.
-    private void GoOn(Client client)
+    private void GoOn(Client client, long now)
     {
-        if (_isStopping) return;
-        if (_schedule is null)
+        if (_schedule is not null)
         {
-            if (client.Connection.Socket is null) Open(client, hasRequest: true, scheduled: 0);
-            else Send(client, scheduled: 0);
+            BeIdle(client, now);
+            return;
         }
-        else
-        {
-            BeIdle(client);
-        }
+
+        if (_isHeld) return;
+        if (client.Connection.Socket is null) Open(client, hasRequest: true, scheduled: 0);
+        else Send(client, scheduled: 0, now);
     }
 
-    private void BeIdle(Client client)
+    private void BeIdle(Client client, long now)
     {
-        if (_isStopping) return;
-        if (_backlog.TryDequeue(out var scheduled))
+        if (!_isHeld && _backlog.TryDequeue(out var scheduled))
         {
             if (client.Connection.Socket is null) Open(client, hasRequest: true, scheduled);
-            else Send(client, scheduled);
+            else Send(client, scheduled, now);
             return;
         }
 
@@ -337,7 +395,7 @@ internal sealed class LoadThread : IDisposable
         // An idle connection that the server closes is no error: it lies among the free ones, and connects when it is needed.
         if (!hadRequest) return;
         if (pauses) client.ConnectAfter = Stopwatch.GetTimestamp() + Ticks(Pause);
-        else GoOn(client);
+        else GoOn(client, Stopwatch.GetTimestamp());
     }
 
     private void Close(Client client)
@@ -354,7 +412,7 @@ internal sealed class LoadThread : IDisposable
             if (client.ConnectAfter > 0 && now >= client.ConnectAfter)
             {
                 client.ConnectAfter = 0;
-                GoOn(client);
+                GoOn(client, now);
             }
             else if (client.HasRequest && Stopwatch.GetElapsedTime(client.Since, now) > _options.Timeout)
             {

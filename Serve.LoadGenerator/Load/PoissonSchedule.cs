@@ -20,12 +20,18 @@ internal sealed class PoissonSchedule
         if (!(perSecond > 0) || double.IsInfinity(perSecond)) throw new ArgumentOutOfRangeException(nameof(perSecond), perSecond, "The rate must be above 0.");
         _random = new Random(seed);
         _meanTicks = Stopwatch.Frequency / perSecond;
-        _next = start;
-        Advance();
+        Restart(start);
     }
 
     /// <summary>The timestamp of the next arrival.</summary>
     public long Next => (long)_next;
+
+    /// <summary>Lets the next arrival follow this timestamp: nothing has arrived since the last one.</summary>
+    public void Restart(long start)
+    {
+        _next = start;
+        Advance();
+    }
 
     /// <summary>Goes on to the arrival after it.</summary>
     public void Advance() => _next -= _meanTicks * Math.Log(1 - _random.NextDouble());

@@ -106,6 +106,53 @@ public sealed class LoadRunTests
         Assert.True(answered.SendDelay.Max > TimeSpan.FromMilliseconds(1));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2000)]
+    public async Task A_load_that_pauses_has_all_its_answers_and_goes_on_with_the_same_connections(double arrivalsPerSecond)
+    {
+        var requests = 0;
+        using var server = new ScriptedServer(_ =>
+        {
+            Interlocked.Increment(ref requests);
+            return Ok;
+        });
+        var options = Options(server.EndPoint) with { Clients = arrivalsPerSecond > 0 ? 0 : 4, ArrivalsPerSecond = arrivalsPerSecond, MostConnections = 4 };
+        using var run = new LoadRun(options);
+        Assert.Throws<InvalidOperationException>(() => run.Pause());
+        long answers = 0;
+        for (var stretch = 0; stretch < 3; stretch++)
+        {
+            run.Start();
+            Assert.Throws<InvalidOperationException>(run.Start);
+            var sent = Volatile.Read(ref requests);
+            await Eventually.HoldsAsync("some are sent", () => Volatile.Read(ref requests) >= sent + 20);
+            var seen = run.Pause();
+            answers += seen.Answers;
+            Assert.Empty(seen.ErrorsByKind());
+
+            // Nothing is under way: all that was asked has been answered.
+            Assert.Equal(Volatile.Read(ref requests), answers);
+            Assert.Equal(0, run.TakeWindow().Answers);
+        }
+
+        Assert.True(server.Connections <= 4);
+    }
+
+    [Fact]
+    public async Task A_connection_that_the_server_closes_during_a_pause_is_made_again_without_an_error()
+    {
+        using var server = new ScriptedServer(_ => Ok);
+        using var run = new LoadRun(Options(server.EndPoint) with { Clients = 3 });
+        run.Start();
+        await Eventually.HoldsAsync("all are connected", () => server.Connections == 3);
+        run.Pause();
+        server.CloseAll();
+        run.Start();
+        await Eventually.HoldsAsync("they are connected again", () => server.Connections == 6);
+        Assert.Empty(run.Pause().ErrorsByKind());
+    }
+
     [Fact]
     public async Task Threads_share_clients_and_targets_are_told_apart()
     {
@@ -170,6 +217,14 @@ public sealed class LoadRunTests
         }
 
         public IPEndPoint EndPoint => (IPEndPoint)_listener.LocalEndpoint;
+
+        /// <summary>How many there have been.</summary>
+        public int Connections => _clients.Count;
+
+        public void CloseAll()
+        {
+            foreach (var client in _clients) client.Client.Shutdown(SocketShutdown.Both);
+        }
 
         public void Dispose()
         {

@@ -1,41 +1,42 @@
-using System.Diagnostics;
+using Serve.LoadGenerator.Measurement;
 
 namespace Serve.Benchmarks.Load;
 
-/// <summary>What one run of a load has seen.</summary>
-/// <param name="duration">How long it lasted; answers that came after it count for nothing but <see cref="Answers"/>.</param>
-internal sealed class LoadResult(TimeSpan duration)
+/// <summary>What one stretch of a load has seen.</summary>
+/// <param name="Counted">What counts.</param>
+/// <param name="After">The answers that came when it was over: for costs per request.</param>
+internal sealed record LoadResult(LoadWindow Counted, LoadWindow After)
 {
-    private readonly List<long> _latencies = new(1 << 17);
-    private bool _isSorted;
+    private const string TooBusy = "503";
 
-    /// <summary>All answers, also those that came after the end: for costs per request.</summary>
-    public int Answers { get; private set; }
+    /// <summary>All answers and errors, also those that came after the end.</summary>
+    public long Answers => CountOf(Counted) + CountOf(After);
 
-    /// <summary>Answers that were not 200.</summary>
-    public int Errors { get; private set; }
+    /// <summary>Answers with another status than 200, and requests without an answer.</summary>
+    public long Errors => Counted.Errors + After.Errors;
 
     /// <summary>Good answers per second.</summary>
-    public double PerSecond => _latencies.Count / duration.TotalSeconds;
+    public double PerSecond => Counted.AnswersPerSecond;
 
-    /// <summary>The median from the request's first byte sent to the answer's last byte received.</summary>
-    public TimeSpan Median => Quantile(0.5);
+    /// <summary>Good answers within the objective, a second.</summary>
+    public double InTimePerSecond => Counted.GoodPerSecond;
 
-    /// <summary>The 99th percentile of the same.</summary>
-    public TimeSpan P99 => Quantile(0.99);
+    /// <summary>Of all: answered with 503.</summary>
+    public double RefusedPercent => 100.0 * Refused / Math.Max(1, CountOf(Counted));
 
-    public void Add(int status, long latencyTicks, bool isWithin)
-    {
-        Answers++;
-        if (status != 200) Errors++;
-        else if (isWithin) _latencies.Add(latencyTicks);
-    }
+    /// <summary>Of all: answered too late, or with any other error.</summary>
+    public double LatePercent => 100.0 * (CountOf(Counted) - Counted.WithinObjective - Refused) / Math.Max(1, CountOf(Counted));
 
-    private TimeSpan Quantile(double part)
-    {
-        if (_latencies.Count == 0) return TimeSpan.Zero;
-        if (!_isSorted) _latencies.Sort();
-        _isSorted = true;
-        return Stopwatch.GetElapsedTime(0, _latencies[(int)(part * (_latencies.Count - 1))]);
-    }
+    /// <summary>Of the good answers.</summary>
+    public TimeSpan Median => Counted.Latency.Quantile(0.5);
+
+    /// <summary>Of the same.</summary>
+    public TimeSpan P99 => Counted.Latency.Quantile(0.99);
+
+    /// <summary>Of the other answers; zero: there were none.</summary>
+    public TimeSpan RefusalP99 => Counted.RefusalLatency.Quantile(0.99);
+
+    private long Refused => Counted.ErrorsByKind().Where(kind => kind.Key == TooBusy).Sum(kind => kind.Value);
+
+    private static long CountOf(LoadWindow window) => window.Answers + window.Errors;
 }

@@ -49,7 +49,7 @@ internal sealed class AllocationScenario : IScenario
     {
         var path = $"/predictions/{model}";
         serve.WaitForAnswer(path, contentType, bodies[0]);
-        using var clients = new ClosedLoop(serve.Inference, Connections, [.. bodies.Select(body => HttpRequestBytes.Post(serve.Inference, path, contentType, body))]);
+        using var clients = LoadClients.InClosedLoop(serve.Inference, Connections, path, contentType, bodies);
         clients.Run(WarmUp);
         Thread.Sleep(Heartbeat);
 

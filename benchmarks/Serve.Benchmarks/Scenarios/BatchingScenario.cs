@@ -1,3 +1,4 @@
+using System.Net;
 using Serve.Benchmarks.Load;
 using Serve.Benchmarks.NoOp;
 using Serve.Benchmarks.Peers;
@@ -34,13 +35,13 @@ internal sealed class BatchingScenario : IScenario
         [
             Serve("Serve", serve, "adaptive"),
             Serve("Serve, batching: delayed, 10 ms", serve, "delayed"),
-            new("fixed delay, 10 ms", new(fixedDelay.Address, Clients, [Post(fixedDelay.Address, "/")]), new(fixedDelay.Address, Connections, Post(fixedDelay.Address, "/"))),
-            new("closed at dispatch, one ahead", new(oneAhead.Address, Clients, [Post(oneAhead.Address, "/")]), new(oneAhead.Address, Connections, Post(oneAhead.Address, "/"))),
+            Rule.At("fixed delay, 10 ms", fixedDelay.Address, "/"),
+            Rule.At("closed at dispatch, one ahead", oneAhead.Address, "/"),
         ];
         foreach (var rule in rules)
         {
             rule.Closed.Run(WarmUp);
-            rule.RunAtHalf(LeadIn, LeadIn);
+            rule.AtHalf.Run(LeadIn, LeadIn);
         }
 
         var meanBatches = new List<double>();
@@ -51,7 +52,7 @@ internal sealed class BatchingScenario : IScenario
             var closed = rules.Select(rule => rule.Closed.Run(settings.Duration).PerSecond).ToArray();
             var (batchesAfter, rowsAfter) = BatchCount(serve);
             meanBatches.Add((rowsAfter - rows) / Math.Max(1, batchesAfter - batches));
-            var open = rules.Select(rule => rule.RunAtHalf(LeadIn, settings.Duration)).ToArray();
+            var open = rules.Select(rule => rule.AtHalf.Run(LeadIn, settings.Duration)).ToArray();
             rounds.Add((closed, [.. open.Select(result => result.Median.TotalMilliseconds)], [.. open.Select(result => result.P99.TotalMilliseconds)]));
         }
 
@@ -77,7 +78,7 @@ internal sealed class BatchingScenario : IScenario
     {
         var path = $"/predictions/{model}";
         serve.WaitForAnswer(path, ContentType, Body);
-        return new(name, new(serve.Inference, Clients, [Post(serve.Inference, path)]), new(serve.Inference, Connections, Post(serve.Inference, path)));
+        return Rule.At(name, serve.Inference, path);
     }
 
     private static (double Batches, double Rows) BatchCount(ServeProcess serve)
@@ -86,16 +87,17 @@ internal sealed class BatchingScenario : IScenario
         return (serve.Metric($"serve_batch_size_count{Labels}") ?? 0, serve.Metric($"serve_batch_size_sum{Labels}") ?? 0);
     }
 
-    private static byte[] Post(System.Net.IPEndPoint server, string path) => HttpRequestBytes.Post(server, path, ContentType, Body);
-
-    private sealed record Rule(string Name, ClosedLoop Closed, OpenLoop Open) : IDisposable
+    private sealed record Rule(string Name, LoadClients Closed, LoadClients AtHalf) : IDisposable
     {
-        public OpenResult RunAtHalf(TimeSpan leadIn, TimeSpan duration) => Open.Run(SyntheticDevice.Capacity / 2, leadIn, duration, TimeSpan.MaxValue);
+        public static Rule At(string name, IPEndPoint server, string path) => new(
+            name,
+            LoadClients.InClosedLoop(server, Clients, path, ContentType, [Body]),
+            LoadClients.InOpenLoop(server, SyntheticDevice.Capacity / 2, Connections, path, ContentType, Body));
 
         public void Dispose()
         {
             Closed.Dispose();
-            Open.Dispose();
+            AtHalf.Dispose();
         }
     }
 }

@@ -40,15 +40,14 @@ internal sealed class FashionVitScenario : IScenario
         using var serve = ServeProcess.StartAndListen(repository.Server, store.Path, settings.FastPath);
         using var bare = new BareOnnxRuntime(Directory.EnumerateFiles(store.Path, "model.onnx", SearchOption.AllDirectories).Single());
         serve.WaitForAnswer(Path, ContentType, pictures[0]);
-        byte[][] requests = [.. pictures.Select(picture => HttpRequestBytes.Post(serve.Inference, Path, ContentType, picture))];
 
-        MeasureThroughput(serve, bare, requests, settings, report);
-        MeasureLatency(serve, bare, requests, settings, report);
+        MeasureThroughput(serve, bare, pictures, settings, report);
+        MeasureLatency(serve, bare, pictures, settings, report);
     }
 
-    private void MeasureThroughput(ServeProcess serve, BareOnnxRuntime bare, byte[][] requests, BenchmarkSettings settings, Report report)
+    private void MeasureThroughput(ServeProcess serve, BareOnnxRuntime bare, IReadOnlyList<byte[]> pictures, BenchmarkSettings settings, Report report)
     {
-        using var clients = new ClosedLoop(serve.Inference, Clients, requests);
+        using var clients = LoadClients.InClosedLoop(serve.Inference, Clients, Path, ContentType, pictures);
         var worker = serve.WorkerPids("fashion-vit").Single();
         clients.Run(WarmUp);
 
@@ -83,9 +82,9 @@ internal sealed class FashionVitScenario : IScenario
         report.Add(Name, $"c={Clients} errors", "answers", Bar.Below(1), [.. rounds.Select(round => (double)round.Serve.Errors)]);
     }
 
-    private void MeasureLatency(ServeProcess serve, BareOnnxRuntime bare, byte[][] requests, BenchmarkSettings settings, Report report)
+    private void MeasureLatency(ServeProcess serve, BareOnnxRuntime bare, IReadOnlyList<byte[]> pictures, BenchmarkSettings settings, Report report)
     {
-        using var client = new ClosedLoop(serve.Inference, connections: 1, requests);
+        using var client = LoadClients.InClosedLoop(serve.Inference, 1, Path, ContentType, pictures);
         client.Run(WarmUp / 4);
 
         var rounds = new List<(TimeSpan Serve, TimeSpan[] Calls)>();

@@ -28,8 +28,8 @@ internal sealed class LargeBodyScenario : IScenario
         using var bare = new BareKestrel(settings.FastPath);
         serve.WaitForAnswer(Path, ContentType, body);
         var worker = serve.WorkerPids("noop").Single();
-        using var onServe = new ClosedLoop(serve.Inference, Connections, [HttpRequestBytes.Post(serve.Inference, Path, ContentType, body)]);
-        using var onBare = new ClosedLoop(bare.Address, Connections, [HttpRequestBytes.Post(bare.Address, Path, ContentType, body)]);
+        using var onServe = LoadClients.InClosedLoop(serve.Inference, Connections, Path, ContentType, [body]);
+        using var onBare = LoadClients.InClosedLoop(bare.Address, Connections, Path, ContentType, [body]);
         onServe.Run(WarmUp);
         onBare.Run(WarmUp);
 

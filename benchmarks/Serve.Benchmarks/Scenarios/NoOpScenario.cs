@@ -36,8 +36,8 @@ internal sealed class NoOpScenario : IScenario
         var isWarm = false;
         foreach (var (connections, bar) in Loads)
         {
-            using var onServe = new ClosedLoop(serve.Inference, connections, [HttpRequestBytes.Post(serve.Inference, Path, ContentType, Body)]);
-            using var onBare = new ClosedLoop(bare.Address, connections, [HttpRequestBytes.Post(bare.Address, Path, ContentType, Body)]);
+            using var onServe = LoadClients.InClosedLoop(serve.Inference, connections, Path, ContentType, [Body]);
+            using var onBare = LoadClients.InClosedLoop(bare.Address, connections, Path, ContentType, [Body]);
             var warmUp = isWarm ? WarmUp / 3 : WarmUp;
             onServe.Run(warmUp);
             onBare.Run(warmUp);

@@ -18,7 +18,7 @@ internal sealed class OverloadScenario : IScenario
     private static readonly int[] Loads = [50, 90, 120, 200];
     private static readonly byte[] Body = [1];
     private static readonly TimeSpan Target = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
 
     // A queue of 1,000 needs most of a second to fill at twice the capacity.
     private static readonly TimeSpan LeadIn = TimeSpan.FromSeconds(1);
@@ -31,29 +31,32 @@ internal sealed class OverloadScenario : IScenario
     {
         using var store = TemporaryStore.WithSynthetic(("deadline", "latencyTarget: 100ms"), ("queue", "maxQueueSize: 1000"));
         using var serve = ServeProcess.StartAndListen(repository.Server, store.Path, settings.FastPath);
-        using var deadline = Clients(serve, "deadline");
-        using var queue = Clients(serve, "queue");
-        deadline.Run(SyntheticDevice.Capacity, WarmUp, WarmUp, Target);
-        queue.Run(SyntheticDevice.Capacity / 2, WarmUp, WarmUp, Target);
+        (LoadClients Deadline, LoadClients Queue)[] clients = [.. Loads.Select(load => (Clients(serve, "deadline", load), Clients(serve, "queue", load)))];
+        foreach (var (deadline, queue) in clients)
+        {
+            deadline.Run(WarmUp);
+            queue.Run(WarmUp);
+        }
 
-        var rounds = new List<(OpenResult Deadline, OpenResult Queue)[]>();
+        var rounds = new List<(LoadResult Deadline, LoadResult Queue)[]>();
         foreach (var _ in settings.EachRound())
         {
-            rounds.Add([.. Loads.Select(load =>
-            {
-                var rate = SyntheticDevice.Capacity * load / 100;
-                return (deadline.Run(rate, LeadIn, settings.Duration, Target), queue.Run(rate, LeadIn, settings.Duration, Target));
-            })]);
+            rounds.Add([.. clients.Select(load => (load.Deadline.Run(LeadIn, settings.Duration), load.Queue.Run(LeadIn, settings.Duration)))]);
         }
 
         for (var i = 0; i < Loads.Length; i++) Add(report, Loads[i], [.. rounds.Select(round => round[i])]);
+        foreach (var (deadline, queue) in clients)
+        {
+            deadline.Dispose();
+            queue.Dispose();
+        }
     }
 
-    private void Add(Report report, int load, (OpenResult Deadline, OpenResult Queue)[] rounds)
+    private void Add(Report report, int load, (LoadResult Deadline, LoadResult Queue)[] rounds)
     {
         var at = string.Create(CultureInfo.InvariantCulture, $"{load} %");
         var isOverload = load > 100;
-        void Figure(string name, string unit, Bar bar, Func<OpenResult, double> value) => report.Add(Name, $"{at} {name}", unit, bar, [.. rounds.Select(round => value(round.Deadline))]);
+        void Figure(string name, string unit, Bar bar, Func<LoadResult, double> value) => report.Add(Name, $"{at} {name}", unit, bar, [.. rounds.Select(round => value(round.Deadline))]);
 
         Figure("in time, of the capacity", "", isOverload ? Bar.AtLeast(0.95) : Bar.None, result => result.InTimePerSecond / SyntheticDevice.Capacity);
         report.Add(Name, $"{at} in time, of the capacity, queue of 1,000", "", Bar.None, [.. rounds.Select(round => round.Queue.InTimePerSecond / SyntheticDevice.Capacity)]);
@@ -61,14 +64,14 @@ internal sealed class OverloadScenario : IScenario
         Figure("late or given up", "%", Bar.None, result => result.LatePercent);
         Figure("median", "ms", Bar.None, result => result.Median.TotalMilliseconds);
         Figure("99th percentile", "ms", Bar.None, result => result.P99.TotalMilliseconds);
-        if (isOverload) Figure("99th percentile of refusals", "ms", Bar.Below(20), result => result.RefusedP99.TotalMilliseconds);
+        if (isOverload) Figure("99th percentile of refusals", "ms", Bar.Below(20), result => result.RefusalP99.TotalMilliseconds);
         report.Add(Name, $"{at} median, queue of 1,000", "ms", Bar.None, [.. rounds.Select(round => round.Queue.Median.TotalMilliseconds)]);
     }
 
-    private static OpenLoop Clients(ServeProcess serve, string model)
+    private static LoadClients Clients(ServeProcess serve, string model, int load)
     {
         var path = $"/predictions/{model}";
         serve.WaitForAnswer(path, ContentType, Body);
-        return new OpenLoop(serve.Inference, Connections, HttpRequestBytes.Post(serve.Inference, path, ContentType, Body));
+        return LoadClients.InOpenLoop(serve.Inference, SyntheticDevice.Capacity * load / 100, Connections, path, ContentType, Body, Target);
     }
 }

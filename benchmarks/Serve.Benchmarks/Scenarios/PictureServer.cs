@@ -13,7 +13,7 @@ internal sealed class PictureServer : IDisposable
     private readonly string _model;
     private readonly TemporaryStore _store;
     private readonly ServeProcess _serve;
-    private readonly ClosedLoop _clients;
+    private readonly LoadClients _clients;
 
     /// <summary>Starts it and waits until its clients have been answered for a while.</summary>
     /// <param name="repository">Where the server is.</param>
@@ -32,7 +32,7 @@ internal sealed class PictureServer : IDisposable
         {
             var path = $"/predictions/{model}";
             _serve.WaitForAnswer(path, ContentType, [.. pictures[0]]);
-            _clients = new ClosedLoop(_serve.Inference, clients, [.. pictures.Select(picture => HttpRequestBytes.Post(_serve.Inference, path, ContentType, picture))]);
+            _clients = LoadClients.InClosedLoop(_serve.Inference, clients, path, ContentType, pictures);
             Run(WarmUp);
         }
         catch
