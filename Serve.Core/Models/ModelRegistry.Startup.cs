@@ -74,6 +74,9 @@ public sealed partial class ModelRegistry
         ModelSource source;
         if (ModelOpener.IsRemote(url))
         {
+            // Fetched already, and restored from what was kept of it.
+            if (_table.Versions.Any(version => version.Source.Download is not null && version.Source.Url == AllowedUrls.Shown(url))) return;
+
             source = await _opener.OpenAsync(new RegistrationRequest { Url = url }, cancellation).ConfigureAwait(false);
         }
         else

@@ -298,7 +298,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     {
         if (version is not null && _table.Get(model)?.Versions.ContainsKey(version) != true && _managed.IsWaiting(model, version))
         {
-            _managed.Unregister(model, version, liesInStore: true);
+            _managed.Unregister(model, version, comesBack: true);
             return null;
         }
 
@@ -313,7 +313,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         lock (_gate)
         {
             if (!_table.Remove(version)) return;
-            _managed.Unregister(version.Name, version.Version, version.Source.LiesInStore);
+            _managed.Unregister(version.Name, version.Version, version.ComesBack);
             Log.Unregistered(_log, version.Name, version.Version);
         }
     }

@@ -61,6 +61,9 @@ public sealed partial class ModelVersion
 
     internal ModelSource Source => _source;
 
+    /// <summary>Whether <c>loadModels</c> could bring it back when it was unregistered.</summary>
+    internal bool ComesBack => _source.LiesInStore || _isLoadedAtStartup;
+
     /// <summary>The registration over the management API that it came from; null if the configuration named it.</summary>
     internal RegistrationRequest? Request { get; init; }
 

@@ -4,7 +4,7 @@ namespace Serve.Tests.EndToEnd;
 
 /// <summary>
 /// The server is killed at random moments while clients change models: every change that was acknowledged is there after
-/// the restart. <c>SERVE_TEST_KILLS</c> says how often, <c>SERVE_TEST_SEED</c> repeats a run.
+/// the restart. <c>TEST_KILLS</c> says how often, <c>TEST_SEED</c> repeats a run.
 /// </summary>
 public sealed class SnapshotKillTests(ITestOutputHelper output)
 {
@@ -15,9 +15,9 @@ public sealed class SnapshotKillTests(ITestOutputHelper output)
     [Fact]
     public async Task Every_acknowledged_change_survives_a_kill_at_any_moment()
     {
-        var kills = Setting("SERVE_TEST_KILLS") ?? 3;
-        var seed = Setting("SERVE_TEST_SEED") ?? Random.Shared.Next();
-        output.WriteLine($"SERVE_TEST_SEED={seed}");
+        var kills = Setting("TEST_KILLS") ?? 3;
+        var seed = Setting("TEST_SEED") ?? Random.Shared.Next();
+        output.WriteLine($"TEST_SEED={seed}");
         var random = new Random(seed);
         await using var server = await ServerFixture.StartAsync(new ServerOptions { Models = [], Flags = ["--load-models", "model-0"] }, output);
         for (var client = 0; client < Clients; client++)

@@ -136,6 +136,34 @@ public sealed class SnapshotTests(ITestOutputHelper output)
         Assert.Contains("(snapshotFolder) cannot be used; perhaps another server uses it", text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task What_TorchServe_had_registered_is_registered_after_an_import()
+    {
+        await using var server = await StartAsync("--load-models", "none");
+        File.WriteAllBytes(Path.Combine(server.ModelStore, "far.mar"), Archive());
+        Assert.Equal(0, await server.StopAsync());
+        using var folder = new TemporaryFolder();
+        var properties = folder.Write("config.properties", $$$"""
+            inference_address=http://127.0.0.1:8080
+            netty_client_threads=4
+            model_store={{{server.ModelStore}}}
+            model_snapshot={"name": "x.cfg", "modelCount": 1, "models": {"far": {"3.0": {"defaultVersion": true, "marName": "far.mar", "minWorkers": 0, "maxWorkers": 5, "batchSize": 6} } } }
+            """);
+
+        var (code, text) = await Cli.RunAsync("import-config", properties, "--output", folder["serve.yaml"]);
+
+        Assert.True(code == 0, text);
+        Assert.Contains($"{properties}:2: netty_client_threads: ignored: Serve chooses its threads by itself", text, StringComparison.Ordinal);
+        Assert.Contains("models: far 3.0: registered from far.mar at the next start", text, StringComparison.Ordinal);
+        Assert.Contains($"modelStore: {server.ModelStore}", File.ReadAllText(folder["serve.yaml"]), StringComparison.Ordinal);
+        Assert.Equal(1, (await Cli.RunAsync("import-config", properties, "--output", folder["serve.yaml"])).Code);
+        Assert.Contains("has snapshots of Serve's already", (await Cli.RunAsync("import-config", properties, "--output", folder["other.yaml"])).Text, StringComparison.Ordinal);
+        Assert.False(File.Exists(folder["other.yaml"]));
+        await server.RestartAsync();
+        await AllAsync(server, "far", "3.0* 0-5");
+        Assert.Equal(6, (await server.DescribeAsync("far")).BatchSize);
+    }
+
     /// <summary>A version that is registered without workers: nothing of it is loaded.</summary>
     internal static void Write(string store, string name, string version)
     {

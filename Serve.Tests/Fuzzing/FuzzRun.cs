@@ -4,8 +4,8 @@ using System.Globalization;
 namespace Serve.Tests.Fuzzing;
 
 /// <summary>
-/// Runs a property over many random inputs. <c>SERVE_TEST_FUZZ</c> says how many (a million is a night's work),
-/// <c>SERVE_TEST_SEED</c> where they begin: a failure names the seed that makes it again as the first input.
+/// Runs a property over many random inputs. <c>TEST_FUZZ</c> says how many (a million is a night's work),
+/// <c>TEST_SEED</c> where they begin: a failure names the seed that makes it again as the first input.
 /// </summary>
 internal static class FuzzRun
 {
@@ -15,8 +15,8 @@ internal static class FuzzRun
     /// <param name="property">Makes an input by the numbers and throws if it is not dealt with as it should be.</param>
     public static void Run(int inputs, Action<Random> property)
     {
-        var count = Setting("SERVE_TEST_FUZZ") ?? inputs;
-        var first = Setting("SERVE_TEST_SEED") ?? Random.Shared.Next(int.MaxValue / 2);
+        var count = Setting("TEST_FUZZ") ?? inputs;
+        var first = Setting("TEST_SEED") ?? Random.Shared.Next(int.MaxValue / 2);
         for (var i = 0; i < count; i++)
         {
             var seed = unchecked(first + i);
@@ -27,7 +27,7 @@ internal static class FuzzRun
             }
             catch (Exception error)
             {
-                throw new InvalidOperationException($"Input {i} fails; SERVE_TEST_SEED={seed} makes it again. {error.GetType().Name}: {error.Message}", error);
+                throw new InvalidOperationException($"Input {i} fails; TEST_SEED={seed} makes it again. {error.GetType().Name}: {error.Message}", error);
             }
         }
     }

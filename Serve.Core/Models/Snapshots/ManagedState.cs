@@ -65,12 +65,12 @@ internal sealed class ManagedState
     /// <summary>The management API unregisters a version.</summary>
     /// <param name="model">The model.</param>
     /// <param name="version">The version.</param>
-    /// <param name="liesInStore">Whether the configuration's <c>loadModels</c> could bring it back.</param>
-    public void Unregister(string model, string version, bool liesInStore)
+    /// <param name="comesBack">Whether the configuration's <c>loadModels</c> could bring it back.</param>
+    public void Unregister(string model, string version, bool comesBack)
     {
         _changed.Add(model);
         _waiting.Remove((model, version));
-        if (liesInStore) _unregistered.Add((model, version));
+        if (comesBack) _unregistered.Add((model, version));
     }
 
     /// <summary>Everything that a restart must find again.</summary>
