@@ -65,7 +65,7 @@ internal sealed class TuneCommand
         var store = new ModelStore(configuration, unpacked.Path);
         var stored = store.Resolve(arguments.GetRequiredValue(_model));
         if (stored.Kind == StoredModelKind.OnnxFile) throw new CommandException(ExitCode.Usage, $"{stored.Url} is a single file without a configuration to tune; put it into a folder: {stored.Name}/{stored.Version}/model.onnx.");
-        using var source = store.Open(stored, either.Token);
+        using var source = store.Open(stored, cancellation: either.Token);
         if (arguments.GetValue(_write) && source.IsTemporary) throw new CommandException(ExitCode.Usage, $"--write: {stored.Url} is an archive; tune it without --write, and make a new archive with the values that are printed.");
 
         var space = Space(arguments, source);
