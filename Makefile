@@ -10,10 +10,10 @@ export DOTNET_SKIP_FIRST_TIME_EXPERIENCE := 1
 export MSBUILDTERMINALLOGGER := off
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench format clean sdk
+.PHONY: help build run test bench bench-parts format clean sdk
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: sdk ## Build the server into artifacts/serve/ (serve, serve-worker)
 	@build/publish.sh $(ARTIFACTS)
@@ -24,8 +24,11 @@ run: build ## Build and start the server with configs/serve.yaml
 test: sdk ## Build and run all tests; the last line is "N passed, N failed"
 	@build/test.sh $(CONFIGURATION)
 
-bench: build ## Measure the built server (8 minutes); BENCH="--only noop --rounds 3" passes options
+bench: build ## Measure the built server (12 minutes); BENCH="--only noop --rounds 3" passes options
 	@$(DOTNET) run --project benchmarks/Serve.Benchmarks -c $(CONFIGURATION) -v quiet -- $(BENCH)
+
+bench-parts: sdk ## Measure parts of it by themselves, with BenchmarkDotNet (3 minutes); PARTS="--filter *Frame* --job medium"
+	@$(DOTNET) run --project benchmarks/Serve.Benchmarks.Parts -c $(CONFIGURATION) -v quiet -- $(PARTS)
 
 format: sdk ## Format the code
 	@$(DOTNET) format whitespace Serve.sln

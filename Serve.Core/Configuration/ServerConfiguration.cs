@@ -27,6 +27,27 @@ public sealed record ServerConfiguration
     /// <summary>Whether models may be registered and unregistered over the management API. Default true.</summary>
     public bool EnableModelApi { get; init; } = true;
 
+    /// <summary>
+    /// Which URLs models may be fetched from, or <c>file://</c> URLs outside the store be opened: regular expressions for whole
+    /// URLs. TorchServe's <c>allowed_urls</c>. Default none.
+    /// </summary>
+    public IReadOnlyList<string> AllowedUrls { get; init; } = [];
+
+    /// <summary>Hosts, as URLs name them, that models may be fetched from although their addresses are not public. Default none.</summary>
+    public IReadOnlyList<string> AllowedPrivateHosts { get; init; } = [];
+
+    /// <summary>The most bytes that are fetched for one model. Default 16 GiB.</summary>
+    public long MaxDownloadSize { get; init; } = 16L << 30;
+
+    /// <summary>How long fetching a model may take. Seconds in the file. Default 600 s.</summary>
+    public TimeSpan DownloadTimeout { get; init; } = TimeSpan.FromSeconds(600);
+
+    /// <summary>Whether what the management API changes survives a restart. Default true.</summary>
+    public bool Snapshots { get; init; } = true;
+
+    /// <summary>Private folder (mode 0700) for that. Null: <c>.snapshots</c> in the model store, as long as it can be written.</summary>
+    public string? SnapshotFolder { get; init; }
+
     /// <summary>The largest request body, in bytes. Default 64 MiB; a larger one is answered 413.</summary>
     public long MaxRequestSize { get; init; } = 64L << 20;
 

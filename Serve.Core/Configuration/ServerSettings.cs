@@ -20,6 +20,12 @@ internal static class ServerSettings
         LoadModels = LoadModels(settings, below.LoadModels),
         Auth = Auth(settings, below.Auth),
         EnableModelApi = settings.Flag("enableModelApi", below.EnableModelApi),
+        AllowedUrls = AllowedUrls(settings, below.AllowedUrls),
+        AllowedPrivateHosts = settings.Words("allowedPrivateHosts", below.AllowedPrivateHosts, [], "host names or addresses, for example [models.internal, 10.0.0.5]"),
+        MaxDownloadSize = settings.Size("maxDownloadSize", below.MaxDownloadSize, 1024, 1L << 50),
+        DownloadTimeout = settings.Duration("downloadTimeout", below.DownloadTimeout, Second, Millisecond, Day),
+        Snapshots = settings.Flag("snapshots", below.Snapshots),
+        SnapshotFolder = OptionalPath(settings, "snapshotFolder", below.SnapshotFolder, folder),
         MaxRequestSize = settings.Size("maxRequestSize", below.MaxRequestSize, 1024, 2_000_000_000),
         MaxConnections = settings.Integer("maxConnections", below.MaxConnections, 1, 1_000_000),
         DefaultMaxQueueSize = settings.IntegerOrAuto("defaultMaxQueueSize", below.DefaultMaxQueueSize, 1, 1_000_000),
@@ -66,6 +72,21 @@ internal static class ServerSettings
         }
 
         return models;
+    }
+
+    private static IReadOnlyList<string> AllowedUrls(SettingsReader settings, IReadOnlyList<string> below)
+    {
+        var patterns = settings.Words("allowedUrls", below, [], """regular expressions for whole URLs, for example ["https://models\.example\.com/.*"]""");
+        if (!settings.Has("allowedUrls")) return patterns;
+
+        foreach (var pattern in patterns)
+        {
+            if (UrlPattern.Parse(pattern, out var fault) is not null) continue;
+            settings.Problem("allowedUrls", $"{pattern} is no regular expression: {fault}");
+            return below;
+        }
+
+        return patterns;
     }
 
     private static string? OptionalPath(SettingsReader settings, string key, string? below, string folder)

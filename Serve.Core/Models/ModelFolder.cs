@@ -1,17 +1,12 @@
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
+using Serve.Core.Models.Archives;
 
 namespace Serve.Core.Models;
 
 /// <summary>Opens a folder with one model version: reads its configuration and finds the files that it names.</summary>
 internal static class ModelFolder
 {
-    private const string HowToExport =
-        "Serve runs ONNX models; export it in Python with torch.onnx.export(model.eval(), (example,), \"model.onnx\", input_names=[\"input\"], output_names=[\"output\"], "
-        + "dynamic_axes={\"input\": {0: \"batch\"}, \"output\": {0: \"batch\"}}) and archive model.onnx instead (docs/models.md)";
-
-    private static readonly string[] PyTorchExtensions = [".pt", ".pth", ".pt2", ".bin", ".safetensors"];
-
     /// <summary>A volume's lost+found, which only root may read, must not end a listing.</summary>
     public static EnumerationOptions Accessible { get; } = new() { IgnoreInaccessible = true };
 
@@ -32,16 +27,17 @@ internal static class ModelFolder
     /// <param name="folder">The folder.</param>
     /// <param name="stored">What the store knows of it.</param>
     /// <param name="server">The server's configuration.</param>
+    /// <param name="handlerInstead">A handler that goes before those of the configuration and the manifest; null for none.</param>
     /// <exception cref="ServeException">What is missing or wrong.</exception>
-    public static ModelSource Open(string folder, StoredModel stored, ServerConfiguration server)
+    public static ModelSource Open(string folder, StoredModel stored, ServerConfiguration server, string? handlerInstead = null)
     {
         var manifest = ReadManifest(folder);
         var configFile = manifest?.ConfigFile ?? ModelConfigurationReader.FileName;
         if (manifest?.ConfigFile is not null) MustExist(folder, configFile, "configFile", ModelManifest.EntryName);
 
         var read = ModelConfigurationReader.Read(Path.Combine(folder, configFile), server);
-        var handler = Handler(folder, read.Configuration, manifest);
-        var modelFile = ModelFile(folder, read.Configuration, manifest, handler);
+        var handler = Handler(folder, stored, handlerInstead ?? read.Configuration.Handler, manifest);
+        var modelFile = ModelFile(folder, stored, read.Configuration, manifest, handler);
 
         return new ModelSource
         {
@@ -57,17 +53,25 @@ internal static class ModelFolder
                 LabelFile = Labels(folder, read.Configuration),
             },
             WrittenKeys = read.WrittenKeys,
-            Warnings = read.Warnings,
+            Warnings = [.. read.Warnings, .. Unused(manifest, modelFile)],
         };
     }
 
-    /// <summary>The configuration's handler, else the manifest's, else <c>tensor</c>; its assembly must be there.</summary>
-    private static string Handler(string folder, ModelConfiguration configuration, ModelManifest? manifest)
+    /// <summary>What TorchServe needs of an archive and Serve does not.</summary>
+    private static IEnumerable<string> Unused(ModelManifest? manifest, string? modelFile)
     {
-        var text = configuration.Handler ?? manifest?.Handler ?? "tensor";
+        if (manifest?.ModelFile is { } code) yield return $"{ModelManifest.EntryName}: model.modelFile: {code} is not used: Serve runs {modelFile} and no Python";
+        if (manifest?.RequirementsFile is { } packages) yield return $"{ModelManifest.EntryName}: model.requirementsFile: {packages} is not used: Serve runs no Python";
+    }
+
+    /// <summary>The handler that was chosen, else the manifest's, else <c>tensor</c>; its assembly must be there.</summary>
+    private static string Handler(string folder, StoredModel stored, string? chosen, ModelManifest? manifest)
+    {
+        var text = chosen ?? manifest?.Handler ?? "tensor";
         if (HandlerName.Parse(text, out var fault) is not { } handler)
         {
-            throw new InvalidModelException($"{Path.Combine(folder, ModelManifest.EntryName)}: model.handler: {fault}.");
+            if (PyTorchAdvice.PythonFile(folder, text) is not null) fault = $"{text} is a Python handler, and Serve runs no Python; {PyTorchAdvice.ForHandler(folder, stored, text)}";
+            throw new InvalidModelException(chosen is null ? $"{stored.Url}: {ModelManifest.EntryName}: model.handler: {fault}." : $"{stored.Url}: handler: {fault}.");
         }
 
         if (handler.Assembly is { } assembly) MustExist(folder, assembly, "the assembly of handler", text);
@@ -75,14 +79,12 @@ internal static class ModelFolder
     }
 
     /// <summary>The file that the configuration or the manifest names, else the only <c>*.onnx</c>; a user's handler may do without.</summary>
-    private static string? ModelFile(string folder, ModelConfiguration configuration, ModelManifest? manifest, string handler)
+    private static string? ModelFile(string folder, StoredModel stored, ModelConfiguration configuration, ModelManifest? manifest, string handler)
     {
-        if (manifest?.ModelFile is { } python) throw new InvalidModelException($"{ModelManifest.EntryName} of {folder}: model.modelFile is {python}, a model's Python code. {HowToExport}.");
-
         var named = configuration.ModelFile ?? manifest?.SerializedFile;
         if (named is not null)
         {
-            if (IsPyTorch(named)) throw new InvalidModelException($"{Path.Combine(folder, named)} holds PyTorch weights. {HowToExport}.");
+            if (PyTorchAdvice.AreWeights(named)) throw Weights(stored, named, folder, handler);
 
             MustExist(folder, named, configuration.ModelFile is not null ? "modelFile" : "serializedFile", configuration.ModelFile is not null ? ModelConfigurationReader.FileName : ModelManifest.EntryName);
             return named;
@@ -94,7 +96,8 @@ internal static class ModelFolder
         if (models.Count > 1) throw new InvalidModelException($"{folder} has {models.Count} ONNX files ({string.Join(", ", models.Take(5))}{(models.Count > 5 ? ", …" : "")}); name one of them by modelFile in {ModelConfigurationReader.FileName}.");
         if (HandlerName.Parse(handler, out _) is { Stock: null }) return null;
 
-        if (files.FirstOrDefault(IsPyTorch) is { } weights) throw new InvalidModelException($"{Path.Combine(folder, weights)} holds PyTorch weights. {HowToExport}.");
+        if (files.FirstOrDefault(PyTorchAdvice.AreWeights) is { } weights) throw Weights(stored, weights, folder, handler);
+        if (manifest?.ModelFile is { } python) throw new InvalidModelException($"{stored.Url}: {ModelManifest.EntryName}: model.modelFile is {python}, a model's Python code, and there is no *.onnx file. {PyTorchAdvice.ForWeights(folder, stored, handler)}.");
 
         throw new InvalidModelException($"{folder} has no *.onnx file, which the handler {handler} needs; put one there, or name a handler class of yours (handler: Assembly.dll:Namespace.Type).");
     }
@@ -118,5 +121,5 @@ internal static class ModelFolder
         if (!File.Exists(path)) throw new InvalidModelException($"{path} does not exist; {namedBy} names it ({what}). Put the file there, or correct the name.");
     }
 
-    private static bool IsPyTorch(string file) => PyTorchExtensions.Contains(Path.GetExtension(file).ToLowerInvariant());
+    private static InvalidModelException Weights(StoredModel stored, string file, string folder, string handler) => new($"{stored.Url}: {file} holds PyTorch weights. {PyTorchAdvice.ForWeights(folder, stored, handler)}.");
 }

@@ -1,11 +1,11 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Devices;
 using Serve.Core.Devices.Nvml;
 using Serve.Core.Errors;
+using Serve.Core.Models.Snapshots;
+using Serve.Core.Models.Sources;
 using Serve.Core.Observability;
 using Serve.Core.Workers;
 
@@ -13,7 +13,8 @@ namespace Serve.Core.Models;
 
 /// <summary>
 /// Which models and versions exist and which version is the default; registers, scales and unregisters them. Requests read
-/// an immutable table; changes replace it under a lock, and never wait for workers while they hold it.
+/// an immutable table; changes replace it under a lock, and never wait for workers while they hold it. A change that was
+/// acknowledged is in a snapshot on the disk.
 /// </summary>
 public sealed partial class ModelRegistry : IAsyncDisposable
 {
@@ -22,10 +23,18 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _log;
     private readonly ModelStore _store;
+    private readonly ModelOpener _opener;
+    private readonly Downloads _downloads;
     private readonly WorkerEnvironment _environment;
+    private readonly SnapshotFolder? _snapshots;
+    private readonly SnapshotWriter _writer;
     private readonly ITimer _monitor;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly ModelTable _table = new();
+
+    /// <summary>Guards changes of the table, and what is managed.</summary>
     private readonly Lock _gate = new();
-    private volatile FrozenDictionary<string, Entry> _models = FrozenDictionary<string, Entry>.Empty;
+    private readonly ManagedState _managed;
     private long _lastCheck;
     private bool _isDisposed;
 
@@ -33,8 +42,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     /// <param name="configuration">The server's settings.</param>
     /// <param name="time">The clock.</param>
     /// <param name="loggers">Where it logs.</param>
-    /// <exception cref="ServeException">The worker's executable is not there.</exception>
-    public ModelRegistry(ServerConfiguration configuration, TimeProvider time, ILoggerFactory loggers)
+    /// <param name="fetcher">What fetches models from other machines; null: nothing can.</param>
+    /// <exception cref="ServeException">The worker's executable is not there, or the configured snapshot folder cannot be used.</exception>
+    public ModelRegistry(ServerConfiguration configuration, TimeProvider time, ILoggerFactory loggers, IArchiveFetcher? fetcher = null)
     {
         _configuration = configuration;
         _time = time;
@@ -43,6 +53,12 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         Devices = new DeviceMonitor(new NvmlProbe(visibleDevices: Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES")), time);
         _environment = new WorkerEnvironment(WorkerSettings.From(configuration), new WorkerSpawner(), time, CountWorkers, Devices);
         _store = new ModelStore(configuration, unpackFolder: _environment.Settings.RuntimeFolder);
+        _snapshots = OpenSnapshots();
+        _managed = new ManagedState(_snapshots?.Read());
+        _writer = new SnapshotWriter(_snapshots, Capture);
+        _downloads = new Downloads(_snapshots?.Downloads ?? _store.NextUnpacked("downloads"), fetcher);
+        _downloads.RemoveOthers(_managed.Waiting.Select(waiting => waiting.Version.Download).OfType<string>().ToHashSet(StringComparer.Ordinal));
+        _opener = new ModelOpener(_store, new AllowedUrls(configuration.AllowedUrls), _downloads);
         _lastCheck = time.GetTimestamp();
         var interval = configuration.HeartbeatInterval / 2;
         _monitor = time.CreateTimer(static state => ((ModelRegistry)state!).Check(), this, interval, interval);
@@ -52,7 +68,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     public DeviceMonitor Devices { get; }
 
     /// <summary>Names of all models, sorted.</summary>
-    public IReadOnlyList<string> Names => [.. _models.Keys.Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Names => [.. _table.Entries.Select(entry => entry.Name).Order(StringComparer.Ordinal)];
 
     /// <summary>What <c>/ping</c> says.</summary>
     public ServerHealth Health
@@ -60,7 +76,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         get
         {
             var health = ServerHealth.Healthy;
-            foreach (var entry in _models.Values)
+            foreach (var entry in _table.Entries)
             {
                 var version = entry.Default;
                 var wanted = version.Configuration.MinWorkers;
@@ -79,30 +95,13 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     /// <param name="version">A version, or null for the default.</param>
     /// <exception cref="ModelNotFoundException">No such model.</exception>
     /// <exception cref="ModelVersionNotFoundException">No such version.</exception>
-    public ModelVersion Resolve(string model, string? version = null)
-    {
-        if (!_models.TryGetValue(model, out var entry)) throw new ModelNotFoundException($"Model not found: {model}");
-        if (version is null) return entry.Default;
-        return entry.Versions.TryGetValue(version, out var found)
-            ? found
-            : throw new ModelVersionNotFoundException($"Model version: {version} does not exist for model: {model}");
-    }
+    public ModelVersion Resolve(string model, string? version = null) => _table.Resolve(model, version);
 
     /// <summary>As <see cref="Resolve"/>, from pieces of a path and without an exception. Hot path: allocates nothing.</summary>
     /// <param name="model">The model's name.</param>
     /// <param name="version">A version; empty for the default.</param>
     /// <returns>Null if there is none of that very name.</returns>
-    public ModelVersion? Find(ReadOnlySpan<char> model, ReadOnlySpan<char> version)
-    {
-        if (!_models.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(model, out var entry)) return null;
-        if (version.IsEmpty) return entry.Default;
-        foreach (var (name, found) in entry.Versions)
-        {
-            if (version.SequenceEqual(name)) return found;
-        }
-
-        return null;
-    }
+    public ModelVersion? Find(ReadOnlySpan<char> model, ReadOnlySpan<char> version) => _table.Find(model, version);
 
     /// <summary>Brings the series of GPUs up to date; before a scrape. Asks their driver, which takes milliseconds.</summary>
     public void ObserveDevices()
@@ -110,83 +109,41 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         var readings = Devices.Readings;
         if (readings.Count == 0) return;
         DeviceMetrics.Update(readings);
-        foreach (var entry in _models.Values)
-        {
-            foreach (var version in entry.Versions.Values) version.ObserveDevices();
-        }
+        foreach (var version in _table.Versions) version.ObserveDevices();
     }
 
     /// <summary>All versions of a model, in version order.</summary>
     /// <param name="model">The model's name.</param>
     /// <exception cref="ModelNotFoundException">No such model.</exception>
     public IReadOnlyList<ModelVersion> Versions(string model) =>
-        _models.TryGetValue(model, out var entry) ? [.. entry.Versions.Values] : throw new ModelNotFoundException($"Model not found: {model}");
-
-    /// <summary>
-    /// Registers what the configuration's <c>loadModels</c> names and starts the workers, without waiting for them. A model
-    /// that cannot be opened is logged; the server starts all the same.
-    /// </summary>
-    /// <param name="cancellation">Stops the start.</param>
-    public async Task LoadAtStartupAsync(CancellationToken cancellation)
-    {
-        IReadOnlyList<string> urls;
-        try
-        {
-            urls = _store.AtStartup();
-        }
-        catch (Exception e) when (e is ServeException or IOException or UnauthorizedAccessException)
-        {
-            Log.NothingLoaded(_log, e.Message);
-            return;
-        }
-
-        foreach (var url in urls)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            try
-            {
-                var source = await Task.Run(() => _store.Open(url), cancellation).ConfigureAwait(false);
-                var version = Add(source, source.Configuration, isLoadedAtStartup: true);
-                _ = version.ScaleAsync(version.Configuration.MinWorkers, version.Configuration.MaxWorkers);
-            }
-            catch (Exception e) when (e is ServeException or IOException or UnauthorizedAccessException)
-            {
-                // One model that cannot be read is no reason not to serve the others.
-                Log.NotLoaded(_log, url, e.Message);
-            }
-        }
-    }
+        _table.Get(model) is { } entry ? [.. entry.Versions.Values] : throw new ModelNotFoundException($"Model not found: {model}");
 
     /// <summary>Registers a version and starts its workers.</summary>
     /// <param name="request">What to register.</param>
-    /// <param name="cancellation">Stops waiting; the registration goes on.</param>
+    /// <param name="cancellation">Stops fetching from another machine; after that it stops waiting, and the registration goes on.</param>
     /// <returns>The version.</returns>
     /// <exception cref="ServeException">
-    /// 400 (not a model that can be served), 404 (nothing there), 409 (registered already), 500 (synchronous, and the workers
-    /// did not start: the version is unregistered again).
+    /// 400 (not a model that can be served, or not to be fetched), 404 (nothing there, or not allowed), 409 (registered
+    /// already), 500 (synchronous, and the workers did not start: the version is unregistered again).
     /// </exception>
     public async Task<ModelVersion> RegisterAsync(RegistrationRequest request, CancellationToken cancellation)
     {
-        var source = await Task.Run(() => _store.Open(request.Url, request.ModelName), CancellationToken.None).ConfigureAwait(false);
-        var configuration = source.Configuration;
-        var workers = request.InitialWorkers ?? (source.SaysWorkers ? configuration.MinWorkers : 0);
+        using var fetching = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, cancellation);
+        var source = await _opener.OpenAsync(request, fetching.Token).ConfigureAwait(false);
         ModelVersion version;
         try
         {
-            configuration = Override(configuration, request) with
-            {
-                MinWorkers = workers,
-                MaxWorkers = Math.Max(workers, source.SaysWorkers ? configuration.MaxWorkers : workers),
-            };
-            version = Add(source, configuration, isLoadedAtStartup: false);
+            version = Add(source, request);
         }
         catch (ServeException)
         {
-            source.Dispose();
+            _opener.Discard(source);
             throw;
         }
 
-        var settled = version.ScaleAsync(configuration.MinWorkers, configuration.MaxWorkers);
+        var workers = version.Configuration.MinWorkers;
+        var settled = version.StartWorkersAsync();
+        await _writer.SaveAsync().ConfigureAwait(false);
         if (!request.Synchronous || workers == 0) return version;
 
         await settled.WaitAsync(cancellation).ConfigureAwait(false);
@@ -194,7 +151,8 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         var reason = version.Reason;
         Remove(version);
         await version.DrainAsync(TimeSpan.Zero, _time).ConfigureAwait(false);
-        source.Dispose();
+        _opener.Discard(source);
+        await _writer.SaveAsync().ConfigureAwait(false);
         throw new InternalServerException($"Failed to start workers for model {version.Name} version: {version.Version}: {reason}");
     }
 
@@ -208,11 +166,16 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     /// <exception cref="ServeException">400 (a number out of range), 404, 500 (synchronous, and workers did not start).</exception>
     public async Task ScaleAsync(string model, string? version, int minWorkers, int maxWorkers, bool synchronous, CancellationToken cancellation)
     {
-        if (minWorkers < 0) throw new BadRequestException($"min_worker is {minWorkers}; it must be 0 or more.");
-        if (maxWorkers < minWorkers) throw new BadRequestException("max_worker cannot be less than min_worker.");
-        if (maxWorkers > ModelConfigurationReader.MaxWorkers) throw new BadRequestException($"max_worker is {maxWorkers}; it must be at most {ModelConfigurationReader.MaxWorkers}.");
-        var found = Resolve(model, version);
-        var settled = found.ScaleAsync(minWorkers, maxWorkers);
+        RegistrationSettings.CheckWorkers(minWorkers, maxWorkers);
+        ModelVersion found;
+        lock (_gate)
+        {
+            found = Resolve(model, version);
+            _managed.Change(model);
+        }
+
+        var settled = found.SetWorkersAsync(new WorkerRange(minWorkers, maxWorkers));
+        await _writer.SaveAsync().ConfigureAwait(false);
         if (!synchronous) return;
 
         await settled.WaitAsync(cancellation).ConfigureAwait(false);
@@ -229,14 +192,17 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     /// <param name="model">The model's name.</param>
     /// <param name="version">The version.</param>
     /// <exception cref="ServeException">404: no such model or version.</exception>
-    public void SetDefault(string model, string version)
+    public async Task SetDefaultAsync(string model, string version)
     {
         lock (_gate)
         {
-            if (!_models.TryGetValue(model, out var entry)) throw new ModelNotFoundException($"Model not found: {model}");
+            if (_table.Get(model) is not { } entry) throw new ModelNotFoundException($"Model not found: {model}");
             if (!entry.Versions.TryGetValue(version, out var found)) throw new ModelVersionNotFoundException($"Model version {version} does not exist for model {model}");
-            Replace(entry with { Default = found });
+            _table.Put(entry with { Default = found });
+            _managed.ChangeDefault(model);
         }
+
+        await _writer.SaveAsync().ConfigureAwait(false);
     }
 
     /// <summary>Drains and removes a version.</summary>
@@ -246,15 +212,16 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     /// <exception cref="ServeException">403 (the default version while others exist), 404, 408 (not within <c>unregisterTimeout</c>).</exception>
     public async Task UnregisterAsync(string model, string? version, CancellationToken cancellation)
     {
-        ModelVersion found;
+        ModelVersion? found;
         lock (_gate)
         {
-            found = Resolve(model, version);
-            if (found.IsDefault && _models[model].Versions.Count > 1) throw new InvalidModelVersionException($"Cannot remove default version for model {model}");
-            Remove(found);
+            found = Unregister(model, version);
         }
 
-        var drained = DrainAndDisposeAsync(found);
+        await _writer.SaveAsync().ConfigureAwait(false);
+        if (found is null) return;
+
+        var drained = DrainAndDiscardAsync(found);
         try
         {
             await drained.WaitAsync(_configuration.UnregisterTimeout, _time, cancellation).ConfigureAwait(false);
@@ -274,11 +241,14 @@ public sealed partial class ModelRegistry : IAsyncDisposable
             _isDisposed = true;
         }
 
-        var all = _models.Values.SelectMany(entry => entry.Versions.Values).ToList();
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        var all = _table.Versions.ToList();
         foreach (var version in all) version.BeginDrain();
         await Task.WhenAll(all.Select(DrainAndDisposeAsync)).ConfigureAwait(false);
         await _monitor.DisposeAsync().ConfigureAwait(false);
         _environment.Spawner.Dispose();
+        _snapshots?.Dispose();
+        if (_snapshots is null) _downloads.RemoveAll();
         try
         {
             Directory.Delete(_environment.Settings.RuntimeFolder, recursive: false);
@@ -289,24 +259,69 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         }
     }
 
-    // The request's own settings, checked by the rules of the file's keys.
-    private static ModelConfiguration Override(ModelConfiguration configuration, RegistrationRequest request)
+    /// <summary>Registers what was opened: a change of the management API.</summary>
+    private ModelVersion Add(ModelSource source, RegistrationRequest request)
     {
-        Dictionary<string, string> values = [];
-        Add("handler", request.Handler);
-        Add("batchSize", request.BatchSize?.ToString(CultureInfo.InvariantCulture));
-        Add("maxBatchDelay", Milliseconds(request.MaxBatchDelay));
-        Add("responseTimeout", Milliseconds(request.ResponseTimeout));
-        Add("startupTimeout", Milliseconds(request.StartupTimeout));
-        return values.Count == 0 ? configuration : ModelConfigurationReader.Override(configuration, values, key => $"parameter {ParameterOf(key)}").Configuration;
-
-        void Add(string key, string? value)
+        var configuration = RegistrationSettings.Apply(source.Configuration, request);
+        lock (_gate)
         {
-            if (value is not null) values[key] = value;
+            var version = Add(source, configuration, request, RegistrationSettings.Workers(source, request), isLoadedAtStartup: false);
+            _managed.Change(version.Name);
+            return version;
+        }
+    }
+
+    private ModelVersion Add(ModelSource source, ModelConfiguration configuration, RegistrationRequest? request, WorkerRange? workers, bool isLoadedAtStartup)
+    {
+        lock (_gate)
+        {
+            if (_isDisposed) throw new ServiceUnavailableException("The server stops.", TimeSpan.FromSeconds(5));
+            var entry = _table.Get(source.Name);
+            if (entry?.Versions.ContainsKey(source.Version) == true) throw new ConflictStatusException($"Model version {source.Version} is already registered for model {source.Name}");
+
+            configuration = configuration with { Instances = DefaultInstances.For(configuration, Environment.ProcessorCount) };
+            if (workers is not null) configuration = configuration with { MinWorkers = workers.Min, MaxWorkers = workers.Max };
+            var version = new ModelVersion(source, configuration, workers, isLoadedAtStartup, _environment, _loggers) { Request = request };
+            entry ??= new ModelEntry(source.Name, version, ImmutableSortedDictionary.Create<string, ModelVersion>(VersionOrder.Instance));
+
+            // At start the store is read in version order and the highest becomes the default; later, as in TorchServe, the
+            // default stays until it is set, and so it does for a model that the management API has changed.
+            var isChosen = _managed.Registered(source.Name, source.Version) || isLoadedAtStartup && !_managed.IsChanged(source.Name);
+            _table.Put(entry with { Default = isChosen ? version : entry.Default, Versions = entry.Versions.Add(source.Version, version) });
+            Log.Registered(_log, source.Name, source.Version, source.Url);
+            return version;
+        }
+    }
+
+    /// <summary>Takes a version out of the table, under the gate; null for one that only a snapshot knows.</summary>
+    private ModelVersion? Unregister(string model, string? version)
+    {
+        if (version is not null && _table.Get(model)?.Versions.ContainsKey(version) != true && _managed.IsWaiting(model, version))
+        {
+            _managed.Unregister(model, version, comesBack: true);
+            return null;
         }
 
-        static string? Milliseconds(TimeSpan? value) => value is { } span ? $"{(long)span.TotalMilliseconds}ms" : null;
-        static string ParameterOf(string key) => string.Concat(key.Select(letter => char.IsUpper(letter) ? $"_{char.ToLowerInvariant(letter)}" : letter.ToString()));
+        var found = Resolve(model, version);
+        if (found.IsDefault && _table.Get(model)!.Versions.Count > 1) throw new InvalidModelVersionException($"Cannot remove default version for model {model}");
+        Remove(found);
+        return found;
+    }
+
+    private void Remove(ModelVersion version)
+    {
+        lock (_gate)
+        {
+            if (!_table.Remove(version)) return;
+            _managed.Unregister(version.Name, version.Version, version.ComesBack);
+            Log.Unregistered(_log, version.Name, version.Version);
+        }
+    }
+
+    private async Task DrainAndDiscardAsync(ModelVersion version)
+    {
+        await version.DrainAsync(_configuration.DrainTimeout, _time).ConfigureAwait(false);
+        _opener.Discard(version.Source);
     }
 
     private async Task DrainAndDisposeAsync(ModelVersion version)
@@ -315,57 +330,10 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         version.Source.Dispose();
     }
 
-    private ModelVersion Add(ModelSource source, ModelConfiguration configuration, bool isLoadedAtStartup)
-    {
-        lock (_gate)
-        {
-            if (_isDisposed) throw new ServiceUnavailableException("The server stops.", TimeSpan.FromSeconds(5));
-            _models.TryGetValue(source.Name, out var entry);
-            if (entry?.Versions.ContainsKey(source.Version) == true)
-            {
-                source.Dispose();
-                throw new ConflictStatusException($"Model version {source.Version} is already registered for model {source.Name}");
-            }
-
-            configuration = configuration with { Instances = DefaultInstances.For(configuration, Environment.ProcessorCount) };
-            var version = new ModelVersion(source, configuration, isLoadedAtStartup, _environment, _loggers);
-            entry ??= new Entry(source.Name, version, ImmutableSortedDictionary.Create<string, ModelVersion>(VersionOrder.Instance));
-
-            // At start the store is read in version order and the highest becomes the default; later, as in TorchServe, the
-            // default stays until it is set.
-            Replace(entry with { Default = isLoadedAtStartup ? version : entry.Default, Versions = entry.Versions.Add(source.Version, version) });
-            Log.Registered(_log, source.Name, source.Version, source.Url);
-            return version;
-        }
-    }
-
-    private void Remove(ModelVersion version)
-    {
-        lock (_gate)
-        {
-            if (!_models.TryGetValue(version.Name, out var entry)) return;
-            var rest = entry.Versions.Remove(version.Version);
-            if (rest.IsEmpty) _models = _models.Values.Where(other => other != entry).ToFrozenDictionary(other => other.Name);
-            else Replace(entry with { Versions = rest, Default = entry.Default == version ? rest.Values.Last() : entry.Default });
-            Log.Unregistered(_log, version.Name, version.Version);
-        }
-    }
-
-    // Under the gate.
-    private void Replace(Entry entry)
-    {
-        foreach (var version in entry.Versions.Values) version.IsDefault = version == entry.Default;
-        _models = _models.Values.Where(other => other.Name != entry.Name).Append(entry).ToFrozenDictionary(other => other.Name);
-    }
-
     private int CountWorkers()
     {
         var count = 0;
-        foreach (var entry in _models.Values)
-        {
-            foreach (var version in entry.Versions.Values) count += version.Configuration.MinWorkers;
-        }
-
+        foreach (var version in _table.Versions) count += version.Configuration.MinWorkers;
         return count;
     }
 
@@ -376,14 +344,8 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         var sinceLast = _time.GetElapsedTime(_lastCheck, now);
         _lastCheck = now;
         var forgive = sinceLast > _configuration.HeartbeatTimeout / 2;
-        foreach (var entry in _models.Values)
-        {
-            foreach (var version in entry.Versions.Values) version.Check(forgive);
-        }
+        foreach (var version in _table.Versions) version.Check(forgive);
     }
-
-    /// <summary>One model: its versions and which is the default.</summary>
-    private sealed record Entry(string Name, ModelVersion Default, ImmutableSortedDictionary<string, ModelVersion> Versions);
 
     private static partial class Log
     {
@@ -393,10 +355,13 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         [LoggerMessage(32, LogLevel.Information, "unregistered {Model} version {Version}")]
         public static partial void Unregistered(ILogger log, string model, string version);
 
-        [LoggerMessage(34, LogLevel.Error, "no model is served: {Reason}")]
+        [LoggerMessage(34, LogLevel.Error, "no model is loaded from the store: {Reason}")]
         public static partial void NothingLoaded(ILogger log, string reason);
 
         [LoggerMessage(33, LogLevel.Error, "{Url} is not served: {Reason}")]
         public static partial void NotLoaded(ILogger log, string url, string reason);
+
+        [LoggerMessage(37, LogLevel.Warning, "what the management API changes will not survive a restart: {Folder} cannot be used, perhaps another server uses it (snapshotFolder): {Reason}")]
+        public static partial void NotKept(ILogger log, string folder, string reason);
     }
 }

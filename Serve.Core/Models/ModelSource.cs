@@ -1,4 +1,5 @@
 using Serve.Core.Configuration;
+using Serve.Core.Models.Archives;
 
 namespace Serve.Core.Models;
 
@@ -35,6 +36,12 @@ public sealed record ModelSource : IDisposable
 
     /// <summary>Whether the folder was unpacked from an archive and goes when the version does.</summary>
     public bool IsTemporary { get; init; }
+
+    /// <summary>The file among the downloads that it was unpacked from; null if it was not fetched.</summary>
+    internal string? Download { get; init; }
+
+    /// <summary>Whether it lies in the model store, where <c>loadModels</c> finds it.</summary>
+    internal bool LiesInStore => Download is null && !Url.Contains("://", StringComparison.Ordinal);
 
     /// <summary>Whether its own configuration says how many workers it wants.</summary>
     public bool SaysWorkers => WrittenKeys.Contains("minWorkers");

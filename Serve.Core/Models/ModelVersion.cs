@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
+using Serve.Core.Models.Snapshots;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Core.Workers;
@@ -21,8 +22,9 @@ public sealed partial class ModelVersion
     private volatile bool _wasReady;
     private int _state = (int)ModelState.Idle;
 
-    internal ModelVersion(ModelSource source, ModelConfiguration configuration, bool isLoadedAtStartup, WorkerEnvironment environment, ILoggerFactory loggers)
+    internal ModelVersion(ModelSource source, ModelConfiguration configuration, WorkerRange? workers, bool isLoadedAtStartup, WorkerEnvironment environment, ILoggerFactory loggers)
     {
+        Workers = workers;
         _source = source;
         _configuration = configuration;
         _isLoadedAtStartup = isLoadedAtStartup;
@@ -59,6 +61,15 @@ public sealed partial class ModelVersion
 
     internal ModelSource Source => _source;
 
+    /// <summary>Whether <c>loadModels</c> could bring it back when it was unregistered.</summary>
+    internal bool ComesBack => _source.LiesInStore || _isLoadedAtStartup;
+
+    /// <summary>The registration over the management API that it came from; null if the configuration named it.</summary>
+    internal RegistrationRequest? Request { get; init; }
+
+    /// <summary>Workers as the management API has set them; null: as the model's configuration says.</summary>
+    internal WorkerRange? Workers { get; private set; }
+
     internal string? Reason => _pool.Reason;
 
     /// <summary>The version as it is now.</summary>
@@ -90,6 +101,20 @@ public sealed partial class ModelVersion
             BatchCosts = load.Costs,
         };
     }
+
+    /// <summary>What a restart needs to register it again.</summary>
+    internal VersionSnapshot Snapshot() => new()
+    {
+        Version = Version,
+        Url = _source.Url,
+        Download = _source.Download,
+        Handler = Request?.Handler,
+        BatchSize = Request?.BatchSize,
+        MaxBatchDelay = Request?.MaxBatchDelay,
+        ResponseTimeout = Request?.ResponseTimeout,
+        StartupTimeout = Request?.StartupTimeout,
+        Workers = Workers,
+    };
 
     /// <summary>Brings its workers' series of their GPUs up to date.</summary>
     internal void ObserveDevices() => _pool.ObserveDevices();
@@ -151,6 +176,23 @@ public sealed partial class ModelVersion
 
         return settled;
     }
+
+    /// <summary>Changes the number of workers for good, as the management API says: a restart finds it again.</summary>
+    /// <returns>As <see cref="ScaleAsync"/>.</returns>
+    /// <param name="workers">The new numbers.</param>
+    internal Task SetWorkersAsync(WorkerRange workers)
+    {
+        // Together, so that of two calls at once the same one counts now and after a restart.
+        lock (_gate)
+        {
+            Workers = workers;
+            return ScaleAsync(workers.Min, workers.Max);
+        }
+    }
+
+    /// <summary>Starts the workers that its configuration asks for.</summary>
+    /// <returns>As <see cref="ScaleAsync"/>.</returns>
+    internal Task StartWorkersAsync() => ScaleAsync(_configuration.MinWorkers, _configuration.MaxWorkers);
 
     /// <summary>Completes when every worker that starts now is ready or has failed; null if none starts.</summary>
     internal Task? WhenSettled() => _pool.WhenSettled();

@@ -3,8 +3,11 @@ namespace Serve.Core.Models;
 /// <summary>What <c>POST /models</c> asks for; null leaves a setting to the model's own configuration.</summary>
 public sealed record RegistrationRequest
 {
-    /// <summary>A name, folder or archive in the model store.</summary>
+    /// <summary>A name, folder or archive in the model store; or a <c>file</c>, <c>http</c> or <c>https</c> URL that <c>allowedUrls</c> permits.</summary>
     public required string Url { get; init; }
+
+    /// <summary>What the file's SHA-256 must be, 64 hexadecimal digits; null: anything.</summary>
+    public string? Sha256 { get; init; }
 
     /// <summary>The name to register under; null: the manifest's or the folder's.</summary>
     public string? ModelName { get; init; }

@@ -14,7 +14,7 @@ public enum StoredModelKind
     /// <summary>A folder with the version's files.</summary>
     Folder,
 
-    /// <summary>A <c>.mar</c>.</summary>
+    /// <summary>A <c>.mar</c>, <c>.tar.gz</c> or <c>.tgz</c>.</summary>
     Archive,
 
     /// <summary>A bare <c>.onnx</c>, served as it is by the handler <c>tensor</c>.</summary>

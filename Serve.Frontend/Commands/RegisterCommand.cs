@@ -10,11 +10,12 @@ internal static class RegisterCommand
     public static Command Create()
     {
         var connection = new ConnectionOptions();
-        var url = new Argument<string>("URL") { Description = "A name, folder or archive in the model store" };
+        var url = new Argument<string>("URL") { Description = "A name, folder or archive in the model store, or a URL that the server's allowedUrls permit" };
         var wait = new Option<bool>("--no-wait") { Description = "Do not wait until the workers are ready" };
         (Option<string?> Option, string Parameter)[] parameters =
         [
             (Text("--name", "NAME", "The name to register under [default: the archive's]"), "model_name"),
+            (Text("--sha256", "SUM", "What the file's SHA-256 must be"), "sha256"),
             (Text("--handler", "HANDLER", "Replaces the configured handler"), "handler"),
             (Text("--batch-size", "N", "The most rows in a batch"), "batch_size"),
             (Text("--max-batch-delay", "MS", "How long an incomplete batch may wait, with batching: delayed"), "max_batch_delay"),
@@ -25,6 +26,7 @@ internal static class RegisterCommand
         var command = new DocumentedCommand("register", "Registers a model version from the model store and starts its workers.", """
             serve register fashion-vit
             serve register resnet.mar --initial-workers 2 --batch-size 16
+            serve register https://models.example.com/resnet.mar --initial-workers 1
             """) { url, wait };
         foreach (var (option, _) in parameters) command.Options.Add(option);
         connection.AddTo(command);

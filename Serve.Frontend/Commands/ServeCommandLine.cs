@@ -66,6 +66,7 @@ internal static class ServeCommandLine
             SetDefaultCommand.Create(),
             UnregisterCommand.Create(),
             ArchiveCommand.Create(),
+            ImportConfigCommand.Create(),
             DoctorCommand.Create(),
             BenchCommand.Create(),
             TuneCommand.Create(),

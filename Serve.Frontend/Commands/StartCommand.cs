@@ -21,11 +21,13 @@ internal static partial class StartCommand
             A flag goes before an environment variable (SERVE_INFERENCE_ADDRESS), and that before the file.
             """);
         flags.AddTo(command);
+        var noSnapshots = new Option<bool>("--no-config-snapshots", "--ncs") { Description = "The same as --snapshots false, by TorchServe's names" };
+        command.Options.Add(noSnapshots);
 
         // For programs that start a server of their own: whatever ends them ends it.
         var stopWithInput = new Option<bool>("--stop-with-input") { Description = "Stop when standard input ends", Hidden = true };
         command.Options.Add(stopWithInput);
-        command.SetAction((arguments, _) => RunAsync(flags.Read(arguments), arguments.GetValue(stopWithInput)));
+        command.SetAction((arguments, _) => RunAsync(Read(flags, arguments, arguments.GetValue(noSnapshots)), arguments.GetValue(stopWithInput)));
         return command;
     }
 
@@ -36,6 +38,12 @@ internal static partial class StartCommand
         Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
         const string Threads = "DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT";
         if (Environment.GetEnvironmentVariable(Threads) is null) Environment.SetEnvironmentVariable(Threads, Math.Max(1, Environment.ProcessorCount / 2).ToString(CultureInfo.InvariantCulture));
+    }
+
+    private static ConfigurationRead<ServerConfiguration> Read(ServerFlags flags, ParseResult arguments, bool withoutSnapshots)
+    {
+        var read = flags.Read(arguments);
+        return withoutSnapshots ? read with { Configuration = read.Configuration with { Snapshots = false } } : read;
     }
 
     private static async Task<int> RunAsync(ConfigurationRead<ServerConfiguration> read, bool stopsWithInput)

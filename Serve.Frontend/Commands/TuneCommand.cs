@@ -65,7 +65,7 @@ internal sealed class TuneCommand
         var store = new ModelStore(configuration, unpacked.Path);
         var stored = store.Resolve(arguments.GetRequiredValue(_model));
         if (stored.Kind == StoredModelKind.OnnxFile) throw new CommandException(ExitCode.Usage, $"{stored.Url} is a single file without a configuration to tune; put it into a folder: {stored.Name}/{stored.Version}/model.onnx.");
-        using var source = store.Open(stored, either.Token);
+        using var source = store.Open(stored, cancellation: either.Token);
         if (arguments.GetValue(_write) && source.IsTemporary) throw new CommandException(ExitCode.Usage, $"--write: {stored.Url} is an archive; tune it without --write, and make a new archive with the values that are printed.");
 
         var space = Space(arguments, source);
@@ -83,7 +83,7 @@ internal sealed class TuneCommand
         TuneResult? best = null;
         using (var stand = new TuneStand(source, store.Root, data, window, bound, arguments.GetValue(_concurrency)))
         {
-            TuneResult Measure(TuneSetting setting, TuneEffort effort, int left)
+            TuneResult Measure(TuneSetting setting, TuneEffort effort, TuneResult? rival, int left)
             {
                 either.Token.ThrowIfCancellationRequested();
                 if (results.Find(setting, effort) is { } known)
@@ -92,7 +92,7 @@ internal sealed class TuneCommand
                     return known;
                 }
 
-                var result = stand.Measure(setting, effort, either.Token);
+                var result = stand.Measure(setting, effort, rival, either.Token);
                 results.Add(result);
                 measured.Add(result);
                 Report(errors, result, left, isGrid, measured);
@@ -104,13 +104,13 @@ internal sealed class TuneCommand
                 if (isGrid)
                 {
                     var left = space.Count;
-                    foreach (var setting in space.All()) Measure(setting, TuneEffort.Full, --left);
+                    foreach (var setting in space.All()) Measure(setting, TuneEffort.Full, rival: null, --left);
                     best = ranking.Best(measured);
                 }
                 else
                 {
                     TuneSearch search = null!;
-                    search = new TuneSearch(space, ranking, (setting, effort) => Measure(setting, effort, search.MostSettings - search.Results.Count));
+                    search = new TuneSearch(space, ranking, (setting, effort, rival) => Measure(setting, effort, rival, search.MostSettings - search.Results.Count));
                     best = search.Run(Now(source.Configuration));
                 }
             }

@@ -10,6 +10,7 @@ using Serve.Core.Models;
 using Serve.Frontend.Inference;
 using Serve.Frontend.Metrics;
 using Serve.Management.Rest;
+using Serve.Management.Sources;
 
 namespace Serve.Frontend.Hosting;
 
@@ -56,7 +57,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         try
         {
             foreach (var listener in listeners) listener.Bind();
-            registry = new ModelRegistry(configuration, TimeProvider.System, loggers);
+            registry = new ModelRegistry(configuration, TimeProvider.System, loggers, new HttpArchiveFetcher(configuration, TimeProvider.System, loggers.CreateLogger("Serve.Sources")));
 
             // Workers start while Kestrel does: the first answer comes a tenth of a second earlier.
             loading = new ModelLoading(registry, loggers.CreateLogger<ModelLoading>());

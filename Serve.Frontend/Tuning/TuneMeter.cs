@@ -17,6 +17,10 @@ internal sealed class TuneMeter : IDisposable
     // How often each client is answered in a window at the least: less, and it is chance how many batches end in it.
     private const double RoundsOfGlance = 1;
     private const double RoundsInFull = 2;
+
+    // A glance at what is slower than this part of the best so far ends after two windows instead of three.
+    private const double HopelessShare = 0.8;
+    private const int WindowsOfHopeless = 2;
     private static readonly TimeSpan LongestWindow = TimeSpan.FromSeconds(20);
 
     private readonly TuneOverlay _overlay;
@@ -45,8 +49,12 @@ internal sealed class TuneMeter : IDisposable
     }
 
     /// <summary>Measures a setting. One that does not start, or does not answer, is a result with its failure.</summary>
+    /// <param name="setting">The setting.</param>
+    /// <param name="effort">How well.</param>
+    /// <param name="rival">The best so far: a glance at one that is hopeless beside it ends early. Null: none does.</param>
+    /// <param name="cancellation">Ends it.</param>
     /// <exception cref="OperationCanceledException">Somebody has ended it.</exception>
-    public TuneResult Measure(TuneSetting setting, TuneEffort effort, CancellationToken cancellation)
+    public TuneResult Measure(TuneSetting setting, TuneEffort effort, TuneResult? rival, CancellationToken cancellation)
     {
         var start = Stopwatch.GetTimestamp();
         _overlay.Write(setting, maxQueueSize: 4 * MostClients);
@@ -61,7 +69,7 @@ internal sealed class TuneMeter : IDisposable
 
         try
         {
-            var result = MeasureWithin(setting, effort, cancellation);
+            var result = MeasureWithin(setting, effort, rival, cancellation);
             return result with { Seconds = Math.Round(Stopwatch.GetElapsedTime(start).TotalSeconds, 2) };
         }
         finally
@@ -73,34 +81,36 @@ internal sealed class TuneMeter : IDisposable
     public void Dispose() => _client.Dispose();
 
     // Fewer clients until the bound holds: in a full server latency is in proportion to them.
-    private TuneResult MeasureWithin(TuneSetting setting, TuneEffort effort, CancellationToken cancellation)
+    private TuneResult MeasureWithin(TuneSetting setting, TuneEffort effort, TuneResult? rival, CancellationToken cancellation)
     {
         var clients = _clients ?? Math.Clamp(2 * setting.BatchSize * setting.Instances * setting.Workers, 4, MostClients);
         TuneResult result;
         for (var tries = 1; ; tries++)
         {
-            result = MeasureAt(setting, effort, clients, cancellation);
+            result = MeasureAt(setting, effort, clients, rival, cancellation);
             if (_bound is not { } bound || result.Failure is not null || result.P99Milliseconds <= bound || _clients is not null || clients == 1 || tries == MostTries) return result;
             clients = Math.Max(1, Math.Min(clients - 1, (int)(clients * 0.9 * bound / result.P99Milliseconds)));
         }
     }
 
-    private TuneResult MeasureAt(TuneSetting setting, TuneEffort effort, int clients, CancellationToken cancellation)
+    private TuneResult MeasureAt(TuneSetting setting, TuneEffort effort, int clients, TuneResult? rival, CancellationToken cancellation)
     {
         using var session = new BenchSession(_load with { Clients = clients }, new MeasurementOptions(), _server.Addresses.Metrics);
+        if (_lastPerSecond == 0) _lastPerSecond = RoughRate(clients, cancellation);
         var window = effort == TuneEffort.Full ? 2 * _window : _window;
         if (_lastPerSecond > 0) window = TimeSpan.FromSeconds(Math.Clamp((effort == TuneEffort.Full ? RoundsInFull : RoundsOfGlance) * clients / _lastPerSecond, window.TotalSeconds, Math.Max(window.TotalSeconds, LongestWindow.TotalSeconds)));
         List<int> pids = [_server.Pid, .. Workers()];
         var (cpu, since) = (TimeSpan.Zero, 0L);
         var figures = LoadMeasurement.Run(
             _load with { Clients = clients },
-            new MeasurementOptions { WarmUp = window / 2, Window = window, Tolerance = effort == TuneEffort.Full ? 0.07 : 0.15, MostWindows = effort == TuneEffort.Full ? 6 : 4 },
+            new MeasurementOptions { WarmUp = window / 2, Window = window, Tolerance = effort == TuneEffort.Full ? 0.07 : 0.15, MostWindows = effort == TuneEffort.Full ? 6 : 3 },
             () =>
             {
                 // At the first scrape, when the warm-up is over.
                 if (since == 0) (cpu, since) = (ProcessCpu.Of(pids), Stopwatch.GetTimestamp());
                 return session.Scrape();
             },
+            isEnough: windows => rival is not null && IsHopeless(windows, rival),
             cancellation: cancellation);
         cancellation.ThrowIfCancellationRequested();
         var cores = (ProcessCpu.Of(pids) - cpu) / Stopwatch.GetElapsedTime(since);
@@ -129,6 +139,29 @@ internal sealed class TuneMeter : IDisposable
             Bottleneck = Bottleneck(),
         };
     }
+
+    // How fast it is, roughly: how long windows must be is not known before the first measurement, and one that is too short
+    // sees a part of a batch.
+    private double RoughRate(int clients, CancellationToken cancellation)
+    {
+        var options = new MeasurementOptions { WarmUp = TimeSpan.Zero, Window = _window, MostWindows = (int)Math.Max(1, LongestWindow / _window) };
+        var all = new LoadWindow(1);
+        LoadMeasurement.Run(
+            _load with { Clients = clients },
+            options,
+            isEnough: windows =>
+            {
+                all.Add(windows[^1]);
+                return all.Answers >= RoundsInFull * clients;
+            },
+            cancellation: cancellation);
+        return all.AnswersPerSecond;
+    }
+
+    // Only throughput is looked at: a bound changes with the clients, and those are not known yet. The better of the windows
+    // counts, for the first one can miss what was under way.
+    private static bool IsHopeless(IReadOnlyList<LoadWindow> windows, TuneResult rival) =>
+        windows.Count >= WindowsOfHopeless && windows.Max(window => window.AnswersPerSecond) < HopelessShare * rival.PerSecond;
 
     private static long? DeviceMemory(MetricsSample? sample) =>
         sample?.Of("serve_worker_device_memory_bytes") is { Count: > 0 } series ? (long)series.Sum(one => one.Value) : null;

@@ -25,7 +25,8 @@ internal sealed record TuneRanking(double? BoundMilliseconds)
         return latest.Where(result => !IsBetter(top, result)).MinBy(result => result.Setting.Cost);
     }
 
-    private bool IsBetter(TuneResult one, TuneResult other, double margin)
+    /// <summary>Whether a result is better than another by more than a part of it.</summary>
+    public bool IsBetter(TuneResult one, TuneResult other, double margin)
     {
         if (IsWithin(one) != IsWithin(other)) return IsWithin(one);
         if (IsWithin(one)) return one.PerSecond > other.PerSecond * (1 + margin);

@@ -3,13 +3,17 @@ namespace Serve.Frontend.Tuning;
 /// <summary>
 /// Finds the best setting without measuring all of them: from where the model is now it climbs along one dimension after the
 /// other with short measurements (throughput rises and falls once along each of them, but for noise), until a whole round
-/// changes nothing; then the best few are measured well and the best of those is chosen.
+/// changes nothing; then those of the best few that a glance cannot tell apart are measured well, and the best of those is chosen.
 /// </summary>
 /// <remarks>
 /// What cannot win is not measured: larger batches when those of the current size stay half empty under full load, or take
-/// longer than the bound by themselves; decode threads when decoding takes next to nothing.
+/// longer than the bound by themselves; decode threads when decoding takes next to nothing. A glance is told what is best so
+/// far, so that it need not last when it is hopeless.
 /// </remarks>
-internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<TuneSetting, TuneEffort, TuneResult> measure)
+/// <param name="space">What there is to choose from.</param>
+/// <param name="ranking">Which result is better.</param>
+/// <param name="measure">Measures a setting; the result is the best so far, null where the measurement must last.</param>
+internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<TuneSetting, TuneEffort, TuneResult?, TuneResult> measure)
 {
     private const int MostRounds = 3;
     private const int Finalists = 3;
@@ -18,6 +22,9 @@ internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<Tune
     // How many steps that are not better a climb goes on: noise shall not end it.
     private const int Patience = 1;
     private const double FilledShare = 0.5;
+
+    // How far a glance can be from the truth: what is worse by more is no finalist.
+    private const double GlanceError = 0.15;
     private const double NegligibleDecoding = 0.03;
 
     private readonly List<TuneResult> _results = [];
@@ -42,7 +49,7 @@ internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<Tune
             if (best == before) break;
         }
 
-        foreach (var finalist in FinalistsOf()) _results.Add(measure(finalist, TuneEffort.Full));
+        foreach (var finalist in FinalistsOf()) _results.Add(measure(finalist, TuneEffort.Full, null));
         return ranking.Best(_results);
     }
 
@@ -77,7 +84,7 @@ internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<Tune
         if (_results.Find(result => result.Setting == setting) is { } known) return known;
         if (_seen.Count >= MostSettings) return null;
         _seen.Add(setting);
-        var result = measure(setting, TuneEffort.Glance);
+        var result = measure(setting, TuneEffort.Glance, ranking.Best(_results));
         _results.Add(result);
         return result;
     }
@@ -92,6 +99,7 @@ internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<Tune
     private List<TuneSetting> FinalistsOf()
     {
         var left = _results.Where(result => result.Failure is null).ToList();
+        if (ranking.Best(left) is { } best) left.RemoveAll(result => ranking.IsBetter(best, result, GlanceError));
         var chosen = new List<TuneSetting>();
         while (chosen.Count < Finalists && left.Count > 0)
         {

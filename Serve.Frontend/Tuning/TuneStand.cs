@@ -11,12 +11,16 @@ internal sealed class TuneStand(ModelSource source, string modelStore, IReadOnly
     private TuneMeter? _meter;
 
     /// <summary>Measures a setting.</summary>
-    public TuneResult Measure(TuneSetting setting, TuneEffort effort, CancellationToken cancellation)
+    /// <param name="setting">The setting.</param>
+    /// <param name="effort">How well.</param>
+    /// <param name="rival">The best so far: one that is hopeless beside it is not measured to the end. Null: it is.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public TuneResult Measure(TuneSetting setting, TuneEffort effort, TuneResult? rival, CancellationToken cancellation)
     {
         _overlay ??= TuneOverlay.Create(source, modelStore);
         _server ??= TuneServer.Start(_overlay.Store, cancellation);
         _meter ??= new TuneMeter(_overlay, _server, data, window, bound, clients);
-        return _meter.Measure(setting, effort, cancellation);
+        return _meter.Measure(setting, effort, rival, cancellation);
     }
 
     public void Dispose()

@@ -12,10 +12,10 @@ public static class LoadMeasurement
     /// <param name="options">How long.</param>
     /// <param name="scrape">Reads the server's metrics now; null, or an answer of null: there are none.</param>
     /// <param name="progress">Told after each window, with all windows so far.</param>
-    /// <param name="untilFirst">Only until something was answered or failed: to try whether there are answers at all.</param>
+    /// <param name="isEnough">Looks at all windows so far; true ends the measurement, settled or not.</param>
     /// <param name="cancellation">Ends it; what was seen until then is the result.</param>
     public static LoadFigures Run(
-        LoadOptions load, MeasurementOptions options, Func<MetricsSample?>? scrape = null, Action<IReadOnlyList<LoadWindow>>? progress = null, bool untilFirst = false, CancellationToken cancellation = default)
+        LoadOptions load, MeasurementOptions options, Func<MetricsSample?>? scrape = null, Action<IReadOnlyList<LoadWindow>>? progress = null, Func<IReadOnlyList<LoadWindow>, bool>? isEnough = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         using var run = new LoadRun(load);
@@ -33,7 +33,7 @@ public static class LoadMeasurement
             windows.Add(run.TakeWindow());
             samples.Add(scrape?.Invoke());
             progress?.Invoke(windows);
-            isStable = options.Duration is not null || (untilFirst && windows[^1].Answers + windows[^1].Errors > 0) || WindowStability.IsStable(windows, options.Tolerance);
+            isStable = options.Duration is not null || (isEnough is not null && isEnough(windows)) || WindowStability.IsStable(windows, options.Tolerance);
         }
         while (!isStable && windows.Count < options.MostWindows && !cancellation.IsCancellationRequested);
 

@@ -26,6 +26,7 @@ internal sealed class RegisterModel(ModelRegistry registry, bool enabled)
         return new RegistrationRequest
         {
             Url = url,
+            Sha256 = NotEmpty(parameters, "sha256"),
             ModelName = NotEmpty(parameters, "model_name"),
             Handler = NotEmpty(parameters, "handler"),
             BatchSize = parameters.Integer("batch_size", least: 1),

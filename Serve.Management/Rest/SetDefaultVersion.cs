@@ -7,10 +7,10 @@ namespace Serve.Management.Rest;
 /// <summary><c>PUT /models/{model}/{version}/set-default</c>.</summary>
 internal sealed class SetDefaultVersion(ModelRegistry registry)
 {
-    public Task HandleAsync(HttpContext context)
+    public async Task HandleAsync(HttpContext context)
     {
         var (model, version) = (context.Model(), context.Version()!);
-        registry.SetDefault(model, version);
-        return PrettyJson.WriteStatusAsync(context, StatusCodes.Status200OK, $"Default version successfully updated for model \"{model}\" to \"{version}\"");
+        await registry.SetDefaultAsync(model, version);
+        await PrettyJson.WriteStatusAsync(context, StatusCodes.Status200OK, $"Default version successfully updated for model \"{model}\" to \"{version}\"");
     }
 }

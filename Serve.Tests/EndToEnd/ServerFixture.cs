@@ -25,7 +25,8 @@ public sealed partial class ServerFixture : IAsyncLifetime
 
     private readonly ServerOptions _options;
     private readonly string _folder = Directory.CreateTempSubdirectory("serve-test-").FullName;
-    private readonly ServerLog _log = new();
+    private ServerLog _log = new();
+    private ITestOutputHelper? _output;
     private Process? _process;
 
     /// <summary>As a class fixture: fashion-vit, default settings.</summary>
@@ -82,18 +83,46 @@ public sealed partial class ServerFixture : IAsyncLifetime
     private Process Running => _process ?? throw new InvalidOperationException("The server has not been started.");
 
     /// <summary>From now on log lines go to this test's output too, beginning with those already there.</summary>
-    public void ShowLogs(ITestOutputHelper output) => _log.ShowIn(output);
+    public void ShowLogs(ITestOutputHelper output)
+    {
+        _output = output;
+        _log.ShowIn(output);
+    }
 
     /// <inheritdoc/>
     public async ValueTask InitializeAsync()
     {
         Directory.CreateDirectory(ModelStore);
         foreach (var model in _options.Models) CopyModel(model);
+        await StartProcessAsync();
+        if (_options.WaitUntilReady) foreach (var model in _options.Models) await WaitUntilReadyAsync(model);
+    }
+
+    /// <summary>Kills the server with SIGKILL and starts another over the same folders, on other ports. The log begins anew.</summary>
+    /// <param name="meanwhile">What happens between the two.</param>
+    public async Task KillAndRestartAsync(Action? meanwhile = null)
+    {
+        Signals.Kill(Pid);
+        await WaitForExitAsync();
+        meanwhile?.Invoke();
+        await RestartAsync();
+    }
+
+    /// <summary>Starts another server over the same folders after the first has ended. The log begins anew.</summary>
+    public async Task RestartAsync()
+    {
+        Running.Dispose();
+        _log = new ServerLog();
+        if (_output is not null) _log.ShowIn(_output);
+        await StartProcessAsync();
+    }
+
+    private async Task StartProcessAsync()
+    {
         _process = StartProcess();
         var line = await _log.WaitForAsync(line => Listening().IsMatch(line), Patience);
         var addresses = Listening().Match(line);
         (Inference, Management, Metrics) = (addresses.Groups[1].Value, addresses.Groups[2].Value, addresses.Groups[3].Value);
-        if (_options.WaitUntilReady) foreach (var model in _options.Models) await WaitUntilReadyAsync(model);
     }
 
     /// <summary>Stops the server, kills what is left of it, removes its folder.</summary>
@@ -250,9 +279,10 @@ public sealed partial class ServerFixture : IAsyncLifetime
 
         foreach (var (name, value) in _options.Environment) start.Environment[name] = value;
         var process = Process.Start(start)!;
-        process.OutputDataReceived += (_, line) => _log.Add(line.Data);
-        process.ErrorDataReceived += (_, line) => _log.Add(line.Data);
-        process.Exited += (_, _) => _log.Close();
+        var log = _log;
+        process.OutputDataReceived += (_, line) => log.Add(line.Data);
+        process.ErrorDataReceived += (_, line) => log.Add(line.Data);
+        process.Exited += (_, _) => log.Close();
         process.EnableRaisingEvents = true;
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();

@@ -22,10 +22,11 @@ switch (args)
         return 0;
 }
 
-IScenario[] scenarios = [new NoOpScenario(), new LargeBodyScenario(), new FashionVitScenario(), new BatchingScenario(), new OverloadScenario(), new IdleScenario(), new EfficiencyScenario(), new OverlapScenario(), new MemoryScenario(), new ThreadsScenario(), new AllocationScenario()];
+IScenario[] scenarios = [new NoOpScenario(), BodyScenario.Medium, BodyScenario.Large, new PicturesScenario(), new FashionVitScenario(), new BatchingScenario(), new OverloadScenario(), new IdleScenario(), new EfficiencyScenario(), new OverlapScenario(), new MemoryScenario(), new ThreadsScenario(), new AllocationScenario(), new TuneScenario(), new TuneVitScenario()];
 string[] names = [.. scenarios.Select(scenario => scenario.Name)];
+string[] usual = [.. scenarios.Where(scenario => !scenario.IsLong).Select(scenario => scenario.Name)];
 
-var only = new Option<string[]>("--only") { Description = $"Which scenarios, separated by commas: {string.Join(", ", names)}; all of them if it is not given", HelpName = "NAMES" };
+var only = new Option<string[]>("--only") { Description = $"Which scenarios, separated by commas: {string.Join(", ", names)}; if it is not given, all but {string.Join(", ", names.Except(usual))}", HelpName = "NAMES" };
 only.CustomParser = result => [.. result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries))];
 only.Validators.Add(result =>
 {
@@ -44,7 +45,7 @@ var command = new RootCommand("Measures the built server beside what limits it, 
 };
 command.SetAction(arguments =>
 {
-    var settings = new BenchmarkSettings(arguments.GetValue(only) is { Length: > 0 } chosen ? chosen : names, Math.Max(1, arguments.GetValue(rounds)), arguments.GetValue(seconds), arguments.GetValue(rest), arguments.GetValue(fastPathOption)!);
+    var settings = new BenchmarkSettings(arguments.GetValue(only) is { Length: > 0 } chosen ? chosen : usual, Math.Max(1, arguments.GetValue(rounds)), arguments.GetValue(seconds), arguments.GetValue(rest), arguments.GetValue(fastPathOption)!);
     try
     {
         return Measure(settings, arguments.GetValue(strict));
@@ -81,6 +82,6 @@ int Measure(BenchmarkSettings settings, bool isStrict)
     }
 
     AnsiConsole.WriteLine();
-    AnsiConsole.WriteLine($"Saved as {Path.GetRelativePath(Environment.CurrentDirectory, new ReportFile(surroundings, settings, report.Figures).Write(repository.Reports))}");
+    AnsiConsole.WriteLine($"Saved as {Path.GetRelativePath(Environment.CurrentDirectory, new ReportFile(surroundings, settings, report.Figures, report.Omissions).Write(repository.Reports))}");
     return report.IsWithinBudgets && (report.Holds || !isStrict) ? 0 : 1;
 }

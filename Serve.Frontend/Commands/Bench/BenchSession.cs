@@ -54,7 +54,7 @@ internal sealed class BenchSession : IDisposable
                 load with { Targets = [target with { Requests = [target.Requests[0]], Weight = 1 }], Clients = 1, ArrivalsPerSecond = 0, Threads = 1 },
                 new MeasurementOptions { WarmUp = TimeSpan.Zero, Window = TimeSpan.FromMilliseconds(50), MostWindows = (int)Math.Min(100_000, load.Timeout / TimeSpan.FromMilliseconds(50)) },
                 progress: null,
-                untilFirst: true,
+                isEnough: windows => windows[^1].Answers + windows[^1].Errors > 0, // whether there are answers at all
                 cancellation: cancellation);
             if (figures.Seen.Answers > 0 || cancellation.IsCancellationRequested) continue;
             var isUnreachable = figures.Seen.ErrorsByKind().Any(error => error.Key == "connection refused");

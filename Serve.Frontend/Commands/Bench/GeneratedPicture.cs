@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
-using Serve.Core.Models;
+using Serve.Core.Models.Archives;
 
 namespace Serve.Frontend.Commands.Bench;
 

@@ -1,6 +1,7 @@
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Models;
+using Serve.Core.Models.Archives;
 
 namespace Serve.Tests.Core.Models;
 
@@ -78,10 +79,26 @@ public sealed class ModelStoreTests : IDisposable
     [InlineData("/etc/passwd", "Model not found at: /etc/passwd")]
     [InlineData("a\\b", "Model not found at: a\\b")]
     [InlineData(".hidden", "Model not found at: .hidden")]
-    [InlineData("file:///etc/passwd", "Given URL file:///etc/passwd does not match any allowed URL(s)")]
+    [InlineData("file:///etc/passwd", "Given URL file:///etc/passwd does not match any allowed URL(s). The server's configuration allows none (allowedUrls)")]
     [InlineData("file://host/x.mar", "Given URL file://host/x.mar does not match any allowed URL(s)")]
     public void A_url_of_nothing_in_the_store_is_not_found_in_TorchServes_words(string url, string message) =>
         Assert.Equal(message, Assert.Throws<ModelNotFoundException>(() => _store.Resolve(url)).Message);
+
+    [Fact]
+    public void An_allowed_file_elsewhere_is_opened_and_checked_by_its_sum()
+    {
+        var path = _unpacked.Write("elsewhere/net.onnx", "m");
+        var store = new ModelStore(new ServerConfiguration { ModelStore = _folder.Path, AllowedUrls = [$"file://{_unpacked.Path}/elsewhere/.*"] }, Path.Combine(_unpacked.Path, "models"));
+        var sum = System.Security.Cryptography.SHA256.HashData("m"u8);
+
+        var source = store.Open($"file://{path}", sha256: sum, cancellation: TestContext.Current.CancellationToken);
+
+        Assert.Equal(("net", $"file://{path}", false), (source.Name, source.Url, source.LiesInStore));
+        Assert.Contains("its SHA-256 is", Assert.Throws<InvalidModelException>(() => store.Open($"file://{path}", sha256: new byte[32])).Message, StringComparison.Ordinal);
+        Assert.Throws<ModelNotFoundException>(() => store.Open($"file://{_unpacked.Path}/other/net.onnx"));
+        Assert.Throws<ModelNotFoundException>(() => store.Open($"file://{_unpacked.Path}/elsewhere/none.onnx"));
+        Assert.Throws<ModelNotFoundException>(() => store.Open($"file://{_unpacked.Path}/elsewhere/%2e%2e/other/net.onnx"));
+    }
 
     [Fact]
     public void An_encoded_way_out_of_the_store_is_not_found()
@@ -168,7 +185,7 @@ public sealed class ModelStoreTests : IDisposable
     {
         _folder.Write("vit/2.0/model.onnx", "m");
 
-        Assert.Equal(("other", "2.0"), _store.Open("vit", "other", TestContext.Current.CancellationToken) is var source ? (source.Name, source.Version) : default);
+        Assert.Equal(("other", "2.0"), _store.Open("vit", "other", cancellation: TestContext.Current.CancellationToken) is var source ? (source.Name, source.Version) : default);
         Assert.Contains("The model's name \"a/b\" has characters other than letters", Assert.Throws<BadRequestException>(() => _store.Open("vit", "a/b")).Message, StringComparison.Ordinal);
     }
 
@@ -197,7 +214,7 @@ public sealed class ModelStoreTests : IDisposable
     [InlineData("other.onnx", "x", "has 2 ONNX files (model.onnx, other.onnx); name one of them by modelFile")]
     [InlineData("index_to_name.json", "{\"a\": 1}", "index_to_name.json:1:2: \"a\" is no class index")]
     [InlineData("MAR-INF/MANIFEST.json", "{\"model\": {\"handler\": \"my_handler.py\"}}", "my_handler.py is a Python handler, and Serve runs no Python; export the model to ONNX")]
-    [InlineData("MAR-INF/MANIFEST.json", "{\"model\": {\"modelFile\": \"model.py\"}}", "model.modelFile is model.py, a model's Python code")]
+    [InlineData("MAR-INF/MANIFEST.json", "{\"model\": {\"modelFile\": \"model.py\", \"serializedFile\": \"model.pt\"}}", "model.pt holds PyTorch weights")]
     [InlineData("MAR-INF/MANIFEST.json", "{\"model\": {\"serializedFile\": \"model.pt\"}}", "holds PyTorch weights")]
     [InlineData("MAR-INF/MANIFEST.json", "{\"model\": {\"serializedFile\": \"../../x.onnx\"}}", "serializedFile \"../../x.onnx\" (MAR-INF/MANIFEST.json) contains the segment ..")]
     [InlineData("MAR-INF/MANIFEST.json", "{\"model\": {\"configFile\": \"/etc/passwd\"}}", "configFile \"/etc/passwd\" (MAR-INF/MANIFEST.json) is absolute")]

@@ -99,26 +99,48 @@ public sealed class TuneSearchTests
     }
 
     [Fact]
+    public void A_glance_is_told_the_best_so_far_and_only_what_it_cannot_tell_apart_is_measured_in_full()
+    {
+        var rivals = new List<TuneResult?>();
+        var space = new TuneSpace(new Dictionary<TuneDimension, IReadOnlyList<int>> { [TuneDimension.BatchSize] = [1, 2, 4] });
+        var search = new TuneSearch(space, new TuneRanking(null), (setting, effort, rival) =>
+        {
+            if (effort == TuneEffort.Glance) rivals.Add(rival);
+            return Result(setting, setting.BatchSize == 4 ? 103 : 50 * setting.BatchSize) with { Effort = effort };
+        });
+        search.Run(new TuneSetting(1, 1, 1));
+        Assert.Equal([null, 50, 100], rivals.Select(rival => rival?.PerSecond));
+        Assert.Equal([4, 2], search.Results.Where(result => result.Effort == TuneEffort.Full).Select(result => result.Setting.BatchSize));
+    }
+
+    [Fact]
     public void A_tiny_grid_is_measured_as_a_whole()
     {
         var space = new TuneSpace(new Dictionary<TuneDimension, IReadOnlyList<int>> { [TuneDimension.BatchSize] = [1, 8], [TuneDimension.Workers] = [1, 2] });
-        var search = new TuneSearch(space, new TuneRanking(null), (setting, effort) => Result(setting, setting.BatchSize * setting.Workers) with { Effort = effort });
+        var search = new TuneSearch(space, new TuneRanking(null), (setting, effort, _) => Result(setting, setting.BatchSize * setting.Workers) with { Effort = effort });
         Assert.Equal(new TuneSetting(8, 1, 2), search.Run(new TuneSetting(4, 1, 1))!.Setting);
         Assert.Equal(4, space.All().Distinct().Count());
     }
 
     private static TuneResult Result(TuneSetting setting, double perSecond) => new()
     {
-        Setting = setting, PerSecond = perSecond, P50Milliseconds = 10, P99Milliseconds = 20, MeanBatch = setting.BatchSize, ExecuteMilliseconds = 10 + (.2 * setting.BatchSize), DecodeMilliseconds = .5,
+        Setting = setting,
+        PerSecond = perSecond,
+        P50Milliseconds = 10,
+        P99Milliseconds = 20,
+        MeanBatch = setting.BatchSize,
+        ExecuteMilliseconds = 10 + (.2 * setting.BatchSize),
+        DecodeMilliseconds = .5,
     };
 
     // Noise of a percent at a glance, and of a third of it in full.
     private static (TuneResult Best, TuneSearch Search) Find(Func<TuneSetting, TuneResult> model, int seed, double? bound, TuneSetting? start = null)
     {
         var random = new Random(seed);
-        var search = new TuneSearch(Space, new TuneRanking(bound), (setting, effort) =>
+        var search = new TuneSearch(Space, new TuneRanking(bound), (setting, effort, rival) =>
         {
             var result = model(setting);
+            if (effort == TuneEffort.Full) Assert.Null(rival); // the last measurements are made to their end
             return result with { Effort = effort, PerSecond = result.PerSecond * (1 + ((random.NextDouble() - .5) * (effort == TuneEffort.Glance ? .02 : .007))) };
         });
         return (search.Run(start ?? new TuneSetting(1, 1, 1))!, search);

@@ -30,6 +30,7 @@ internal sealed partial class ServeProcess : IDisposable
             {
                 "start",
                 "--model-store", modelStore,
+                "--no-config-snapshots",
                 "--runtime-folder", _runtime.FullName,
                 "--inference-address", inferenceAddress,
                 "--management-address", "http://127.0.0.1:0",

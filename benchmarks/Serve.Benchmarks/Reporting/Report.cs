@@ -8,7 +8,12 @@ internal sealed class Report
 {
     private readonly List<Figure> _figures = [];
 
+    private readonly List<Omission> _omissions = [];
+
     public IReadOnlyList<Figure> Figures => _figures;
+
+    /// <summary>What could not be measured here.</summary>
+    public IReadOnlyList<Omission> Omissions => _omissions;
 
     /// <summary>Whether every bar holds.</summary>
     public bool Holds => _figures.TrueForAll(figure => figure.Holds != false);
@@ -18,6 +23,9 @@ internal sealed class Report
 
     public void Add(string scenario, string name, string unit, Bar bar, IReadOnlyList<double> rounds) =>
         _figures.Add(new Figure(scenario, name, unit, bar, rounds));
+
+    /// <summary>Says why a figure is not there.</summary>
+    public void Omit(string scenario, string name, string reason) => _omissions.Add(new Omission(scenario, name, reason));
 
     /// <summary>Prints the figures of one scenario, or of all.</summary>
     public void Print(string? scenario = null)
@@ -36,6 +44,9 @@ internal sealed class Report
                 Markup.Escape(figure.Bar.ToString()),
                 figure.Holds switch { true => "[green]holds[/]", false => "[red]MISSED[/]", null => "" });
         }
+
+        foreach (var omission in _omissions.Where(omission => scenario is null || omission.Scenario == scenario))
+            table.AddRow(Markup.Escape($"{omission.Scenario}: {omission.Name}"), "", "", "", "", Markup.Escape($"not measured: {omission.Reason}"));
 
         AnsiConsole.Write(table);
     }

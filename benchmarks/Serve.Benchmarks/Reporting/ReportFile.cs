@@ -8,7 +8,8 @@ namespace Serve.Benchmarks.Reporting;
 /// <param name="Surroundings">Where it was measured.</param>
 /// <param name="Settings">The options that it was measured with.</param>
 /// <param name="Figures">What was measured.</param>
-internal sealed record ReportFile(Surroundings Surroundings, BenchmarkSettings Settings, IReadOnlyList<Figure> Figures)
+/// <param name="Omissions">What could not be.</param>
+internal sealed record ReportFile(Surroundings Surroundings, BenchmarkSettings Settings, IReadOnlyList<Figure> Figures, IReadOnlyList<Omission> Omissions)
 {
     /// <summary>Writes it.</summary>
     /// <returns>Its path.</returns>

@@ -11,6 +11,9 @@ internal interface IScenario
     /// <summary>For people.</summary>
     string Title { get; }
 
+    /// <summary>Whether it takes so long that it is measured only when it is named.</summary>
+    bool IsLong => false;
+
     /// <summary>Measures it and adds the figures.</summary>
     void Run(Repository repository, BenchmarkSettings settings, Report report);
 }

@@ -27,6 +27,21 @@ internal sealed class TemporaryStore : IDisposable
         return store;
     }
 
+    /// <summary>A model of which each instance has a <see cref="SyntheticDevice"/> of its own.</summary>
+    public const string DeviceForEach = "devices";
+
+    /// <summary>A model of which all instances share one.</summary>
+    public const string OneDevice = "device";
+
+    /// <summary>A store with <see cref="DeviceForEach"/> and <see cref="OneDevice"/>, as they are before anybody has tuned them.</summary>
+    public static TemporaryStore WithDevices()
+    {
+        var store = new TemporaryStore();
+        store.Add(DeviceForEach, typeof(SyntheticHandler), "");
+        store.Add(OneDevice, typeof(SerialDeviceHandler), "");
+        return store;
+    }
+
     /// <summary>A store with an architecture's model of random weights, named as it.</summary>
     public static TemporaryStore WithCreated(string architecture)
     {

@@ -5,23 +5,33 @@ using Serve.Benchmarks.Reporting;
 
 namespace Serve.Benchmarks.Scenarios;
 
-/// <summary>What a float32 picture costs the frontend: bodies of 600 KB through the no-op model.</summary>
-internal sealed class LargeBodyScenario : IScenario
+/// <summary>What bodies of some size cost: through the no-op model, against a Kestrel as it comes, which reads the same body and answers the same bytes.</summary>
+/// <param name="name">As <c>--only</c> has it.</param>
+/// <param name="size">Of the bodies, for people.</param>
+/// <param name="bodyBytes">Of the bodies.</param>
+/// <param name="ratio">What the ratio of requests per second must reach.</param>
+/// <param name="frontendMicroseconds">What the frontend's CPU for a request must keep to.</param>
+internal sealed class BodyScenario(string name, string size, int bodyBytes, Bar ratio, Bar frontendMicroseconds) : IScenario
 {
     private const string Path = "/predictions/noop";
     private const string ContentType = "application/octet-stream";
     private const int Connections = 16;
-    private const int BodyBytes = 600_000;
 
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(3);
 
-    public string Name => "large";
+    /// <summary>A float32 picture of 224 by 224.</summary>
+    public static BodyScenario Large => new("large", "600 KB", 600_000, Bar.None, Bar.Below(700));
 
-    public string Title => "No-op model, 600 KB bodies, 16 connections";
+    /// <summary>A JPEG.</summary>
+    public static BodyScenario Medium => new("body100k", "100 KiB", 100 << 10, Bar.AtLeast(1.2), Bar.None);
+
+    public string Name => name;
+
+    public string Title => $"No-op model, {size} bodies, {Connections} connections, against Kestrel with its defaults";
 
     public void Run(Repository repository, BenchmarkSettings settings, Report report)
     {
-        var body = new byte[BodyBytes];
+        var body = new byte[bodyBytes];
         new Random(1).NextBytes(body);
         using var store = TemporaryStore.WithNoOp();
         using var serve = ServeProcess.StartAndListen(repository.Server, store.Path, settings.FastPath);
@@ -45,7 +55,8 @@ internal sealed class LargeBodyScenario : IScenario
         }
 
         void Figure(string name, string unit, Bar bar, Func<Round, double> value) => report.Add(Name, name, unit, bar, [.. rounds.Select(value)]);
-        Figure("CPU of frontend", "µs/req", Bar.Below(700), round => round.Frontend.TotalMicroseconds / round.Serve.Answers);
+        Figure("ratio to bare Kestrel", "", ratio, round => round.Serve.PerSecond / round.Bare.PerSecond);
+        Figure("CPU of frontend", "µs/req", frontendMicroseconds, round => round.Frontend.TotalMicroseconds / round.Serve.Answers);
         Figure("CPU of worker", "µs/req", Bar.None, round => round.Worker.TotalMicroseconds / round.Serve.Answers);
         Figure("CPU of client", "µs/req", Bar.None, round => round.Client.TotalMicroseconds / round.Serve.Answers);
         Figure("CPU of bare Kestrel", "µs/req", Bar.None, round => round.BareServer.TotalMicroseconds / round.Bare.Answers);

@@ -1,4 +1,4 @@
-namespace Serve.Core.Models;
+namespace Serve.Core.Models.Archives;
 
 /// <summary>What <c>serve archive</c> packs; names as torch-model-archiver has them.</summary>
 public sealed record ArchiveRequest
@@ -14,6 +14,15 @@ public sealed record ArchiveRequest
 
     /// <summary>The ONNX file; null for a handler that has none.</summary>
     public string? SerializedFile { get; init; }
+
+    /// <summary>TorchServe's file with the model's Python class: packed for TorchServe's sake, not used by Serve, which refuses it without an ONNX file.</summary>
+    public string? ModelFile { get; init; }
+
+    /// <summary>TorchServe's list of Python packages: packed for TorchServe's sake, not used by Serve.</summary>
+    public string? RequirementsFile { get; init; }
+
+    /// <summary>What the manifest says that runs the model; has no effect in Serve.</summary>
+    public string Runtime { get; init; } = "onnx";
 
     /// <summary>Further files, and folders whose content is packed, all at the archive's root.</summary>
     public IReadOnlyList<string> ExtraFiles { get; init; } = [];
@@ -39,6 +48,9 @@ public enum ArchiveFormat
 
     /// <summary>A zip without compression: faster to make and to open; weights hardly compress.</summary>
     ZipStore,
+
+    /// <summary>A gzipped tar, <c>NAME.tar.gz</c>, with everything in one folder.</summary>
+    Tgz,
 
     /// <summary>A folder, <c>NAME/</c>.</summary>
     NoArchive,

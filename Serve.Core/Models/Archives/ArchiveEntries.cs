@@ -1,14 +1,21 @@
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 
-namespace Serve.Core.Models;
+namespace Serve.Core.Models.Archives;
 
 /// <summary>The checks that every entry of an archive passes before anything is written.</summary>
+/// <param name="archive">The archive's file name.</param>
+/// <param name="limits">What it may contain.</param>
 internal sealed class ArchiveEntries(string archive, ArchiveLimits limits)
 {
+    private const int MaxManifestBytes = 1 << 20;
+
     /// <summary>Names as a file system without cases sees them; the value says whether it is a folder.</summary>
     private readonly Dictionary<string, bool> _names = new(StringComparer.OrdinalIgnoreCase);
     private int _count;
+
+    /// <summary>The archive's file name.</summary>
+    public string Archive => archive;
 
     /// <summary>What all files declare together.</summary>
     public long TotalBytes { get; private set; }
@@ -20,8 +27,7 @@ internal sealed class ArchiveEntries(string archive, ArchiveLimits limits)
     /// <exception cref="InvalidModelException">Which entry breaks which rule.</exception>
     public string Add(string name, long bytes, long? packedBytes)
     {
-        if (++_count > limits.MaxEntries) throw Refuse($"it has more than {limits.MaxEntries} entries");
-
+        Count();
         var isFolder = name.EndsWith('/');
         var path = isFolder ? name[..^1] : name;
         if (RelativePath.Fault(path) is { } fault) throw Refuse($"the path of entry {Shown(name)} {fault}");
@@ -40,6 +46,31 @@ internal sealed class ArchiveEntries(string archive, ArchiveLimits limits)
 
         return path;
     }
+
+    /// <summary>Counts an entry; <see cref="Add"/> does it itself.</summary>
+    public void Count()
+    {
+        if (++_count > limits.MaxEntries) throw Refuse($"it has more than {limits.MaxEntries} entries");
+    }
+
+    /// <summary>Checks how much larger than packed all files so far are, where they are not packed one by one.</summary>
+    /// <param name="packedBytes">The archive's size.</param>
+    public void CheckTotalRatio(long packedBytes)
+    {
+        if (TotalBytes > limits.FreeRatioBytes && TotalBytes / Math.Max(1, packedBytes) > limits.MaxRatio)
+        {
+            throw Refuse($"it unpacks from {packedBytes} to at least {TotalBytes} bytes, more than {limits.MaxRatio} times as many");
+        }
+    }
+
+    /// <summary>Checks the size of the manifest, which is read into memory.</summary>
+    public void CheckManifest(long bytes)
+    {
+        if (bytes > MaxManifestBytes) throw Refuse($"its manifest has {bytes} bytes; at most {MaxManifestBytes} are allowed");
+    }
+
+    /// <summary>An entry that is neither a file nor a folder.</summary>
+    public InvalidModelException RefuseKind(string name) => Refuse($"{Shown(name)} is a link or another special file; only files and folders are allowed");
 
     /// <summary>An error of this archive.</summary>
     public InvalidModelException Refuse(string reason, Exception? cause = null) => new($"The archive {archive} cannot be used: {reason}.", cause);

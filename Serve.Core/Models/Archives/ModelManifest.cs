@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Serve.Core.Errors;
 
-namespace Serve.Core.Models;
+namespace Serve.Core.Models.Archives;
 
 /// <summary>
 /// <c>MAR-INF/MANIFEST.json</c> of an archive, as torch-model-archiver writes it. Reading ignores what it does not know;
@@ -11,7 +11,10 @@ namespace Serve.Core.Models;
 public sealed record ModelManifest
 {
     /// <summary>Where the manifest lies in an archive.</summary>
-    public const string EntryName = "MAR-INF/MANIFEST.json";
+    public const string EntryName = FolderName + "/MANIFEST.json";
+
+    /// <summary>The manifest's folder.</summary>
+    internal const string FolderName = "MAR-INF";
 
     private const int MaxBytes = 1 << 20;
     private const string DateFormat = "dd/MM/yyyy HH:mm:ss";
@@ -34,8 +37,11 @@ public sealed record ModelManifest
     /// <summary>The handler: a stock name, <c>Assembly.dll:Namespace.Type</c>, or a Python file, which is refused when the model is opened.</summary>
     public string? Handler { get; init; }
 
-    /// <summary>TorchServe's file with the model's Python class; Serve cannot use it.</summary>
+    /// <summary>TorchServe's file with the model's Python class; beside an ONNX file it is not needed, and without one there is nothing to serve.</summary>
     public string? ModelFile { get; init; }
+
+    /// <summary>TorchServe's list of Python packages; has no effect.</summary>
+    public string? RequirementsFile { get; init; }
 
     /// <summary>The model's configuration in the archive; null: <c>model-config.yaml</c>, if there is one.</summary>
     public string? ConfigFile { get; init; }
@@ -72,6 +78,7 @@ public sealed record ModelManifest
                 SerializedFile = Of("serializedFile"),
                 Handler = Of("handler"),
                 ModelFile = Of("modelFile"),
+                RequirementsFile = Of("requirementsFile"),
                 ConfigFile = Of("configFile"),
             };
         }
@@ -106,6 +113,7 @@ public sealed record ModelManifest
             WriteText(json, "handler", Handler);
             WriteText(json, "modelFile", ModelFile);
             WriteText(json, "modelVersion", ModelVersion);
+            WriteText(json, "requirementsFile", RequirementsFile);
             WriteText(json, "configFile", ConfigFile);
             json.WriteEndObject();
             WriteText(json, "archiverVersion", ArchiverVersion);

@@ -1,8 +1,8 @@
 using System.Text;
 using Serve.Core.Errors;
-using Serve.Core.Models;
+using Serve.Core.Models.Archives;
 
-namespace Serve.Tests.Core.Models;
+namespace Serve.Tests.Core.Models.Archives;
 
 public sealed class ModelManifestTests
 {
@@ -33,6 +33,7 @@ public sealed class ModelManifestTests
             SerializedFile = "resnet18.onnx",
             Handler = "image_classifier",
             ModelVersion = "1.0",
+            RequirementsFile = "requirements.txt",
             ConfigFile = "config.yaml",
             ArchiverVersion = "0.12.0",
         }, manifest);

@@ -1,11 +1,11 @@
 using System.IO.Compression;
 using CsCheck;
 using Serve.Core.Errors;
-using Serve.Core.Models;
+using Serve.Core.Models.Archives;
 
-namespace Serve.Tests.Core.Models;
+namespace Serve.Tests.Core.Models.Archives;
 
-public sealed class ModelArchiveTests : IDisposable
+public sealed class ZipArchiveTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 

@@ -1,9 +1,10 @@
+using System.Formats.Tar;
 using System.IO.Compression;
 using System.Reflection;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 
-namespace Serve.Core.Models;
+namespace Serve.Core.Models.Archives;
 
 /// <summary>Packs a model's files into an archive that <see cref="ModelStore"/> opens, checked like one before it is written.</summary>
 public static class ModelArchiver
@@ -20,8 +21,8 @@ public static class ModelArchiver
         if (ModelNames.Fault(request.ModelName) is { } name) throw new InvalidModelException($"The model's name \"{request.ModelName}\" {name}.");
         if (ModelNames.Fault(request.Version) is { } version) throw new InvalidModelException($"The version's name \"{request.Version}\" {version}.");
 
-        var handler = Handler(request.Handler, out var assembly);
-        var target = Path.Combine(Path.GetFullPath(request.ExportPath), request.ModelName + (request.Format is ArchiveFormat.NoArchive ? "" : ModelArchive.Extension));
+        var handler = Handler(request, out var assembly);
+        var target = Path.Combine(Path.GetFullPath(request.ExportPath), request.ModelName + Extension(request.Format));
         if (!request.Force && Path.Exists(target)) throw new InvalidModelException($"{target} exists already; remove it, or replace it with --force.");
 
         var files = Collect(request, assembly);
@@ -31,7 +32,7 @@ public static class ModelArchiver
             Directory.CreateDirectory(staging);
             Stage(files, Manifest(request, handler), staging);
             ModelFolder.Open(staging, new StoredModel(request.ModelName, request.Version, request.ModelName, staging, StoredModelKind.Folder), new ServerConfiguration());
-            Publish(staging, target, request.Format);
+            Publish(staging, target, request);
             return target;
         }
         finally
@@ -41,10 +42,10 @@ public static class ModelArchiver
     }
 
     /// <summary>The handler as the manifest has it; an assembly that is given by its path is packed, at the archive's root.</summary>
-    private static string? Handler(string? text, out string? assembly)
+    private static string? Handler(ArchiveRequest request, out string? assembly)
     {
         assembly = null;
-        if (text is null) return null;
+        if (request.Handler is not { } text) return null;
 
         var separator = text.LastIndexOf(".dll:", StringComparison.OrdinalIgnoreCase);
         if (separator >= 0)
@@ -54,7 +55,11 @@ public static class ModelArchiver
             if (assembly is not null) text = Path.GetFileName(path) + text[(separator + 4)..];
         }
 
-        return HandlerName.Parse(text, out var fault) is not null ? text : throw new InvalidModelException($"--handler: {fault}.");
+        if (HandlerName.Parse(text, out var fault) is not null) return text;
+
+        var folder = Path.GetDirectoryName(Path.GetFullPath(text.Split(':')[0]))!;
+        if (PyTorchAdvice.PythonFile(folder, Path.GetFileName(text)) is not null) fault = $"{text} is a Python handler, and Serve runs no Python; {PyTorchAdvice.ForHandler(folder, new StoredModel(request.ModelName, request.Version, request.ModelName, folder, StoredModelKind.Folder), Path.GetFileName(text))}";
+        throw new InvalidModelException($"--handler: {fault}.");
     }
 
     /// <summary>The files by their path in the archive.</summary>
@@ -62,7 +67,11 @@ public static class ModelArchiver
     {
         var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
         if (assembly is not null) AddFile(files, Path.GetFileName(assembly), assembly);
-        if (request.ConfigFile is { } config) AddFile(files, Path.GetFileName(config), config);
+        foreach (var file in (string?[])[request.ConfigFile, request.ModelFile, request.RequirementsFile])
+        {
+            if (file is not null) AddFile(files, Path.GetFileName(file), file);
+        }
+
         if (request.SerializedFile is { } model)
         {
             AddFile(files, Path.GetFileName(model), model);
@@ -98,10 +107,13 @@ public static class ModelArchiver
     private static ModelManifest Manifest(ArchiveRequest request, string? handler) => new()
     {
         CreatedOn = DateTime.Now,
+        Runtime = request.Runtime,
         ModelName = request.ModelName,
         ModelVersion = request.Version,
         SerializedFile = Path.GetFileName(request.SerializedFile),
         Handler = handler,
+        ModelFile = Path.GetFileName(request.ModelFile),
+        RequirementsFile = Path.GetFileName(request.RequirementsFile),
         ConfigFile = Path.GetFileName(request.ConfigFile),
         ArchiverVersion = typeof(ModelArchiver).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion,
     };
@@ -120,26 +132,27 @@ public static class ModelArchiver
         File.WriteAllBytes(manifestPath, manifest.Write());
     }
 
-    private static void Publish(string staging, string target, ArchiveFormat format)
+    private static string Extension(ArchiveFormat format) => format switch
     {
-        if (format is ArchiveFormat.NoArchive)
+        ArchiveFormat.NoArchive => "",
+        ArchiveFormat.Tgz => ModelArchive.TarExtension,
+        _ => ModelArchive.Extension,
+    };
+
+    private static void Publish(string staging, string target, ArchiveRequest request)
+    {
+        if (request.Format is ArchiveFormat.NoArchive)
         {
             if (Directory.Exists(target)) Directory.Delete(target, recursive: true);
             Directory.Move(staging, target);
             return;
         }
 
-        var packed = staging + ".zip";
+        var packed = staging + ".packed";
         try
         {
-            using (var zip = ZipFile.Open(packed, ZipArchiveMode.Create))
-            {
-                foreach (var file in Directory.EnumerateFiles(staging, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
-                {
-                    zip.CreateEntryFromFile(file, Path.GetRelativePath(staging, file).Replace('\\', '/'), format is ArchiveFormat.ZipStore ? CompressionLevel.NoCompression : CompressionLevel.Optimal);
-                }
-            }
-
+            if (request.Format is ArchiveFormat.Tgz) WriteTar(packed, staging, request.ModelName);
+            else WriteZip(packed, staging, request.Format is ArchiveFormat.ZipStore ? CompressionLevel.NoCompression : CompressionLevel.Optimal);
             File.Move(packed, target, overwrite: true);
         }
         finally
@@ -147,4 +160,28 @@ public static class ModelArchiver
             File.Delete(packed);
         }
     }
+
+    private static void WriteZip(string target, string staging, CompressionLevel level)
+    {
+        using var zip = ZipFile.Open(target, ZipArchiveMode.Create);
+        foreach (var (file, name) in FilesOf(staging)) zip.CreateEntryFromFile(file, name, level);
+    }
+
+    /// <summary>As torch-model-archiver does it, everything in a folder; but the manifest first, so that nobody has to unpack the weights to read it.</summary>
+    private static void WriteTar(string target, string staging, string modelName)
+    {
+        using var packed = new GZipStream(File.Create(target), CompressionLevel.Optimal);
+        using var tar = new TarWriter(packed, TarEntryFormat.Pax);
+        foreach (var (file, name) in FilesOf(staging).OrderBy(file => file.Name != ModelManifest.EntryName))
+        {
+            using var content = File.OpenRead(file);
+
+            // Not the file as it is: whoever packed it, and with which rights, is nobody's business.
+            tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, $"{modelName}/{name}") { DataStream = content, ModificationTime = File.GetLastWriteTimeUtc(file) });
+        }
+    }
+
+    private static IEnumerable<(string File, string Name)> FilesOf(string folder) => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+        .Order(StringComparer.Ordinal)
+        .Select(file => (file, Path.GetRelativePath(folder, file).Replace('\\', '/')));
 }

@@ -1,4 +1,4 @@
-namespace Serve.Core.Models;
+namespace Serve.Core.Models.Archives;
 
 /// <summary>What an archive may contain at most. Checked on what it declares before anything is written, and again on what really comes.</summary>
 public sealed record ArchiveLimits

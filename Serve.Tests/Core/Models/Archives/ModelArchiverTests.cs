@@ -2,8 +2,9 @@ using System.IO.Compression;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Models;
+using Serve.Core.Models.Archives;
 
-namespace Serve.Tests.Core.Models;
+namespace Serve.Tests.Core.Models.Archives;
 
 public sealed class ModelArchiverTests : IDisposable
 {
@@ -19,6 +20,7 @@ public sealed class ModelArchiverTests : IDisposable
     [Theory]
     [InlineData(ArchiveFormat.Default, "m.mar")]
     [InlineData(ArchiveFormat.ZipStore, "m.mar")]
+    [InlineData(ArchiveFormat.Tgz, "m.tar.gz")]
     [InlineData(ArchiveFormat.NoArchive, "m")]
     public void What_is_packed_is_what_the_store_opens(ArchiveFormat format, string name)
     {
@@ -30,6 +32,9 @@ public sealed class ModelArchiverTests : IDisposable
             SerializedFile = _files.Write("net.onnx", new string('w', 1000)),
             ExtraFiles = [_files.Write("index_to_name.json", "{\"0\": \"a\"}"), Path.GetDirectoryName(_files.Write("extra/deep/x.txt", "x"))! + "/.."],
             ConfigFile = _files.Write("my-config.yaml", "batchSize: 3"),
+            ModelFile = _files.Write("net.py", "class Net: pass"),
+            RequirementsFile = _files.Write("requirements.txt", "timm"),
+            Runtime = "python3",
             ExportPath = _store.Path,
             Format = format,
         });
@@ -41,6 +46,7 @@ public sealed class ModelArchiverTests : IDisposable
         Assert.Equal(("m", "2.1"), (source.Name, source.Version));
         Assert.Equal(("image_classifier", "net.onnx", "index_to_name.json", 3), (source.Configuration.Handler, source.Configuration.ModelFile, source.Configuration.LabelFile, source.Configuration.BatchSize));
         Assert.Equal("x", File.ReadAllText(Path.Combine(source.Folder, "deep/x.txt")));
+        Assert.Equal(("python3", "net.py", "requirements.txt"), (source.Manifest!.Runtime, source.Manifest.ModelFile, source.Manifest.RequirementsFile));
     }
 
     [Fact]

@@ -1,4 +1,4 @@
-namespace Serve.Core.Models;
+namespace Serve.Core.Models.Archives;
 
 /// <summary>The checksum of zip (CRC-32, polynomial 0xEDB88320 reflected), eight bytes a step.</summary>
 internal struct Crc32

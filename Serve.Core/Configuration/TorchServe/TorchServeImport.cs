@@ -1,0 +1,219 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Serve.Core.Configuration.TorchServe;
+
+/// <summary>One line of what an import has done with a setting.</summary>
+/// <param name="Line">The line of <c>config.properties</c>; 0 for what stands nowhere.</param>
+/// <param name="Text">What became of it, and why.</param>
+/// <param name="NeedsAttention">Whether somebody has to do something.</param>
+internal sealed record ImportNote(int Line, string Text, bool NeedsAttention = false);
+
+/// <summary>TorchServe's <c>config.properties</c> as Serve's <c>serve.yaml</c>.</summary>
+/// <param name="Yaml">The file's text; Serve reads it without problems.</param>
+/// <param name="Configuration">What it means.</param>
+/// <param name="Models">The text of <c>model_snapshot</c>, else of <c>models</c>; null if there is none.</param>
+/// <param name="ModelsLine">The line of that.</param>
+/// <param name="Notes">What became of each line.</param>
+internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration Configuration, string? Models, int ModelsLine, IReadOnlyList<ImportNote> Notes)
+{
+    private static readonly string[] Listeners = ["inferenceAddress", "managementAddress", "metricsAddress"];
+
+    /// <summary>Imports a file.</summary>
+    /// <param name="text">The file's text.</param>
+    /// <param name="source">The file's name, for the comment in the result.</param>
+    /// <param name="target">Where the result will lie: relative paths are TorchServe's, relative to the folder it was started in, which is taken to be the file's.</param>
+    /// <param name="folder">The folder of the imported file.</param>
+    /// <param name="environment">Gives a variable's value, for <c>$$NAME$$</c>.</param>
+    public static TorchServeImport Of(string text, string source, string target, string folder, Func<string, string?> environment)
+    {
+        var import = new Importer(target, folder, environment);
+        foreach (var entry in PropertiesFile.Read(text).GroupBy(entry => entry.Key).Select(same => same.Last()).OrderBy(entry => entry.Line)) import.Take(entry);
+        return import.Finish(source);
+    }
+
+    [GeneratedRegex(@"\$\$([A-Za-z_][A-Za-z0-9_]*)\$\$")]
+    private static partial Regex Variable();
+
+    private sealed class Importer(string target, string folder, Func<string, string?> environment)
+    {
+        private readonly List<ImportNote> _notes = [];
+        private readonly List<(int Line, string Key, string Raw, string Yaml)> _settings = [];
+        private (int Line, string Text)? _models;
+        private (int Line, string Text)? _snapshot;
+        private bool _isOpen;
+        private bool _isExposed;
+
+        public void Take(PropertiesEntry entry)
+        {
+            var value = WithVariables(entry);
+            if (value is null) return;
+
+            switch (entry.Key)
+            {
+                case "models":
+                    _models = (entry.Line, value);
+                    break;
+                case "model_snapshot":
+                    _snapshot = (entry.Line, value);
+                    break;
+                case "disable_token_authorization":
+                    _isOpen = value == "true";
+                    Note(entry, _isOpen ? "auth: none, where a listener is not on loopback" : "ignored: see docs/configuration.md for who may call");
+                    break;
+                case "debug":
+                    if (value == "true") Set(entry, "logLevel", "debug");
+                    else Note(entry, "ignored: false is the default");
+                    break;
+                default:
+                    if (TorchServeProperties.Same.TryGetValue(entry.Key, out var key)) Map(entry, key, value);
+                    else Ignore(entry);
+                    break;
+            }
+        }
+
+        public TorchServeImport Finish(string source)
+        {
+            if (_snapshot is not null)
+            {
+                if (_models is { } models) _notes.Add(new ImportNote(models.Line, "models: ignored: model_snapshot says the same, as it was last"));
+                _models = _snapshot;
+                _settings.RemoveAll(setting => setting.Key == "loadModels");
+                _settings.Add((_snapshot.Value.Line, "loadModels", "none", "none"));
+            }
+
+            if (_settings.All(setting => setting.Key != "allowedUrls")) _notes.Add(new ImportNote(0, "allowed_urls is not set: TorchServe then fetches models from every URL, Serve from none. Set allowedUrls if models are registered by URLs", NeedsAttention: true));
+            RemoveSharedPorts();
+            AddExposure();
+
+            var yaml = Write(source);
+            var configuration = ServerConfigurationReader.ReadText(_isExposed ? yaml + "auth: none\n" : yaml, target).Configuration with { Auth = null };
+            return new TorchServeImport(yaml, configuration, _models?.Text, _models?.Line ?? 0, [.. _notes.OrderBy(note => note.Line == 0 ? int.MaxValue : note.Line)]);
+        }
+
+        private string? WithVariables(PropertiesEntry entry)
+        {
+            string? missing = null;
+            var value = Variable().Replace(entry.Value.Trim(), match =>
+            {
+                var variable = environment(match.Groups[1].Value);
+                if (variable is null) missing = match.Groups[1].Value;
+                return variable ?? "";
+            });
+            if (missing is null) return value;
+
+            Note(entry, $"not mapped: the variable {missing} is not set here; run the import where it is, or set the key by hand", needsAttention: true);
+            return null;
+        }
+
+        private void Map(PropertiesEntry entry, string key, string value)
+        {
+            if (key == "loadModels") MapLoadModels(entry, value);
+            else if (key == "modelStore") Set(entry, key, Path.GetFullPath(value, folder));
+            else Set(entry, key, key == "allowedUrls" ? value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) : [value]);
+        }
+
+        private void MapLoadModels(PropertiesEntry entry, string value)
+        {
+            var models = value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            if (models is [] or ["all"] or ["ALL"] or ["none"])
+            {
+                Set(entry, "loadModels", models is [] or ["none"] ? "none" : "all");
+                return;
+            }
+
+            foreach (var model in models.Where(model => model.Contains('=', StringComparison.Ordinal)))
+            {
+                Note(entry, $"the name of {model} is not kept: a model that is loaded at start has the name in its manifest; register it under the other name (serve register --name)", needsAttention: true);
+            }
+
+            Set(entry, "loadModels", [.. models.Select(model => model[(model.IndexOf('=', StringComparison.Ordinal) + 1)..])]);
+        }
+
+        /// <summary>Keeps a setting if Serve takes it.</summary>
+        private void Set(PropertiesEntry entry, string key, params string[] values)
+        {
+            if (values.Length == 0)
+            {
+                Note(entry, "ignored: it is empty");
+                return;
+            }
+
+            var yaml = values is [var only] && key != "allowedUrls" ? Scalar(only) : $"[{string.Join(", ", values.Select(Quoted))}]";
+            try
+            {
+                // A listener that is open to others is told about apart.
+                ServerConfigurationReader.ReadText($"{key}: {yaml}\nauth: none\n", target);
+            }
+            catch (ConfigurationException error)
+            {
+                Note(entry, $"not mapped: {string.Join("; ", error.Problems.Select(problem => problem.Message))}", needsAttention: true);
+                return;
+            }
+
+            _settings.Add((entry.Line, key, values[0], yaml));
+            Note(entry, $"{key}: {yaml}");
+        }
+
+        private void Ignore(PropertiesEntry entry)
+        {
+            var reason = TorchServeProperties.Ignored.GetValueOrDefault(entry.Key)
+                ?? TorchServeProperties.IgnoredPrefixes.FirstOrDefault(prefix => entry.Key.StartsWith(prefix.Key, StringComparison.Ordinal)).Value;
+            if (reason is not null) Note(entry, $"ignored: {reason}");
+            else Note(entry, "ignored: no key of TorchServe's", needsAttention: true);
+        }
+
+        /// <summary>TorchServe may serve two of its interfaces at one address; in Serve each has a port of its own.</summary>
+        private void RemoveSharedPorts()
+        {
+            while (true)
+            {
+                try
+                {
+                    ServerConfigurationReader.ReadText(Write("") + "auth: none\n", target);
+                    return;
+                }
+                catch (ConfigurationException error) when (_settings.FindLastIndex(setting => Listeners.Contains(setting.Key)) is >= 0 and var last)
+                {
+                    // The one that is in the way, or where that one is a default, the last that was mapped.
+                    var at = _settings.FindIndex(setting => error.Problems.Any(problem => problem.Key == setting.Key)) is >= 0 and var found ? found : last;
+                    _notes.Add(new ImportNote(_settings[at].Line, $"{_settings[at].Key} is left out: {error.Problems[0].Message}", NeedsAttention: true));
+                    _settings.RemoveAt(at);
+                }
+            }
+        }
+
+        private void AddExposure()
+        {
+            var open = _settings.Where(setting => Listeners.Contains(setting.Key) && ListenAddress.Parse(setting.Raw, out _) is { IsLoopback: false }).ToList();
+            if (open.Count == 0) return;
+
+            if (_isOpen) _settings.Add((0, "auth", "none", "none"));
+            else
+            {
+                _isExposed = true;
+                _notes.Add(new ImportNote(open[0].Line, $"{open[0].Key} can be reached from other machines, which Serve refuses until the configuration says who may call: docs/configuration.md, \"Other machines\"", NeedsAttention: true));
+            }
+        }
+
+        private string Write(string source)
+        {
+            var yaml = new StringBuilder();
+            if (source.Length > 0) yaml.Append("# Imported from ").Append(source).Append(" by serve import-config. docs/configuration.md has every key.\n");
+            foreach (var (_, key, _, value) in _settings) yaml.Append(key).Append(": ").Append(value).Append('\n');
+            return yaml.ToString();
+        }
+
+        private void Note(PropertiesEntry entry, string text, bool needsAttention = false) => _notes.Add(new ImportNote(entry.Line, $"{entry.Key}: {text}", needsAttention));
+
+        private static string Scalar(string text) => text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '/' or '_' or '-' or ':') && text.Length > 0 && !text.EndsWith(':') ? text : Quoted(text);
+
+        private static string Quoted(string text) => '"' + string.Concat(text.Select(letter => letter switch
+        {
+            '"' => "\\\"",
+            '\\' => "\\\\",
+            _ when char.IsControl(letter) => $"\\u{(int)letter:x4}",
+            _ => letter.ToString(),
+        })) + '"';
+    }
+}

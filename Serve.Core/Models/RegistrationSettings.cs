@@ -1,0 +1,53 @@
+using System.Globalization;
+using Serve.Core.Configuration;
+using Serve.Core.Errors;
+
+namespace Serve.Core.Models;
+
+/// <summary>What a registration sets goes before the model's own configuration.</summary>
+internal static class RegistrationSettings
+{
+    /// <summary>The configuration to serve with, checked by the rules of the file's keys.</summary>
+    /// <exception cref="ConfigurationException">Every wrong value, named by its parameter.</exception>
+    public static ModelConfiguration Apply(ModelConfiguration configuration, RegistrationRequest request)
+    {
+        Dictionary<string, string> values = [];
+        Add("handler", request.Handler);
+        Add("batchSize", request.BatchSize?.ToString(CultureInfo.InvariantCulture));
+        Add("maxBatchDelay", Milliseconds(request.MaxBatchDelay));
+        Add("responseTimeout", Milliseconds(request.ResponseTimeout));
+        Add("startupTimeout", Milliseconds(request.StartupTimeout));
+        return values.Count == 0 ? configuration : ModelConfigurationReader.Override(configuration, values, key => $"parameter {ParameterOf(key)}").Configuration;
+
+        void Add(string key, string? value)
+        {
+            if (value is not null) values[key] = value;
+        }
+
+        static string? Milliseconds(TimeSpan? value) => value is { } span ? $"{(long)span.TotalMilliseconds}ms" : null;
+        static string ParameterOf(string key) => string.Concat(key.Select(letter => char.IsUpper(letter) ? $"_{char.ToLowerInvariant(letter)}" : letter.ToString()));
+    }
+
+    /// <summary>How many workers a registration wants; null: as many as the model's configuration says.</summary>
+    public static WorkerRange? Workers(ModelSource source, RegistrationRequest request)
+    {
+        if (request.InitialWorkers is null && source.SaysWorkers) return null;
+
+        var workers = request.InitialWorkers ?? 0;
+        return new WorkerRange(workers, Math.Max(workers, source.SaysWorkers ? source.Configuration.MaxWorkers : workers));
+    }
+
+    /// <summary>Checks numbers of workers.</summary>
+    /// <exception cref="BadRequestException">One is out of range.</exception>
+    public static void CheckWorkers(int minWorkers, int maxWorkers)
+    {
+        if (minWorkers < 0) throw new BadRequestException($"min_worker is {minWorkers}; it must be 0 or more.");
+        if (maxWorkers < minWorkers) throw new BadRequestException("max_worker cannot be less than min_worker.");
+        if (maxWorkers > ModelConfigurationReader.MaxWorkers) throw new BadRequestException($"max_worker is {maxWorkers}; it must be at most {ModelConfigurationReader.MaxWorkers}.");
+    }
+}
+
+/// <summary>How many workers a version has.</summary>
+/// <param name="Min">At least.</param>
+/// <param name="Max">At most.</param>
+internal sealed record WorkerRange(int Min, int Max);

@@ -1,0 +1,138 @@
+using Serve.Core.Configuration;
+using Serve.Core.Configuration.TorchServe;
+using Serve.Core.Models.Snapshots;
+
+namespace Serve.Tests.Core.Configuration;
+
+public sealed class TorchServeImportTests
+{
+    [Fact]
+    public void Properties_are_read_as_Java_reads_them()
+    {
+        const string Text = "# comment\n! another\n\nkey=value\nspaced : a b \n  indented\tx\nlong=a,\\\n   b\nescaped\\:key=C\\:\\\\x\\u0041\nempty=\nalone\nkey=again\nend=\\";
+        Assert.Equal(
+        [
+            (4, "key", "value"), (5, "spaced", "a b "), (6, "indented", "x"), (7, "long", "a,b"), (9, "escaped:key", "C:\\xA"), (10, "empty", ""), (11, "alone", ""), (12, "key", "again"), (13, "end", ""),
+        ], PropertiesFile.Read(Text).Select(entry => (entry.Line, entry.Key, entry.Value)));
+    }
+
+    [Fact]
+    public void The_configuration_of_TorchServes_container_becomes_one_of_Serves()
+    {
+        var import = Import("""
+            inference_address=http://0.0.0.0:8080
+            management_address=http://127.0.0.1:8081
+            metrics_address=http://127.0.0.1:8082
+            number_of_netty_threads=32
+            job_queue_size=1000
+            model_store=/home/model-server/model-store
+            workflow_store=/home/model-server/wf-store
+            load_models=resnet=resnet-18.mar, b.mar
+            max_request_size=655350000
+            default_response_timeout=30
+            allowed_urls=https://models\\.example\\.com/.*,file:///models/.*
+            disable_token_authorization=true
+            enable_model_api=$$MODEL_API$$
+            keystore=$$MISSING$$
+            grpc_inference_port=7070
+            nonsense=1
+            """, variable => variable == "MODEL_API" ? "false" : null);
+
+        var read = ServerConfigurationReader.ReadText(import.Yaml, "/etc/serve.yaml").Configuration;
+        Assert.Equivalent(new ServerConfiguration
+        {
+            InferenceAddress = "http://0.0.0.0:8080",
+            DefaultMaxQueueSize = 1000,
+            ModelStore = "/home/model-server/model-store",
+            LoadModels = ["resnet-18.mar", "b.mar"],
+            MaxRequestSize = 655350000,
+            DefaultResponseTimeout = TimeSpan.FromSeconds(30),
+            AllowedUrls = ["https://models\\.example\\.com/.*", "file:///models/.*"],
+            EnableModelApi = false,
+            Auth = "none",
+        }, read, strict: true);
+        Notes(import, "4: number_of_netty_threads: ignored: Serve chooses its threads by itself", "7: workflow_store: ignored: there are no workflows",
+            "8: ! load_models: the name of resnet=resnet-18.mar is not kept", "9: max_request_size: maxRequestSize: 655350000", "13: enable_model_api: enableModelApi: false",
+            "14: ! keystore: not mapped: the variable MISSING is not set here", "15: grpc_inference_port: ignored", "16: ! nonsense: ignored: no key of TorchServe's");
+    }
+
+    [Fact]
+    public void What_Serve_does_not_take_is_left_out_and_said()
+    {
+        var import = Import("""
+            inference_address=https://127.0.0.1:8443
+            management_address=http://127.0.0.1:9000
+            metrics_address=http://127.0.0.1:9000
+            max_request_size=lots
+            allowed_urls=(
+            job_queue_size=0
+            model_store=models
+            """);
+
+        var read = ServerConfigurationReader.ReadText(import.Yaml, "/etc/serve.yaml").Configuration;
+        Assert.Equivalent(new ServerConfiguration { ManagementAddress = "http://127.0.0.1:9000", ModelStore = "/ts/models" }, read, strict: true);
+        Notes(import, "1: ! inference_address: not mapped:", "3: ! metricsAddress is left out:", "4: ! max_request_size: not mapped: lots is not allowed", "5: ! allowed_urls: not mapped: ( is no regular expression", "6: ! job_queue_size: not mapped");
+    }
+
+    [Fact]
+    public void A_listener_that_is_open_to_others_is_pointed_out_unless_TorchServe_had_no_tokens()
+    {
+        var import = Import("inference_address=http://0.0.0.0:8080\n");
+        Notes(import, "1: ! inferenceAddress can be reached from other machines");
+        Assert.Throws<ConfigurationException>(() => ServerConfigurationReader.ReadText(import.Yaml, "/etc/serve.yaml"));
+        Notes(import, "0: ! allowed_urls is not set: TorchServe then fetches models from every URL, Serve from none");
+    }
+
+    [Fact]
+    public void A_model_snapshot_becomes_a_snapshot()
+    {
+        var import = Import("""
+            load_models=all
+            models={"old": {"1.0": {"marName": "old.mar"}}}
+            model_snapshot={\n  "name": "20250620-shutdown.cfg",\n  "modelCount": 2,\n  "created": 1750000000000,\n  "models": {\n "noop": {"1.0": {"defaultVersion": false, "marName": "noop.mar", "minWorkers": 0, "maxWorkers": 3, "batchSize": 4, "maxBatchDelay": 200, "responseTimeout": -1, "startupTimeout": 60, "runtimeType": "PYTHON"},\n "2.0": {"defaultVersion": true, "marName": "noop2.mar"}},\n "bad/name": {"1.0": {"marName": "x.mar"}}}\n}
+            """);
+        var notes = new List<ImportNote>();
+
+        var snapshot = TorchServeModels.Read(import, notes);
+
+        Assert.Equal(["none"], import.Configuration.LoadModels);
+        var model = Assert.Single(snapshot.Models);
+        Assert.Equal(("noop", "2.0"), (model.Name, model.Default));
+        Assert.Equal(
+        [
+            new VersionSnapshot { Version = "1.0", Url = "noop.mar", BatchSize = 4, MaxBatchDelay = TimeSpan.FromMilliseconds(200), StartupTimeout = TimeSpan.FromSeconds(60), Workers = new(0, 3) },
+            new VersionSnapshot { Version = "2.0", Url = "noop2.mar" },
+        ], model.Versions);
+        Assert.Contains(notes, note => note.NeedsAttention && note.Text.Contains("bad/name 1.0: not mapped", StringComparison.Ordinal));
+        Assert.Contains(notes, note => note.Text == "models: noop 1.0: runtimeType: ignored: it has no meaning in Serve");
+        Notes(import, "2: models: ignored: model_snapshot says the same");
+    }
+
+    [Fact]
+    public void Models_count_only_where_they_are_loaded()
+    {
+        var import = Import("load_models=a.mar\nmodels={\"a\": {\"1.0\": {\"marName\": \"a.mar\"}}, \"b\": {\"1.0\": {\"marName\": \"b.mar\"}}}\n");
+        var notes = new List<ImportNote>();
+        Assert.Equal("a", Assert.Single(TorchServeModels.Read(import, notes).Models).Name);
+        Assert.Contains(notes, note => note.Text == "models: b 1.0: ignored: load_models does not name b.mar");
+
+        var wrong = Import("models={\"a\": [1]}\n");
+        Assert.Contains("line 1: the models are not what TorchServe writes", Assert.Throws<Serve.Core.Errors.InvalidModelException>(() => TorchServeModels.Read(wrong, notes)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_key_that_is_mapped_is_a_key_of_Serves()
+    {
+        var keys = typeof(ServerConfiguration).GetProperties().Select(property => char.ToLowerInvariant(property.Name[0]) + property.Name[1..]).ToList();
+        Assert.All(TorchServeProperties.Same.Values, key => Assert.Contains(key, keys));
+        Assert.Empty(TorchServeProperties.Same.Keys.Intersect(TorchServeProperties.Ignored.Keys));
+    }
+
+    private static TorchServeImport Import(string text, Func<string, string?>? environment = null) => TorchServeImport.Of(text, "config.properties", "/etc/serve.yaml", "/ts", environment ?? (_ => null));
+
+    private static void Notes(TorchServeImport import, params string[] beginnings)
+    {
+        var notes = import.Notes.Select(note => $"{note.Line}: {(note.NeedsAttention ? "! " : "")}{note.Text}").ToList();
+        Assert.All(beginnings, beginning => Assert.Contains(notes, note => note.StartsWith(beginning, StringComparison.Ordinal)));
+    }
+}
