@@ -19,7 +19,10 @@ internal static class TunePlots
 
     private static SvgPlot Plot(TuneReport report, string title, string unit, Func<TuneResult, double> value) => new()
     {
-        Title = title, XLabel = "batchSize", YLabel = unit, IsXLogarithmic = true,
+        Title = title,
+        XLabel = "batchSize",
+        YLabel = unit,
+        IsXLogarithmic = true,
         Lines =
         [
             .. report.Results.Where(result => result.Failure is null)

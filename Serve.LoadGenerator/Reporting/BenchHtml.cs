@@ -53,7 +53,11 @@ public static class BenchHtml
         var unit = report.Load == "rate" ? "arrivals per second" : "clients";
         yield return new SvgPlot
         {
-            Title = "Latency against throughput", XLabel = "answers per second", YLabel = "milliseconds", IsYLogarithmic = true, Mark = mark,
+            Title = "Latency against throughput",
+            XLabel = "answers per second",
+            YLabel = "milliseconds",
+            IsYLogarithmic = true,
+            Mark = mark,
             Lines =
             [
                 new PlotLine("p50", [.. points.Select(point => new PlotPoint(point.PerSecond, point.P50Milliseconds, Shown(point.Load)))]),
@@ -65,14 +69,22 @@ public static class BenchHtml
         yield return new SvgPlot { Title = "Throughput", XLabel = unit, YLabel = "answers per second", Lines = throughput };
         yield return new SvgPlot
         {
-            Title = "Latency", XLabel = unit, YLabel = "milliseconds", IsYLogarithmic = true, Mark = mark,
+            Title = "Latency",
+            XLabel = unit,
+            YLabel = "milliseconds",
+            IsYLogarithmic = true,
+            Mark = mark,
             Lines = [Line("p50", point => point.P50Milliseconds), Line("p95", point => point.P95Milliseconds), Line("p99", point => point.P99Milliseconds), Line("max", point => point.MaxMilliseconds)],
         };
 
         // x: 1 is 90 %, 2 is 99 %, 3 is 99.9 %.
         yield return new SvgPlot
         {
-            Title = "Latency by percentile", XLabel = "nines (1: 90 %, 2: 99 %, 3: 99.9 %)", YLabel = "milliseconds", IsYLogarithmic = true, Mark = mark,
+            Title = "Latency by percentile",
+            XLabel = "nines (1: 90 %, 2: 99 %, 3: 99.9 %)",
+            YLabel = "milliseconds",
+            IsYLogarithmic = true,
+            Mark = mark,
             Lines = [.. points.TakeLast(MostDistributions).Select(point => new PlotLine($"{Shown(point.Load)} {unit}", [.. point.Quantiles.Where(quantile => quantile[0] < 1).Select(quantile => new PlotPoint(-Math.Log10(1 - quantile[0]), quantile[1]))]))],
         };
         if (points.Any(point => point.Server is not null))

@@ -100,7 +100,8 @@ public sealed class BenchCommandTests : IClassFixture<ServerFixture>
     {
         if (OperatingSystem.IsWindows()) return;
         using var process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "serve"),
-            ["bench", "fashion-vit", "--concurrency", "1,2", "--duration", "1h", "--warm-up", "50ms", "--inference-address", _server.Inference, "--management-address", _server.Management, "--metrics-address", _server.Metrics]) { RedirectStandardOutput = true })!;
+            ["bench", "fashion-vit", "--concurrency", "1,2", "--duration", "1h", "--warm-up", "50ms", "--inference-address", _server.Inference, "--management-address", _server.Management, "--metrics-address", _server.Metrics])
+        { RedirectStandardOutput = true })!;
         Assert.Contains("fashion-vit at", await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
 
         // Somebody who has seen a few answers.

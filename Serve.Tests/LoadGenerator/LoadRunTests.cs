@@ -159,7 +159,9 @@ public sealed class LoadRunTests
         using var server = new ScriptedServer(_ => Ok);
         var options = Options(server.EndPoint) with
         {
-            Clients = 3, Threads = 2, Objective = TimeSpan.FromMinutes(1),
+            Clients = 3,
+            Threads = 2,
+            Objective = TimeSpan.FromMinutes(1),
             Targets = [new LoadTarget("a", [Request("/a")], 3), new LoadTarget("b", [Request("/b")])],
         };
         var window = await UntilAsync(options, seen => seen.LatencyByTarget[1].Count >= 10);

@@ -10,8 +10,16 @@ internal static class DataFiles
 
     private static readonly Dictionary<string, string> MediaTypes = new(StringComparer.OrdinalIgnoreCase)
     {
-        [".jpg"] = "image/jpeg", [".jpeg"] = "image/jpeg", [".png"] = "image/png", [".gif"] = "image/gif", [".bmp"] = "image/bmp",
-        [".tif"] = "image/tiff", [".tiff"] = "image/tiff", [".webp"] = "image/webp", [".json"] = "application/json", [".txt"] = "text/plain",
+        [".jpg"] = "image/jpeg",
+        [".jpeg"] = "image/jpeg",
+        [".png"] = "image/png",
+        [".gif"] = "image/gif",
+        [".bmp"] = "image/bmp",
+        [".tif"] = "image/tiff",
+        [".tiff"] = "image/tiff",
+        [".webp"] = "image/webp",
+        [".json"] = "application/json",
+        [".txt"] = "text/plain",
     };
 
     /// <summary>Reads files, and those that lie in folders, in the order of their names; hidden ones, documents (*.md) and folders in folders are left out.</summary>

@@ -9,8 +9,12 @@ internal sealed class FailCondition
 {
     private static readonly Dictionary<string, Func<BenchPoint, double>> Times = new(StringComparer.Ordinal)
     {
-        ["mean"] = point => point.MeanMilliseconds, ["p50"] = point => point.P50Milliseconds, ["p90"] = point => point.P90Milliseconds,
-        ["p95"] = point => point.P95Milliseconds, ["p99"] = point => point.P99Milliseconds, ["max"] = point => point.MaxMilliseconds,
+        ["mean"] = point => point.MeanMilliseconds,
+        ["p50"] = point => point.P50Milliseconds,
+        ["p90"] = point => point.P90Milliseconds,
+        ["p95"] = point => point.P95Milliseconds,
+        ["p99"] = point => point.P99Milliseconds,
+        ["max"] = point => point.MaxMilliseconds,
     };
 
     private readonly string _text;

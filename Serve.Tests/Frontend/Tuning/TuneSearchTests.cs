@@ -124,7 +124,13 @@ public sealed class TuneSearchTests
 
     private static TuneResult Result(TuneSetting setting, double perSecond) => new()
     {
-        Setting = setting, PerSecond = perSecond, P50Milliseconds = 10, P99Milliseconds = 20, MeanBatch = setting.BatchSize, ExecuteMilliseconds = 10 + (.2 * setting.BatchSize), DecodeMilliseconds = .5,
+        Setting = setting,
+        PerSecond = perSecond,
+        P50Milliseconds = 10,
+        P99Milliseconds = 20,
+        MeanBatch = setting.BatchSize,
+        ExecuteMilliseconds = 10 + (.2 * setting.BatchSize),
+        DecodeMilliseconds = .5,
     };
 
     // Noise of a percent at a glance, and of a third of it in full.
