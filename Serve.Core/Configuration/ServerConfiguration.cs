@@ -91,10 +91,10 @@ public sealed record ServerConfiguration
     public string? WorkerExecutable { get; init; }
 
     /// <summary>
-    /// <c>pool</c>: answers are completed on the thread pool. <c>inline</c>: on the reading threads, faster as long as
-    /// nothing blocks. Default pool.
+    /// Which threads carry an inference request. <c>inline</c>: those that read from sockets and workers; what takes long
+    /// leaves them. <c>pool</c>: the thread pool's. Default inline.
     /// </summary>
-    public string FastPath { get; init; } = "pool";
+    public string FastPath { get; init; } = "inline";
 
     /// <summary>Lowest level that is logged: <c>trace</c>, <c>debug</c>, <c>information</c>, <c>warning</c>, <c>error</c>. Default information.</summary>
     public string LogLevel { get; init; } = "information";

@@ -1,31 +1,35 @@
 using System.Buffers;
+using Microsoft.Extensions.ObjectPool;
 using Serve.Core.Protocol;
 
 namespace Serve.Core.Models;
 
-/// <summary>A worker's answer to one request. Dispose it when it is written: its body is pooled.</summary>
+/// <summary>
+/// A worker's answer to one request. Dispose it once, when it is written, and do not look at it afterwards: it and its
+/// body then serve other answers.
+/// </summary>
 public sealed class InferenceResponse : IDisposable
 {
+    private static readonly ObjectPool<InferenceResponse> Idle = new DefaultObjectPool<InferenceResponse>(new Idling(), maximumRetained: 1024);
+
     private byte[]? _buffer;
     private int _offset;
     private int _length;
 
-    internal InferenceResponse(int status, string? contentType, IReadOnlyList<KeyValuePair<string, string>> headers, OutputTimes times)
+    private int _isRented;
+
+    private InferenceResponse()
     {
-        Status = status;
-        ContentType = contentType;
-        Headers = headers;
-        Times = times;
     }
 
     /// <summary>HTTP status that the handler chose; 200 unless it said otherwise.</summary>
-    public int Status { get; }
+    public int Status { get; private set; }
 
     /// <summary>Media type, or null if the handler named none.</summary>
-    public string? ContentType { get; }
+    public string? ContentType { get; private set; }
 
     /// <summary>Headers that the handler set.</summary>
-    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; }
+    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; private set; } = [];
 
     /// <summary>Where the time went, by the worker's clock.</summary>
     public OutputTimes Times { get; internal set; }
@@ -33,12 +37,24 @@ public sealed class InferenceResponse : IDisposable
     /// <summary>The body.</summary>
     public ReadOnlyMemory<byte> Body => _buffer.AsMemory(_offset, _length);
 
-    /// <summary>Returns the body's buffer to the pool.</summary>
+    /// <summary>Returns it and its body's buffer to their pools.</summary>
     public void Dispose()
     {
-        var buffer = Interlocked.Exchange(ref _buffer, null);
+        if (Interlocked.Exchange(ref _isRented, 0) == 0) return;
+        if (_buffer is { Length: > 0 } buffer) ArrayPool<byte>.Shared.Return(buffer);
+        _buffer = null;
         _offset = _length = 0;
-        if (buffer is { Length: > 0 }) ArrayPool<byte>.Shared.Return(buffer);
+        ContentType = null;
+        Headers = [];
+        Idle.Return(this);
+    }
+
+    internal static InferenceResponse Rent(int status, string? contentType, IReadOnlyList<KeyValuePair<string, string>> headers, in OutputTimes times)
+    {
+        var response = Idle.Get();
+        response._isRented = 1;
+        (response.Status, response.ContentType, response.Headers, response.Times) = (status, contentType, headers, times);
+        return response;
     }
 
     /// <summary>Takes over a pooled array that holds the body.</summary>
@@ -58,5 +74,12 @@ public sealed class InferenceResponse : IDisposable
 
         bytes.CopyTo(_buffer.AsSpan(_offset + _length));
         _length = needed;
+    }
+
+    private sealed class Idling : IPooledObjectPolicy<InferenceResponse>
+    {
+        public InferenceResponse Create() => new();
+
+        public bool Return(InferenceResponse response) => true;
     }
 }

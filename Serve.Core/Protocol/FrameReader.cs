@@ -15,6 +15,8 @@ public sealed class FrameReader : IDisposable
     // A body above this is received into an array of its own; up to it, copying is cheaper than a second system call.
     private const int LargeBodyBytes = 16 << 10;
 
+    private static readonly Action Yield = static () => Thread.Yield();
+
     private readonly Socket _socket;
     private readonly int _maxBodyBytes;
     private readonly byte[] _buffer = new byte[BufferBytes];
@@ -27,6 +29,7 @@ public sealed class FrameReader : IDisposable
     private FrameHeader _header;
     private int _bodyStart;
     private bool _hasFrame;
+    private PoliteWait _wait = new(TimeProvider.System);
 
     /// <summary>Reads from a connected, blocking socket, which stays the caller's.</summary>
     /// <param name="socket">The socket.</param>
@@ -45,6 +48,9 @@ public sealed class FrameReader : IDisposable
 
     /// <summary>Whether more of the current chunk is at hand, so that <see cref="TryRead"/> may succeed without waiting.</summary>
     public bool HasBufferedBytes => _end - _start >= FrameHeader.Size;
+
+    /// <summary>Whether the peer answers within microseconds, so that it is worth letting others run before waiting for it.</summary>
+    public bool IsPeerQuick { get; set; }
 
     /// <summary>Waits for bytes. Call it when <see cref="TryRead"/> has no more frames.</summary>
     /// <returns>False at the end of the connection.</returns>
@@ -71,6 +77,7 @@ public sealed class FrameReader : IDisposable
             _start = 0;
         }
 
+        if (IsPeerQuick) _wait.BeforeWaiting(Yield);
         var received = _socket.Receive(_buffer, _end, BufferBytes - _end, SocketFlags.None);
         _end += received;
         return received > 0;

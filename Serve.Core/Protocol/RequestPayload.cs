@@ -1,26 +1,30 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
+using Microsoft.Extensions.ObjectPool;
 
 namespace Serve.Core.Protocol;
 
 /// <summary>
 /// A request's headers, part table and body as they travel to a worker. The body is written once, as it arrives, into a
 /// pooled buffer that lives until the request is answered, because a retry needs it. Counted references: the request holds
-/// one, each send under way another; the last <see cref="Release"/> returns the buffers.
+/// one, each send under way another; after the last <see cref="Release"/> buffers and object serve other requests.
 /// </summary>
 public sealed class RequestPayload : IBufferWriter<byte>
 {
-    private byte[] _body;
-    private byte[] _head;
+    // Headers and part table nearly always fit; what grew beyond is not kept.
+    private const int KeptHeadBytes = 512;
+
+    private static readonly ObjectPool<RequestPayload> Idle = new DefaultObjectPool<RequestPayload>(new Idling(), maximumRetained: 1024);
+
+    private byte[] _body = [];
+    private byte[] _head = new byte[KeptHeadBytes];
     private int _bodyLength;
     private int _headLength;
-    private int _references = 1;
+    private int _references;
 
-    private RequestPayload(int bodyCapacity)
+    private RequestPayload()
     {
-        _body = bodyCapacity == 0 ? [] : ArrayPool<byte>.Shared.Rent(bodyCapacity);
-        _head = ArrayPool<byte>.Shared.Rent(256);
     }
 
     /// <summary>The body so far.</summary>
@@ -37,7 +41,13 @@ public sealed class RequestPayload : IBufferWriter<byte>
 
     /// <summary>A payload whose body will be about that long; it grows as needed.</summary>
     /// <param name="bodyCapacity">Bytes, for example the request's Content-Length; 0 for none.</param>
-    public static RequestPayload Rent(int bodyCapacity) => new(bodyCapacity);
+    public static RequestPayload Rent(int bodyCapacity)
+    {
+        var payload = Idle.Get();
+        payload._references = 1;
+        if (bodyCapacity > 0) payload._body = ArrayPool<byte>.Shared.Rent(bodyCapacity);
+        return payload;
+    }
 
     /// <summary>Adds a header. All headers come before the first part.</summary>
     /// <param name="name">At most 65,535 bytes of UTF-8.</param>
@@ -90,7 +100,7 @@ public sealed class RequestPayload : IBufferWriter<byte>
     /// <inheritdoc/>
     public Memory<byte> GetMemory(int sizeHint = 0)
     {
-        Grow(ref _body, _bodyLength, Math.Max(sizeHint, 1));
+        Grow(ref _body, _bodyLength, Math.Max(sizeHint, 1), isPooled: _body.Length > 0);
         return _body.AsMemory(_bodyLength);
     }
 
@@ -103,26 +113,41 @@ public sealed class RequestPayload : IBufferWriter<byte>
     /// <summary>One holder less; the last one returns the buffers.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _references) != 0) return;
-        var (body, head) = (_body, _head);
-        _body = _head = [];
+        var left = Interlocked.Decrement(ref _references);
+        if (left > 0) return;
+        if (left < 0) throw new InvalidOperationException("A request's payload was released once too often.");
+        if (_body.Length > 0) ArrayPool<byte>.Shared.Return(_body);
+        if (_head.Length > KeptHeadBytes)
+        {
+            ArrayPool<byte>.Shared.Return(_head);
+            _head = new byte[KeptHeadBytes];
+        }
+
+        _body = [];
         _bodyLength = _headLength = 0;
-        if (body.Length > 0) ArrayPool<byte>.Shared.Return(body);
-        ArrayPool<byte>.Shared.Return(head);
+        Headers = Parts = 0;
+        Idle.Return(this);
     }
 
     private int ReserveHead(int count)
     {
-        Grow(ref _head, _headLength, count);
+        Grow(ref _head, _headLength, count, isPooled: _head.Length > KeptHeadBytes);
         return _headLength;
     }
 
-    private static void Grow(ref byte[] buffer, int used, int more)
+    private static void Grow(ref byte[] buffer, int used, int more, bool isPooled)
     {
         if (buffer.Length - used >= more) return;
         var larger = ArrayPool<byte>.Shared.Rent(checked((int)Math.Min(Math.Max((long)used + more, 2L * buffer.Length), Array.MaxLength)));
         buffer.AsSpan(0, used).CopyTo(larger);
-        if (buffer.Length > 0) ArrayPool<byte>.Shared.Return(buffer);
+        if (isPooled) ArrayPool<byte>.Shared.Return(buffer);
         buffer = larger;
+    }
+
+    private sealed class Idling : IPooledObjectPolicy<RequestPayload>
+    {
+        public RequestPayload Create() => new();
+
+        public bool Return(RequestPayload payload) => true;
     }
 }

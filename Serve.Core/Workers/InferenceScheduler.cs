@@ -14,21 +14,16 @@ namespace Serve.Core.Workers;
 /// </summary>
 internal sealed class InferenceScheduler : IDispatchSink, IDisposable
 {
-    // So many answers of a chunk are completed on the reader thread: waking another would take longer. More are spread over
-    // the thread pool, so many an item, because an item for each costs as much as completing it.
-    private const int FewCompletions = 16;
-    private const int CompletionsOfItem = 16;
-
     private readonly Lock _gate = new();
-    private readonly int _mostOnReader;
     private readonly long _shortBatch;
     private readonly Dispatcher _dispatcher;
+    private readonly AnswerCompleter _completer;
     private readonly TimeProvider _time;
     private readonly ModelMetrics _metrics;
     private readonly ModelConfiguration _configuration;
     private readonly string _title;
     private readonly ITimer _timer;
-    private readonly List<PooledWorker> _touched = [];
+    private readonly List<IRequestTarget> _touched = [];
     private readonly List<ScheduledRequest> _late = [];
     private readonly List<ScheduledRequest> _failed = [];
     private readonly Action<object?> _clientLeft;
@@ -41,14 +36,14 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <summary>Creates the scheduler of one version.</summary>
     /// <param name="title">The version as error messages name it, for example <c>model "m", version 1.0</c>.</param>
     /// <param name="configuration">The version's configuration.</param>
-    /// <param name="completeInline">Whether all answers are completed on the workers' reader threads.</param>
+    /// <param name="completeInline">Whether answers are completed on the workers' reader threads as far as that does not hold up the next chunk.</param>
     /// <param name="time">The clock.</param>
     /// <param name="metrics">The version's instruments.</param>
     public InferenceScheduler(string title, ModelConfiguration configuration, bool completeInline, TimeProvider time, ModelMetrics metrics)
     {
         _title = title;
         _configuration = configuration;
-        _mostOnReader = completeInline ? int.MaxValue : FewCompletions;
+        _completer = new AnswerCompleter(completeInline, time, metrics);
         _time = time;
         _shortBatch = Ticks(TimeSpan.FromMilliseconds(0.2));
         _metrics = metrics;
@@ -148,7 +143,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <param name="worker">The worker.</param>
     /// <param name="credit">Rows that it wants outstanding.</param>
     /// <param name="warmUp">What its batches took before it was ready.</param>
-    public void AddWorker(PooledWorker worker, int credit, IReadOnlyList<WarmUpTime>? warmUp)
+    public void AddWorker(IRequestTarget worker, int credit, IReadOnlyList<WarmUpTime>? warmUp)
     {
         Touched touched;
         lock (_gate)
@@ -163,16 +158,18 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     }
 
     /// <summary>Applies one chunk of a worker's frames. Hot path; on the worker's reader thread.</summary>
-    public void Apply(PooledWorker worker, List<LinkEvent> events, List<ulong> ids, List<Completion> completions)
+    /// <returns>Whether its next answers come within microseconds.</returns>
+    public bool Apply(IRequestTarget worker, List<LinkEvent> events, List<ulong> ids, List<Completion> completions)
     {
         var now = _time.GetTimestamp();
         var at = 0;
         Touched touched;
         int queued;
         TaskCompletionSource? idle = null;
+        bool answersSoon;
         lock (_gate)
         {
-            if (worker.Slot is not { } slot) return;
+            if (worker.Slot is not { } slot) return false;
             foreach (var e in events)
             {
                 switch (e.Type)
@@ -196,6 +193,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
 
             touched = TakeTouched();
             queued = _dispatcher.QueuedRequests;
+            answersSoon = AnswersSoon;
             if (_idle is not null && Pending() == 0) (idle, _idle) = (_idle, null);
             Rearm();
         }
@@ -203,11 +201,12 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         touched.Flush(evenIfBusy: true);
 
         // Also what request threads left to this answer: see Submit.
-        worker.Sender.Flush(onThisThread: true);
+        worker.Flush(onThisThread: true);
         worker.HasServed |= completions.Count > 0;
         _metrics.SetQueueLength(queued);
-        CompleteAll(completions, now);
+        _completer.CompleteAll(completions, now);
         idle?.TrySetResult();
+        return answersSoon;
     }
 
     /// <summary>A worker is gone: what it had runs elsewhere; what killed it is left to <see cref="FailLost"/>.</summary>
@@ -215,7 +214,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <param name="reason">Why.</param>
     /// <param name="failed">Requests that are not run again.</param>
     /// <returns>Whether suspects that ran apart from others explain the death.</returns>
-    public bool RemoveWorker(PooledWorker worker, WorkerLossReason reason, out ScheduledRequest[] failed)
+    public bool RemoveWorker(IRequestTarget worker, WorkerLossReason reason, out ScheduledRequest[] failed)
     {
         Touched touched;
         TaskCompletionSource? idle = null;
@@ -260,7 +259,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
 
     /// <summary>Gives a worker nothing more.</summary>
     /// <returns>Whether it has nothing any more.</returns>
-    public bool DrainWorker(PooledWorker worker)
+    public bool DrainWorker(IRequestTarget worker)
     {
         Touched touched;
         bool isEmpty;
@@ -281,7 +280,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// How long the worker has been at what it does: its oldest batch, or, if it has begun none, the oldest request that it
     /// has. Zero if it has nothing.
     /// </summary>
-    public TimeSpan OldestWorkAge(PooledWorker worker)
+    public TimeSpan OldestWorkAge(IRequestTarget worker)
     {
         lock (_gate)
         {
@@ -292,13 +291,13 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     }
 
     /// <summary>Rows at the worker now.</summary>
-    public int OutstandingRows(PooledWorker worker)
+    public int OutstandingRows(IRequestTarget worker)
     {
         lock (_gate) return worker.Slot?.OutstandingRows ?? 0;
     }
 
     /// <summary>Whether the worker has nothing; it may be told to leave then.</summary>
-    public bool IsEmpty(PooledWorker worker)
+    public bool IsEmpty(IRequestTarget worker)
     {
         lock (_gate) return worker.Slot is null or { OutstandingRequests: 0 };
     }
@@ -349,17 +348,17 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         var now = _time.GetTimestamp();
         var mine = (InferenceRequest)request;
         mine.SentTimestamp = now;
-        Touch((PooledWorker)worker.Owner, worker.OutstandingRequests == 1);
+        Touch((IRequestTarget)worker.Owner, worker.OutstandingRequests == 1);
         var left = request.DeadlineTimestamp == long.MaxValue ? -1 : Math.Max(0, (long)((request.DeadlineTimestamp - now) * 1e6 / _time.TimestampFrequency));
-        RunFrame.Enqueue(((PooledWorker)worker.Owner).Sender, request.Id, more, left, request.Rows, request.Lane, mine.Payload);
+        RunFrame.Enqueue(((IRequestTarget)worker.Owner).Sender, request.Id, more, left, request.Rows, request.Lane, mine.Payload);
     }
 
     void IDispatchSink.Recall(WorkerSlot worker, int rows)
     {
-        Touch((PooledWorker)worker.Owner, isIdle: false);
+        Touch((IRequestTarget)worker.Owner, isIdle: false);
         Span<byte> body = stackalloc byte[4];
         System.Buffers.Binary.BinaryPrimitives.WriteInt32LittleEndian(body, rows);
-        ((PooledWorker)worker.Owner).Sender.Enqueue(FrameType.Recall, 0, 0, body);
+        ((IRequestTarget)worker.Owner).Sender.Enqueue(FrameType.Recall, 0, 0, body);
     }
 
     void IDispatchSink.Released(ScheduledRequest request)
@@ -396,62 +395,6 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         if (e.Error is ServeException { Status: 504 } && request.Place == RequestPlace.Sent) _dispatcher.GiveUp(slot, request);
         else _dispatcher.Complete(slot, request, e.Response is { } response ? Ticks(Microseconds(response.Times.Execute)) : 0);
         return isWanted ? request : null;
-    }
-
-    private void CompleteAll(List<Completion> completions, long now)
-    {
-        if (completions.Count <= _mostOnReader)
-        {
-            foreach (var completion in completions) Complete(completion, now);
-        }
-        else
-        {
-            for (var at = 0; at < completions.Count; at += CompletionsOfItem)
-            {
-                var some = completions.GetRange(at, Math.Min(CompletionsOfItem, completions.Count - at));
-                ThreadPool.UnsafeQueueUserWorkItem(new CompletionItem(this, some, now), preferLocal: false);
-            }
-        }
-
-        completions.Clear();
-    }
-
-    internal void Complete(in Completion completion, long now)
-    {
-        var request = completion.Request;
-        if (completion.Response is { } response)
-        {
-            if (request.Partial is { } partial)
-            {
-                partial.Append(response.Body.Span);
-                partial.Times = response.Times;
-                response.Dispose();
-                response = partial;
-                request.Partial = null;
-            }
-
-            Record(request, response.Times, now);
-            request.Payload.Release();
-            request.TryComplete(response);
-            return;
-        }
-
-        request.Partial?.Dispose();
-        request.Payload.Release();
-        if (request.TryFail(completion.Error!) && completion.Error is ServeException { Status: 504 }) _metrics.RequestExpired(ExpiredPlace.Worker);
-    }
-
-    private void Record(InferenceRequest request, in OutputTimes times, long now)
-    {
-        var atWorker = _time.GetElapsedTime(request.SentTimestamp, now);
-        var transfer = atWorker - Microseconds((long)times.DecodeWait + times.Decode + times.Assemble + times.Execute + times.Encode);
-        _metrics.StageDone(RequestStage.Queue, _time.GetElapsedTime(request.ArrivalTimestamp, request.SentTimestamp));
-        _metrics.StageDone(RequestStage.Transfer, transfer < TimeSpan.Zero ? TimeSpan.Zero : transfer);
-        _metrics.StageDone(RequestStage.DecodeWait, Microseconds(times.DecodeWait));
-        _metrics.StageDone(RequestStage.Decode, Microseconds(times.Decode));
-        _metrics.StageDone(RequestStage.Assemble, Microseconds(times.Assemble));
-        _metrics.StageDone(RequestStage.Execute, Microseconds(times.Execute));
-        _metrics.StageDone(RequestStage.Encode, Microseconds(times.Encode));
     }
 
     private static TimeSpan Microseconds(long value) => TimeSpan.FromTicks(value * TimeSpan.TicksPerMicrosecond);
@@ -545,7 +488,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
 
     private void EnqueueCancel(WorkerSlot slot, InferenceRequest request)
     {
-        var worker = (PooledWorker)slot.Owner;
+        var worker = (IRequestTarget)slot.Owner;
         Touch(worker, isIdle: false);
         worker.Sender.Enqueue(FrameType.Cancel, 0, request.Id, []);
     }
@@ -567,7 +510,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     }
 
     // Under the gate: whose sender has frames to send, and whether the worker was idle before.
-    private void Touch(PooledWorker worker, bool isIdle)
+    private void Touch(IRequestTarget worker, bool isIdle)
     {
         if (!worker.IsTouched)
         {
@@ -616,7 +559,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     }
 
     /// <summary>Workers whose senders have something to send once the lock is released.</summary>
-    private readonly record struct Touched(PooledWorker? Only, bool WasIdle, PooledWorker[]? Many)
+    private readonly record struct Touched(IRequestTarget? Only, bool WasIdle, IRequestTarget[]? Many)
     {
         /// <summary>
         /// Sends. A request's thread sends itself only to a worker that had nothing: the shortest way. To a busy one the
@@ -624,30 +567,9 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         /// </summary>
         public void Flush(bool evenIfBusy)
         {
-            Only?.Sender.Flush(onThisThread: evenIfBusy || WasIdle);
+            Only?.Flush(onThisThread: evenIfBusy || WasIdle);
             if (Many is null) return;
-            foreach (var worker in Many) worker.Sender.Flush(onThisThread: evenIfBusy);
+            foreach (var worker in Many) worker.Flush(onThisThread: evenIfBusy);
         }
     }
 }
-
-/// <summary>Some of a chunk's answers, completed one after the other on a thread of the pool.</summary>
-internal sealed class CompletionItem(InferenceScheduler scheduler, List<Completion> completions, long now) : IThreadPoolWorkItem
-{
-    public void Execute()
-    {
-        foreach (var completion in completions) scheduler.Complete(completion, now);
-    }
-}
-
-/// <summary>What is known of a version's demand and capacity.</summary>
-/// <param name="Load">Rates.</param>
-/// <param name="Costs">What batches cost, by size.</param>
-/// <param name="QueueLimit">How many requests may wait.</param>
-internal readonly record struct LoadReport(DispatcherLoad Load, BatchCost[] Costs, int QueueLimit);
-
-/// <summary>A request and its answer, to be put together after the lock is released.</summary>
-/// <param name="Request">The request.</param>
-/// <param name="Response">Its answer, or null.</param>
-/// <param name="Error">The error instead.</param>
-internal readonly record struct Completion(InferenceRequest Request, InferenceResponse? Response, Exception? Error);

@@ -12,7 +12,7 @@ namespace Serve.Core.Workers;
 /// <summary>
 /// One worker process from its start to its end. It never comes back: a replacement is another object with another id.
 /// </summary>
-internal sealed partial class PooledWorker : IWorkerLinkOwner
+internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
 {
     // .NET reports the end by signal N as 128 + N.
     private const int KilledExitCode = 128 + 9;
@@ -84,17 +84,20 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
         }
     }
 
-    /// <summary>Frames to it.</summary>
+    /// <inheritdoc/>
     public FrameSender Sender => _link!.Sender;
 
-    /// <summary>The scheduler's view of it. Belongs to the scheduler's lock.</summary>
+    /// <inheritdoc/>
     public WorkerSlot? Slot { get; set; }
 
-    /// <summary>Whether its sender has frames that nobody has flushed. Belongs to the scheduler's lock.</summary>
+    /// <inheritdoc/>
     public bool IsTouched { get; set; }
 
-    /// <summary>Whether it had nothing before those frames. Belongs to the scheduler's lock.</summary>
+    /// <inheritdoc/>
     public bool WasIdle { get; set; }
+
+    /// <inheritdoc/>
+    public void Flush(bool onThisThread) => Sender.Flush(onThisThread);
 
     /// <summary>Knows the memory that it takes on GPUs.</summary>
     public required DeviceMonitor Devices { private get; init; }
@@ -261,10 +264,11 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner
         _workerMetrics.Update(message.ResidentBytes, message.AllocatedBytes, stages, message.Stages?.CopiedRows ?? 0);
     }
 
-    void IWorkerLinkOwner.Apply(List<LinkEvent> events, List<ulong> ids)
+    bool IWorkerLinkOwner.Apply(List<LinkEvent> events, List<ulong> ids)
     {
-        _scheduler.Apply(this, events, ids, _completions);
+        var answersSoon = _scheduler.Apply(this, events, ids, _completions);
         if (_isLeaving && _scheduler.IsEmpty(this)) _emptied.TrySetResult();
+        return answersSoon;
     }
 
     void IWorkerLinkOwner.Closed(string reason)

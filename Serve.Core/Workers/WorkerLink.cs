@@ -84,6 +84,7 @@ internal sealed class WorkerLink : IDisposable
     private void Run()
     {
         var reason = "it closed the connection";
+        var isApplying = false;
         try
         {
             while (_reader.Receive())
@@ -91,7 +92,9 @@ internal sealed class WorkerLink : IDisposable
                 Volatile.Write(ref _lastHeard, _time.GetTimestamp());
                 while (_reader.TryRead()) Parse();
                 if (_events.Count == 0) continue;
-                _owner.Apply(_events, _ids);
+                isApplying = true;
+                _reader.IsPeerQuick = _owner.Apply(_events, _ids);
+                isApplying = false;
                 _events.Clear();
                 _ids.Clear();
             }
@@ -114,7 +117,8 @@ internal sealed class WorkerLink : IDisposable
             reason = $"its frames could not be handled: {e}";
         }
 
-        foreach (var left in _events) left.Response?.Dispose();
+        // Those of a chunk that was being applied may be others' already.
+        if (!isApplying) foreach (var left in _events) left.Response?.Dispose();
         _reader.Dispose();
         _owner.Closed(reason);
     }
@@ -165,7 +169,7 @@ internal sealed class WorkerLink : IDisposable
             return new LinkEvent(FrameType.Output, header.Id, 0, isLast, null, new ServeException(output.Status, error.Type, error.Message));
         }
 
-        var response = new InferenceResponse(output.Status, ContentType(output.ContentType), output.ReadHeaders(), output.Times);
+        var response = InferenceResponse.Rent(output.Status, ContentType(output.ContentType), output.ReadHeaders(), output.Times);
         if (output.Body.Length > FrameSender.CopyLimitBytes)
         {
             // The reader received it into an array of its own: hand that over instead of copying it once more.
@@ -202,7 +206,8 @@ internal interface IWorkerLinkOwner
     void Gauge(GaugeMessage message);
 
     /// <summary>One chunk's frames. The lists are the link's and are reused.</summary>
-    void Apply(List<LinkEvent> events, List<ulong> ids);
+    /// <returns>Whether the worker answers within microseconds.</returns>
+    bool Apply(List<LinkEvent> events, List<ulong> ids);
 
     /// <summary>The last call.</summary>
     void Closed(string reason);

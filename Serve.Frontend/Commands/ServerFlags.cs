@@ -34,7 +34,7 @@ internal sealed class ServerFlags
         ("cacheFolder", "FOLDER", "Private folder for optimized models and TensorRT's engines"),
         ("cacheSize", "SIZE", "The most that optimized models take there [default: 16GiB]"),
         ("workerExecutable", "FILE", "The worker's executable [default: serve-worker beside the server]"),
-        ("fastPath", "pool|inline", "Where answers are completed [default: pool]"),
+        ("fastPath", "pool|inline", "Which threads carry a request: the sockets' own, or the thread pool's [default: inline]"),
         ("logLevel", "LEVEL", "trace, debug, information, warning or error [default: information]"),
         ("accessLog", "BOOL", "Whether each request is logged [default: false]"),
     ];

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Frontend.Hosting;
@@ -30,6 +31,15 @@ internal static partial class StartCommand
         return command;
     }
 
+    // .NET reads both once, when the first socket is made. Half of the processors wait for sockets; the others are for the
+    // threads that read from the workers, which write the answers.
+    private static void CompleteSocketsInline()
+    {
+        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
+        const string Threads = "DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT";
+        if (Environment.GetEnvironmentVariable(Threads) is null) Environment.SetEnvironmentVariable(Threads, Math.Max(1, Environment.ProcessorCount / 2).ToString(CultureInfo.InvariantCulture));
+    }
+
     private static ConfigurationRead<ServerConfiguration> Read(ServerFlags flags, ParseResult arguments, bool withoutSnapshots)
     {
         var read = flags.Read(arguments);
@@ -39,12 +49,7 @@ internal static partial class StartCommand
     private static async Task<int> RunAsync(ConfigurationRead<ServerConfiguration> read, bool stopsWithInput)
     {
         var configuration = read.Configuration;
-        if (configuration.FastPath == "inline")
-        {
-            // Read once, when the first socket is made.
-            Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
-        }
-
+        if (configuration.FastPath == "inline") CompleteSocketsInline();
         using var loggers = CreateLoggers(configuration);
         var log = loggers.CreateLogger("Serve.Start");
         foreach (var warning in read.Warnings) LogConfigurationWarning(log, warning);

@@ -10,48 +10,44 @@ using Serve.Management.Http;
 
 namespace Serve.Frontend.Inference;
 
-/// <summary>Whether a route's query parameters are inputs of the model.</summary>
-internal enum QueryUse
-{
-    /// <summary>They are ignored, as on TorchServe's <c>/predictions</c>.</summary>
-    None,
-
-    /// <summary>Each becomes a part, after those of the body.</summary>
-    Inputs,
-}
-
 /// <summary>
 /// One inference request from its headers to its answer: read the body, name the version, run, write. Hot path: one
 /// asynchronous layer, no closures. It answers its own errors and counts its own answers.
 /// </summary>
-internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoading loading, long maxRequestBytes, Shutdown shutdown, HttpMetrics metrics, ILogger log)
+internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoading loading, long maxRequestBytes, bool inline, Shutdown shutdown, HttpMetrics metrics, ILogger log)
 {
-    private const string ModelName = "model_name";
+    // What handling more bytes than these takes, other connections of a thread must not wait for.
+    private const int BriefBytes = 64 << 10;
 
-    /// <summary>Answers one request.</summary>
-    /// <param name="context">The request.</param>
-    /// <param name="model">The model that the route names; null: the query or the body does, or there is only one.</param>
-    /// <param name="version">The version that the route names; null: the default.</param>
-    /// <param name="path">What of the route is for the handler.</param>
-    /// <param name="query">What query parameters are for.</param>
-    public async Task HandleAsync(HttpContext context, string? model, string? version, string? path, QueryUse query)
+    /// <summary>Answers a request whose route says which version it is for, and nothing else.</summary>
+    public Task HandleAsync(HttpContext context, ModelVersion version)
+    {
+        version.Metrics.RequestAccepted();
+        return HandleAsync(context, version, InferenceRoute.Plain);
+    }
+
+    /// <summary>Answers a request of any route.</summary>
+    public Task HandleAsync(HttpContext context, InferenceRoute route) => HandleAsync(context, null, route);
+
+    // What lives across its waits is allocated for each request: few variables, and no more than one at a time of a kind.
+    private async Task HandleAsync(HttpContext context, ModelVersion? target, InferenceRoute route)
     {
         var started = Stopwatch.GetTimestamp();
         var (status, requestBytes, responseBytes) = (StatusCodes.Status200OK, 0, 0);
-        ModelVersion? target = null;
         RequestPayload? payload = null;
         InferenceResponse? response = null;
         try
         {
             if (shutdown.IsDraining) throw Shutdown.Refusal();
-            model ??= query == QueryUse.Inputs ? (string?)context.Request.Query[ModelName] : null;
-            if (model is not null) (target = Accept(model, version)).ThrowIfNotServing();
+            if (target is null && route.ModelOf(context.Request) is { } model) target = Accept(model, route.Version);
+            target?.ThrowIfNotServing();
 
             payload = BodyReceiver.Rent(context.Request, maxRequestBytes);
             await BodyReceiver.ReceiveAsync(context, payload, maxRequestBytes);
             requestBytes = payload.Body.Length;
-            RequestParts.Complete(context.Request, ref payload, path, query, out var modelField);
-            target ??= Accept(modelField ?? OnlyModel(), version);
+            if (inline && requestBytes > BriefBytes) await Task.Yield();
+            RequestParts.Complete(context.Request, ref payload, route.Path, route.Query, out var modelField);
+            target ??= Accept(modelField ?? OnlyModel(), route.Version);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
             var options = RequestOptions.Read(context.Request.Headers);
 
@@ -61,6 +57,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoa
 
             var writing = Stopwatch.GetTimestamp();
             (status, responseBytes) = (response.Status, response.Body.Length);
+            if (inline && responseBytes > BriefBytes) await Task.Yield();
             await ResponseWriter.WriteAsync(context, response);
             target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));
             target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);

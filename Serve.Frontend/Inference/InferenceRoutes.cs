@@ -24,9 +24,7 @@ internal static class InferenceRoutes
     public static Task? TryPredict(HttpContext context, InferenceEndpoint endpoint, ModelRegistry registry)
     {
         if (!PredictionPath.TryParse(context.Request.Path.Value, out var model, out var version)) return null;
-        return registry.Find(model, version) is { } target
-            ? endpoint.HandleAsync(context, target.Name, version.IsEmpty ? null : target.Version, path: null, QueryUse.None)
-            : null;
+        return registry.Find(model, version) is { } target ? endpoint.HandleAsync(context, target) : null;
     }
 
     private static void MapPredictions(this IEndpointRouteBuilder routes, InferenceEndpoint endpoint)
@@ -39,7 +37,7 @@ internal static class InferenceRoutes
         Task Predict(HttpContext context)
         {
             var values = context.Request.RouteValues;
-            return endpoint.HandleAsync(context, (string?)values["model"], (string?)values["version"], (string?)values["path"], QueryUse.None);
+            return endpoint.HandleAsync(context, new InferenceRoute((string?)values["model"], (string?)values["version"], (string?)values["path"], QueryUse.None));
         }
     }
 
@@ -48,6 +46,6 @@ internal static class InferenceRoutes
         routes.Map("/invocations", Invoke).WithTags("Inference").WithMetadata(ListenerPipeline.SelfContained.Instance)
             .WithSummary("SageMaker's route: the model by the query's or form's model_name, or the only one there is");
 
-        Task Invoke(HttpContext context) => endpoint.HandleAsync(context, model: null, version: null, path: null, QueryUse.Inputs);
+        Task Invoke(HttpContext context) => endpoint.HandleAsync(context, InferenceRoute.Invocations);
     }
 }

@@ -99,6 +99,9 @@ public sealed class RequestParameters
             {
                 var body = result.Buffer.ToArray();
                 reader.AdvanceTo(result.Buffer.End);
+
+                // A thread that serves sockets may have brought the last of it; what is asked for may take long.
+                await Task.Yield();
                 return body;
             }
 

@@ -72,7 +72,7 @@ public sealed partial class HttpArchiveFetcher(ServerConfiguration configuration
     {
         for (var hop = 0; ; hop++)
         {
-            var response = await client.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+            var response = await client.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             try
             {
                 var shown = AllowedUrls.Shown(url.OriginalString);
@@ -112,7 +112,8 @@ public sealed partial class HttpArchiveFetcher(ServerConfiguration configuration
             var buffer = new byte[CopyBytes];
             var copied = 0L;
             int read;
-            while ((read = await source.ReadAsync(buffer, cancellation).ConfigureAwait(false)) > 0)
+            // A thread that serves sockets may bring the bytes; files are not written on it.
+            while ((read = await source.ReadAsync(buffer, cancellation).AsTask().ConfigureAwait(ConfigureAwaitOptions.ForceYielding)) > 0)
             {
                 copied += read;
                 if (copied > configuration.MaxDownloadSize) throw TooLarge(shown);

@@ -31,7 +31,12 @@ internal sealed class FrameIntake(FrameReader reader, FrameSender sender, TimePr
                 Handle();
             }
 
-            _pipeline?.OnReader.RunWaiting();
+            if (_pipeline is { } pipeline)
+            {
+                pipeline.OnReader.RunWaiting();
+                reader.IsPeerQuick = pipeline.Pending.RunsOnReader;
+            }
+
             sender.Flush(onThisThread: true);
         }
         while (reader.Receive());

@@ -1,0 +1,102 @@
+using System.Runtime.InteropServices;
+using Serve.Core.Errors;
+using Serve.Core.Models;
+using Serve.Core.Observability;
+using Serve.Core.Protocol;
+
+namespace Serve.Core.Workers;
+
+/// <summary>
+/// Hands a chunk's answers to those who wait for them, after the scheduler's lock is released and what the chunk made
+/// possible is sent. Hot path.
+/// </summary>
+/// <param name="inline">Whether many are completed on the workers' reader threads, or only a few.</param>
+/// <param name="time">The clock.</param>
+/// <param name="metrics">The version's instruments.</param>
+internal sealed class AnswerCompleter(bool inline, TimeProvider time, ModelMetrics metrics)
+{
+    // So many answers of a chunk are completed on the reader thread: waking another would take longer. More are spread over
+    // the thread pool, so that the reader sees the next chunk; so many an item, because an item for each costs as much as
+    // completing it.
+    private const int Few = 16;
+    private const int FewInline = 64;
+    private const int OfItem = 16;
+
+    private readonly int _mostOnReader = inline ? FewInline : Few;
+
+    /// <summary>Completes them all, and empties the list.</summary>
+    /// <param name="completions">The caller's, who uses it again.</param>
+    /// <param name="now">When they arrived, as a timestamp.</param>
+    public void CompleteAll(List<Completion> completions, long now)
+    {
+        if (completions.Count <= _mostOnReader)
+        {
+            foreach (ref readonly var completion in CollectionsMarshal.AsSpan(completions)) Complete(completion, now);
+        }
+        else
+        {
+            for (var at = 0; at < completions.Count; at += OfItem)
+            {
+                var some = completions.GetRange(at, Math.Min(OfItem, completions.Count - at));
+                ThreadPool.UnsafeQueueUserWorkItem(new Item(this, some, now), preferLocal: false);
+            }
+        }
+
+        completions.Clear();
+    }
+
+    private void Complete(in Completion completion, long now)
+    {
+        var request = completion.Request;
+        if (completion.Response is { } response)
+        {
+            if (request.Partial is { } partial)
+            {
+                partial.Append(response.Body.Span);
+                partial.Times = response.Times;
+                response.Dispose();
+                response = partial;
+                request.Partial = null;
+            }
+
+            Record(request, response.Times, now);
+            request.Payload.Release();
+            request.TryComplete(response);
+            return;
+        }
+
+        request.Partial?.Dispose();
+        request.Payload.Release();
+        if (request.TryFail(completion.Error!) && completion.Error is ServeException { Status: 504 }) metrics.RequestExpired(ExpiredPlace.Worker);
+    }
+
+    private void Record(InferenceRequest request, in OutputTimes times, long now)
+    {
+        var atWorker = time.GetElapsedTime(request.SentTimestamp, now);
+        var transfer = atWorker - Microseconds((long)times.DecodeWait + times.Decode + times.Assemble + times.Execute + times.Encode);
+        metrics.StageDone(RequestStage.Queue, time.GetElapsedTime(request.ArrivalTimestamp, request.SentTimestamp));
+        metrics.StageDone(RequestStage.Transfer, transfer < TimeSpan.Zero ? TimeSpan.Zero : transfer);
+        metrics.StageDone(RequestStage.DecodeWait, Microseconds(times.DecodeWait));
+        metrics.StageDone(RequestStage.Decode, Microseconds(times.Decode));
+        metrics.StageDone(RequestStage.Assemble, Microseconds(times.Assemble));
+        metrics.StageDone(RequestStage.Execute, Microseconds(times.Execute));
+        metrics.StageDone(RequestStage.Encode, Microseconds(times.Encode));
+    }
+
+    private static TimeSpan Microseconds(long value) => TimeSpan.FromTicks(value * TimeSpan.TicksPerMicrosecond);
+
+    /// <summary>Some of a chunk's answers, completed one after the other on a thread of the pool.</summary>
+    private sealed class Item(AnswerCompleter completer, List<Completion> completions, long now) : IThreadPoolWorkItem
+    {
+        public void Execute()
+        {
+            foreach (ref readonly var completion in CollectionsMarshal.AsSpan(completions)) completer.Complete(completion, now);
+        }
+    }
+}
+
+/// <summary>A request and its answer, to be put together after the lock is released.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Response">Its answer, or null.</param>
+/// <param name="Error">The error instead.</param>
+internal readonly record struct Completion(InferenceRequest Request, InferenceResponse? Response, Exception? Error);
