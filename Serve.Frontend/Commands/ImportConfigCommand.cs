@@ -54,7 +54,7 @@ internal static class ImportConfigCommand
         if (snapshots.Read() is not null && !force) throw new CommandException(ExitCode.Failed, $"{folder} has snapshots of Serve's already; go before them with --force, or give another --snapshot-folder.");
 
         snapshots.Write(models);
-        notes.Add(new ImportNote(import.ModelsLine, $"{models.Models.Count} models written to {folder}" + (given is null ? "" : "; start the server with it as snapshotFolder")));
+        notes.Add(new ImportNote(import.ModelsLine, $"{models.Models.Count} {(models.Models.Count == 1 ? "model" : "models")} written to {folder}" + (given is null ? "" : "; start the server with it as snapshotFolder")));
     }
 
     private static string Read(string path)
