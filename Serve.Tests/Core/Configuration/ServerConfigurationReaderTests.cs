@@ -124,9 +124,11 @@ public sealed class ServerConfigurationReaderTests
         Assert.StartsWith("environment variable SERVE_METRICS_ADDRESS: metricsAddress: http://0.0.0.0:8082 can be reached",
             Assert.Throws<ConfigurationException>(() => Read("", environment: new() { ["SERVE_METRICS_ADDRESS"] = "http://0.0.0.0:8082" })).Message, StringComparison.Ordinal);
 
-    [Fact]
-    public void Exposed_management_is_a_warning_even_then() =>
-        Assert.Contains("lets everyone who reaches it register", Assert.Single(Read("managementAddress: http://0.0.0.0:8081\nauth: none").Warnings), StringComparison.Ordinal);
+    [Theory]
+    [InlineData("managementAddress: http://0.0.0.0:8081")]
+    [InlineData("grpcManagementAddress: http://0.0.0.0:7071")]
+    public void Exposed_management_is_a_warning_even_then(string yaml) =>
+        Assert.Contains("lets everyone who reaches it register", Assert.Single(Read($"{yaml}\nauth: none").Warnings), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("inferenceAddress: localhost:8080", "localhost:8080 is no address; give http://HOST:PORT")]
@@ -138,6 +140,8 @@ public sealed class ServerConfigurationReaderTests
     [InlineData("inferenceAddress: http://example.com:8080", "names are not resolved")]
     [InlineData("inferenceAddress: http://a@127.0.0.1:8080", "neither an IP address")]
     [InlineData("managementAddress: http://localhost:8080", "http://localhost:8080 is taken by inferenceAddress (http://127.0.0.1:8080)")]
+    [InlineData("grpcInferenceAddress: http://0.0.0.0:7070", "can be reached from other machines")]
+    [InlineData("grpcManagementAddress: http://127.0.0.1:8081", "http://127.0.0.1:8081 is taken by managementAddress")]
     [InlineData("auth: token", "token is not allowed; give none")]
     [InlineData("loadModels: [all, a]", "has all beside other names")]
     [InlineData("heartbeatTimeout: 1500", "1500ms is not allowed with heartbeatInterval 1s; give at least twice the interval")]
