@@ -15,6 +15,12 @@ public sealed record ServerConfiguration
     /// <summary>Where Prometheus scrapes. Default <c>http://127.0.0.1:8082</c>.</summary>
     public string MetricsAddress { get; init; } = "http://127.0.0.1:8082";
 
+    /// <summary>Where inference is served over gRPC (HTTP/2 without TLS). Default <c>http://127.0.0.1:7070</c>.</summary>
+    public string GrpcInferenceAddress { get; init; } = "http://127.0.0.1:7070";
+
+    /// <summary>Where models are managed over gRPC (HTTP/2 without TLS). Default <c>http://127.0.0.1:7071</c>.</summary>
+    public string GrpcManagementAddress { get; init; } = "http://127.0.0.1:7071";
+
     /// <summary>The model store's folder; relative paths are relative to the configuration file's parent folder. Default <c>model-store</c>.</summary>
     public string ModelStore { get; init; } = "model-store";
 

@@ -13,6 +13,8 @@ internal static class ServerRules
             ("inferenceAddress", configuration.InferenceAddress),
             ("managementAddress", configuration.ManagementAddress),
             ("metricsAddress", configuration.MetricsAddress),
+            ("grpcInferenceAddress", configuration.GrpcInferenceAddress),
+            ("grpcManagementAddress", configuration.GrpcManagementAddress),
         ];
         var addresses = listeners.Select(listener => (listener.Key, Address: ListenAddress.Parse(listener.Text, out _)!)).ToList();
 
@@ -41,7 +43,7 @@ internal static class ServerRules
                 problems.Add(originOf(key), key,
                     $"{address} can be reached from other machines, and nothing would ask who calls; give a loopback address (http://127.0.0.1:{address.Port}), or `auth: none` if the network in front of it is trusted or guarded otherwise");
             }
-            else if (key == "managementAddress" && configuration.EnableModelApi)
+            else if (key is "managementAddress" or "grpcManagementAddress" && configuration.EnableModelApi)
             {
                 problems.Warn(originOf(key), key, $"{address} lets everyone who reaches it register and remove models, and models run code; give a loopback address, or `enableModelApi: false`");
             }

@@ -16,6 +16,8 @@ internal static class ServerSettings
         InferenceAddress = Address(settings, "inferenceAddress", below.InferenceAddress),
         ManagementAddress = Address(settings, "managementAddress", below.ManagementAddress),
         MetricsAddress = Address(settings, "metricsAddress", below.MetricsAddress),
+        GrpcInferenceAddress = Address(settings, "grpcInferenceAddress", below.GrpcInferenceAddress),
+        GrpcManagementAddress = Address(settings, "grpcManagementAddress", below.GrpcManagementAddress),
         ModelStore = settings.Has("modelStore") ? FullPath(settings.RequiredText("modelStore", below.ModelStore), folder) : Known(settings, "modelStore", below.ModelStore),
         LoadModels = LoadModels(settings, below.LoadModels),
         Auth = Auth(settings, below.Auth),

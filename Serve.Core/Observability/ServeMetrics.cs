@@ -155,10 +155,10 @@ public static class ServeMetrics
     // ---- HTTP ----
 
     private static readonly Counter HttpRequests = Metrics.CreateCounter("serve_http_requests_total",
-        "HTTP requests that were answered, by listener and class of status code.", "listener", "code");
+        "HTTP requests and gRPC calls that were answered, by listener and class of (for gRPC the corresponding) HTTP status code.", "listener", "code");
 
     /// <summary>The counters of one listener, by the first digit of the status code.</summary>
-    /// <param name="listener">The listener's name: <c>inference</c>, <c>management</c> or <c>metrics</c>.</param>
+    /// <param name="listener">The listener's name: <c>inference</c>, <c>management</c>, <c>metrics</c>, <c>grpc_inference</c> or <c>grpc_management</c>.</param>
     public static HttpMetrics Http(string listener) => new(HttpRequests, listener);
 
     /// <summary>A label value for an enumeration's name: <c>QueueFull</c> is <c>queue_full</c>.</summary>

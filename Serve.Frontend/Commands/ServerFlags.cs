@@ -11,6 +11,8 @@ internal sealed class ServerFlags
         ("inferenceAddress", "URL", "Where inference is served [default: http://127.0.0.1:8080]; port 0 takes a free one"),
         ("managementAddress", "URL", "Where models are managed [default: http://127.0.0.1:8081]"),
         ("metricsAddress", "URL", "Where Prometheus scrapes [default: http://127.0.0.1:8082]"),
+        ("grpcInferenceAddress", "URL", "Where inference is served over gRPC [default: http://127.0.0.1:7070]"),
+        ("grpcManagementAddress", "URL", "Where models are managed over gRPC [default: http://127.0.0.1:7071]"),
         ("modelStore", "FOLDER", "The model store [default: model-store]"),
         ("loadModels", "NAMES", "What is registered at start: all, none, or names separated by commas [default: all]"),
         ("auth", "none", "Needed to listen on anything but loopback"),

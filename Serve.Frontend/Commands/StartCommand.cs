@@ -98,6 +98,9 @@ internal static partial class StartCommand
             {
                 new LoggerFilterRule(null, "Microsoft", level > LogLevel.Warning ? level : LogLevel.Warning, null),
 
+                // It logs every error that a client is told.
+                new LoggerFilterRule(null, "Grpc", level > LogLevel.Warning ? level : LogLevel.Warning, null),
+
                 // It only logs what it throws: the command says that, in one line.
                 new LoggerFilterRule(null, "Microsoft.Extensions.Hosting", LogLevel.None, null),
 
@@ -115,7 +118,8 @@ internal static partial class StartCommand
     {
         using var self = Process.GetCurrentProcess();
         var state = new ServerState(
-            self.Id, self.StartTime.ToUniversalTime(), ServeCommandLine.Version, host.Inference.Url, host.Management.Url, host.Metrics.Url);
+            self.Id, self.StartTime.ToUniversalTime(), ServeCommandLine.Version, host.Inference.Url, host.Management.Url, host.Metrics.Url,
+            host.GrpcInference.Url, host.GrpcManagement.Url);
         var folder = ServerState.FolderOf(configuration);
         try
         {

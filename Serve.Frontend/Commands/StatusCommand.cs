@@ -7,7 +7,7 @@ using Serve.Management.Rest;
 namespace Serve.Frontend.Commands;
 
 /// <summary>What <c>serve status --json</c> prints.</summary>
-internal sealed record StatusReport(string Status, int? Pid, string? Version, string InferenceAddress, string ManagementAddress, IReadOnlyList<VersionBody> Models);
+internal sealed record StatusReport(string Status, int? Pid, string? Version, string InferenceAddress, string ManagementAddress, string? GrpcInferenceAddress, string? GrpcManagementAddress, IReadOnlyList<VersionBody> Models);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(StatusReport))]
@@ -32,7 +32,7 @@ internal static class StatusCommand
             foreach (var name in await client.ListNamesAsync(cancellation)) models.AddRange((await client.DescribeAsync(name, null, cancellation)).Versions);
 
             var state = ServerState.Find(ServerState.FolderOf(connection.Configuration(arguments)), client.ManagementAddress);
-            var report = new StatusReport(health, state?.Pid, state?.Version, client.InferenceAddress, client.ManagementAddress, models);
+            var report = new StatusReport(health, state?.Pid, state?.Version, client.InferenceAddress, client.ManagementAddress, state?.GrpcInferenceAddress, state?.GrpcManagementAddress, models);
             var screen = new Screen(arguments.InvocationConfiguration.Output);
             if (connection.Json(arguments)) screen.Json(JsonSerializer.Serialize(report, StatusJson.Default.StatusReport));
             else Show(screen, report);
@@ -44,6 +44,7 @@ internal static class StatusCommand
     private static void Show(Screen screen, StatusReport report)
     {
         screen.Line($"{report.Status}: inference {report.InferenceAddress}, management {report.ManagementAddress}"
+            + (report.GrpcInferenceAddress is { } grpc ? $", gRPC inference {grpc}, gRPC management {report.GrpcManagementAddress}" : "")
             + (report.Pid is { } pid ? $", process {pid}, version {report.Version}" : ""));
         if (report.Models.Count == 0) screen.Line("No models are registered.");
         else ModelTables.Versions(screen, report.Models);

@@ -15,16 +15,18 @@ internal sealed class Listener : IDisposable
 
     private readonly string _key;
     private readonly string _address;
+    private readonly HttpProtocols _protocols;
     private Socket? _socket;
 
-    /// <param name="name"><c>inference</c>, <c>management</c> or <c>metrics</c>.</param>
+    /// <param name="name"><c>inference</c>, <c>management</c>, <c>metrics</c>, <c>grpc_inference</c> or <c>grpc_management</c>.</param>
     /// <param name="key">The configuration's key of the address, for messages.</param>
     /// <param name="address">The address as the configuration has it.</param>
+    /// <param name="protocols">What is spoken there.</param>
     /// <exception cref="ListenException">The address is not one.</exception>
-    public Listener(string name, string key, string address)
+    public Listener(string name, string key, string address, HttpProtocols protocols = HttpProtocols.Http1)
     {
         var parsed = ListenAddress.Parse(address, out var fault) ?? throw new ListenException($"{key}: {fault}.");
-        (Name, _key, _address) = (name, key, address);
+        (Name, _key, _address, _protocols) = (name, key, address, protocols);
         var ip = parsed.Address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6 ? IPAddress.Any : parsed.Address;
         EndPoint = new IPEndPoint(ip, parsed.Port);
         Metrics = ServeMetrics.Http(name);
@@ -56,7 +58,7 @@ internal sealed class Listener : IDisposable
     /// <summary>Has Kestrel listen here, and marks each connection so that its requests come to <see cref="Pipeline"/>.</summary>
     public void Listen(KestrelServerOptions kestrel) => kestrel.Listen(EndPoint, options =>
     {
-        options.Protocols = HttpProtocols.Http1;
+        options.Protocols = _protocols;
         options.Use(next => connection =>
         {
             connection.Features.Set(this);

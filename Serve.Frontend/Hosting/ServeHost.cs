@@ -1,21 +1,24 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Models;
+using Serve.Frontend.Grpc;
 using Serve.Frontend.Inference;
 using Serve.Frontend.Metrics;
+using Serve.Management.Grpc;
 using Serve.Management.Rest;
 using Serve.Management.Sources;
 
 namespace Serve.Frontend.Hosting;
 
 /// <summary>
-/// The running server: three listeners over one registry. It listens before any model is loaded, and stops in this order:
+/// The running server: five listeners over one registry. It listens before any model is loaded, and stops in this order:
 /// refuse new requests, finish the accepted ones, stop the workers, close the listeners.
 /// </summary>
 internal sealed partial class ServeHost : IAsyncDisposable
@@ -25,11 +28,12 @@ internal sealed partial class ServeHost : IAsyncDisposable
     private readonly Shutdown _shutdown;
     private readonly ModelLoading _loading;
     private readonly IReadOnlyList<Listener> _listeners;
+    private readonly IReadOnlyList<GrpcPipeline> _grpc;
     private readonly ILogger _log;
 
-    private ServeHost(WebApplication app, ModelRegistry registry, Shutdown shutdown, ModelLoading loading, IReadOnlyList<Listener> listeners, ILogger log)
+    private ServeHost(WebApplication app, ModelRegistry registry, Shutdown shutdown, ModelLoading loading, IReadOnlyList<Listener> listeners, IReadOnlyList<GrpcPipeline> grpc, ILogger log)
     {
-        (_app, _registry, _shutdown, _loading, _listeners, _log) = (app, registry, shutdown, loading, listeners, log);
+        (_app, _registry, _shutdown, _loading, _listeners, _grpc, _log) = (app, registry, shutdown, loading, listeners, grpc, log);
     }
 
     public Listener Inference => _listeners[0];
@@ -37,6 +41,10 @@ internal sealed partial class ServeHost : IAsyncDisposable
     public Listener Management => _listeners[1];
 
     public Listener Metrics => _listeners[2];
+
+    public Listener GrpcInference => _listeners[3];
+
+    public Listener GrpcManagement => _listeners[4];
 
     /// <summary>What it is composed of, for tests.</summary>
     internal IServiceProvider Services => _app.Services;
@@ -50,6 +58,8 @@ internal sealed partial class ServeHost : IAsyncDisposable
             new("inference", "inferenceAddress", configuration.InferenceAddress),
             new("management", "managementAddress", configuration.ManagementAddress),
             new("metrics", "metricsAddress", configuration.MetricsAddress),
+            new("grpc_inference", "grpcInferenceAddress", configuration.GrpcInferenceAddress, HttpProtocols.Http2),
+            new("grpc_management", "grpcManagementAddress", configuration.GrpcManagementAddress, HttpProtocols.Http2),
         ];
         ModelRegistry? registry = null;
         ModelLoading? loading = null;
@@ -63,10 +73,11 @@ internal sealed partial class ServeHost : IAsyncDisposable
             loading = new ModelLoading(registry, loggers.CreateLogger<ModelLoading>());
             app = BuildApplication(configuration, loggers, listeners);
             MapRoutes(app, configuration, registry, loading, shutdown, listeners, loggers);
+            var grpc = MapGrpc(configuration, registry, loading, shutdown, listeners, loggers);
             await app.StartAsync();
 
-            var host = new ServeHost(app, registry, shutdown, loading, listeners, loggers.CreateLogger<ServeHost>());
-            host.LogListening(host.Inference.Url, host.Management.Url, host.Metrics.Url);
+            var host = new ServeHost(app, registry, shutdown, loading, listeners, grpc, loggers.CreateLogger<ServeHost>());
+            host.LogListening(host.Inference.Url, host.Management.Url, host.Metrics.Url, host.GrpcInference.Url, host.GrpcManagement.Url);
             return host;
         }
         catch
@@ -88,6 +99,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         await _registry.DisposeAsync();
         await _app.StopAsync();
         await _app.DisposeAsync();
+        foreach (var pipeline in _grpc) pipeline.Dispose();
         foreach (var listener in _listeners) listener.Dispose();
         LogStopped();
     }
@@ -96,16 +108,51 @@ internal sealed partial class ServeHost : IAsyncDisposable
     {
         var inline = IsInline(configuration);
         var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
-        var endpoint = new InferenceEndpoint(registry, loading, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferenceEndpoint>());
+        var endpoint = new InferenceEndpoint(registry, new ModelLookup(registry, loading), configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferenceEndpoint>());
         inference.Pipeline = PipelineOf(inference).Build(
             app.Services,
-            routes => routes.MapInference(endpoint, registry, loading, shutdown),
+            routes => routes.MapInference(endpoint, new Ping(registry, loading, shutdown)),
             context => InferenceRoutes.TryPredict(context, endpoint, registry));
         management.Pipeline = PipelineOf(management).Build(app.Services, routes => routes.MapManagement(registry, configuration.EnableModelApi));
         metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry));
         app.Run(static context => Listener.Of(context).Pipeline(context));
 
         ListenerPipeline PipelineOf(Listener listener) => new(listener, inline, configuration.AccessLog, loggers.CreateLogger($"Serve.{listener.Name}"));
+    }
+
+    private static GrpcPipeline[] MapGrpc(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, ILoggerFactory loggers)
+    {
+        var inference = PipelineOf(
+            listeners[3],
+            services => services.AddSingleton(new InferenceService(
+                new ModelLookup(registry, loading), new Ping(registry, loading, shutdown), configuration.MaxRequestSize, IsInline(configuration), shutdown)),
+            routes => routes.MapGrpcService<InferenceService>());
+        var management = PipelineOf(
+            listeners[4],
+            services => services.AddSingleton(new ManagementService(registry, configuration.EnableModelApi)),
+            routes => routes.MapGrpcService<ManagementService>());
+        return [inference, management];
+
+        GrpcPipeline PipelineOf(Listener listener, Action<IServiceCollection> register, Action<IEndpointRouteBuilder> map)
+        {
+            var pipeline = new GrpcPipeline(
+                listener,
+                configuration.MaxRequestSize,
+                configuration.AccessLog,
+                loggers,
+                services =>
+                {
+                    services.AddSingleton(new HealthService(registry, loading, shutdown, TimeProvider.System));
+                    register(services);
+                },
+                routes =>
+                {
+                    map(routes);
+                    routes.MapGrpcService<HealthService>();
+                });
+            listener.Pipeline = pipeline.AnswerAsync;
+            return pipeline;
+        }
     }
 
     private static bool IsInline(ServerConfiguration configuration) => configuration.FastPath == "inline";
@@ -147,8 +194,8 @@ internal sealed partial class ServeHost : IAsyncDisposable
         return builder.Build();
     }
 
-    [LoggerMessage(10, LogLevel.Information, "Listening: inference {Inference}, management {Management}, metrics {Metrics}")]
-    private partial void LogListening(string inference, string management, string metrics);
+    [LoggerMessage(10, LogLevel.Information, "Listening: inference {Inference}, management {Management}, metrics {Metrics}, gRPC inference {GrpcInference}, gRPC management {GrpcManagement}")]
+    private partial void LogListening(string inference, string management, string metrics, string grpcInference, string grpcManagement);
 
     [LoggerMessage(11, LogLevel.Information, "Stopping: new requests are refused, accepted ones are finished")]
     private partial void LogStopping();

@@ -16,8 +16,11 @@ namespace Serve.Frontend.Hosting;
 /// <param name="InferenceAddress">Where it really listens.</param>
 /// <param name="ManagementAddress">Likewise.</param>
 /// <param name="MetricsAddress">Likewise.</param>
+/// <param name="GrpcInferenceAddress">Likewise; null in what an older server has left.</param>
+/// <param name="GrpcManagementAddress">Likewise.</param>
 internal sealed record ServerState(
-    int Pid, DateTimeOffset StartedAt, string Version, string InferenceAddress, string ManagementAddress, string MetricsAddress)
+    int Pid, DateTimeOffset StartedAt, string Version, string InferenceAddress, string ManagementAddress, string MetricsAddress,
+    string? GrpcInferenceAddress, string? GrpcManagementAddress)
 {
     private const string Prefix = "server-";
     private const string Suffix = ".json";

@@ -14,7 +14,7 @@ namespace Serve.Frontend.Inference;
 /// One inference request from its headers to its answer: read the body, name the version, run, write. Hot path: one
 /// asynchronous layer, no closures. It answers its own errors and counts its own answers.
 /// </summary>
-internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoading loading, long maxRequestBytes, bool inline, Shutdown shutdown, HttpMetrics metrics, ILogger log)
+internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLookup models, long maxRequestBytes, bool inline, Shutdown shutdown, HttpMetrics metrics, ILogger log)
 {
     // What handling more bytes than these takes, other connections of a thread must not wait for.
     private const int BriefBytes = 64 << 10;
@@ -39,7 +39,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoa
         try
         {
             if (shutdown.IsDraining) throw Shutdown.Refusal();
-            if (target is null && route.ModelOf(context.Request) is { } model) target = Accept(model, route.Version);
+            if (target is null && route.ModelOf(context.Request) is { } model) target = models.Accept(model, route.Version);
             target?.ThrowIfNotServing();
 
             payload = BodyReceiver.Rent(context.Request, maxRequestBytes);
@@ -47,7 +47,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoa
             requestBytes = payload.Body.Length;
             if (inline && requestBytes > BriefBytes) await Task.Yield();
             RequestParts.Complete(context.Request, ref payload, route.Path, route.Query, out var modelField);
-            target ??= Accept(modelField ?? OnlyModel(), route.Version);
+            target ??= models.Accept(modelField ?? OnlyModel(), route.Version);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
             var options = RequestOptions.Read(context.Request.Headers);
 
@@ -74,22 +74,6 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoa
         }
 
         metrics.Answered(status);
-    }
-
-    private ModelVersion Accept(string model, string? version)
-    {
-        ModelVersion target;
-        try
-        {
-            target = registry.Resolve(model, version);
-        }
-        catch (ServeException e) when (e.Status == StatusCodes.Status404NotFound && !loading.IsDone)
-        {
-            throw ModelLoading.NotYet(model);
-        }
-
-        target.Metrics.RequestAccepted();
-        return target;
     }
 
     private string OnlyModel() => registry.Names is [var only] ? only : throw new BadRequestException("Parameter model_name is required.");

@@ -9,9 +9,9 @@ namespace Serve.Frontend.Inference;
 /// <summary>TorchServe's inference API. Every route leads to one data plane, <see cref="InferenceEndpoint"/>.</summary>
 internal static class InferenceRoutes
 {
-    public static void MapInference(this IEndpointRouteBuilder routes, InferenceEndpoint endpoint, ModelRegistry registry, ModelLoading loading, Shutdown shutdown)
+    public static void MapInference(this IEndpointRouteBuilder routes, InferenceEndpoint endpoint, Ping ping)
     {
-        routes.Map("/ping", new Ping(registry, loading, shutdown).HandleAsync).WithTags("Inference").WithSummary("The server's health");
+        routes.Map("/ping", ping.HandleAsync).WithTags("Inference").WithSummary("The server's health");
         routes.MapPredictions(endpoint);
         routes.MapInvocations(endpoint);
     }

@@ -14,13 +14,20 @@ internal sealed class Ping(ModelRegistry registry, ModelLoading loading, Shutdow
 
     public Task HandleAsync(HttpContext context)
     {
+        var (status, document) = Ask();
+        return PrettyJson.WriteAsync(context, status, document);
+    }
+
+    /// <summary>HTTP status and JSON of the answer.</summary>
+    public (int Status, ReadOnlyMemory<byte> Document) Ask()
+    {
         // Load balancers should look elsewhere until all models are known, and as soon as new requests are refused here.
         var health = loading.IsDone && !shutdown.IsDraining ? registry.Health : ServerHealth.Unhealthy;
         return health switch
         {
-            ServerHealth.Healthy => PrettyJson.WriteAsync(context, StatusCodes.Status200OK, Healthy),
-            ServerHealth.PartialHealthy => PrettyJson.WriteAsync(context, StatusCodes.Status200OK, PartialHealthy),
-            _ => PrettyJson.WriteAsync(context, StatusCodes.Status500InternalServerError, Unhealthy),
+            ServerHealth.Healthy => (StatusCodes.Status200OK, Healthy),
+            ServerHealth.PartialHealthy => (StatusCodes.Status200OK, PartialHealthy),
+            _ => (StatusCodes.Status500InternalServerError, Unhealthy),
         };
     }
 

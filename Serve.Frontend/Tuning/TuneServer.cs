@@ -26,7 +26,7 @@ internal sealed partial class TuneServer : IDisposable
         string[] arguments =
         [
             "start", "--model-store", modelStore, "--runtime-folder", _runtime.FullName, "--load-models", "none", "--no-config-snapshots", "--log-level", "warning", "--default-startup-timeout", "10m", "--stop-with-input",
-            "--inference-address", "http://127.0.0.1:0", "--management-address", "http://127.0.0.1:0", "--metrics-address", "http://127.0.0.1:0",
+            "--inference-address", "http://127.0.0.1:0", "--management-address", "http://127.0.0.1:0", "--metrics-address", "http://127.0.0.1:0", "--grpc-inference-address", "http://127.0.0.1:0", "--grpc-management-address", "http://127.0.0.1:0",
         ];
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "serve.exe" : "serve"), arguments)
         {

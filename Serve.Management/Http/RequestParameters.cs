@@ -2,12 +2,14 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 using Serve.Core.Errors;
 
 namespace Serve.Management.Http;
 
 /// <summary>
-/// The snake_case parameters of a management request: from the query, or from a JSON object with the same names. Strict:
+/// The snake_case parameters of a management request: from the query, from a JSON object with the same names, or from the
+/// fields of a gRPC message. Strict:
 /// a value that does not parse is a 400 that names parameter and value, never a silent default.
 /// </summary>
 public sealed class RequestParameters
@@ -21,6 +23,14 @@ public sealed class RequestParameters
 
     /// <summary>Parameters of the query alone.</summary>
     public static RequestParameters FromQuery(HttpContext context) => new(context.Request.Query, default);
+
+    /// <summary>Parameters that another transport has read; one whose text is null is not given.</summary>
+    public static RequestParameters FromFields(params ReadOnlySpan<(string Name, string? Text)> fields)
+    {
+        var given = new Dictionary<string, StringValues>(StringComparer.Ordinal);
+        foreach (var (name, text) in fields) if (text is not null) given[name] = text;
+        return new RequestParameters(new QueryCollection(given), default);
+    }
 
     /// <summary>Parameters of the JSON body, where the request has one, and of the query.</summary>
     public static async ValueTask<RequestParameters> ReadAsync(HttpContext context)

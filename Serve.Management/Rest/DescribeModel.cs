@@ -13,15 +13,19 @@ internal sealed class DescribeModel(ModelRegistry registry)
     public Task HandleAsync(HttpContext context)
     {
         var customized = RequestParameters.FromQuery(context).Flag("customized") ?? false;
-        var model = context.Model();
-        var versions = context.Version() switch
-        {
-            AllVersions => registry.Versions(model),
-            var version => [registry.Resolve(model, version)],
-        };
+        return PrettyJson.WriteAsync(context, StatusCodes.Status200OK, Describe(context.Model(), context.Version(), customized), ManagementJson.Default.ListVersionBody);
+    }
+
+    /// <summary>Describes a model.</summary>
+    /// <param name="model">The model's name.</param>
+    /// <param name="version">A version, <c>all</c>, or null for the default.</param>
+    /// <param name="customized">Whether the model's inputs and outputs are wanted as TorchServe's customized metadata.</param>
+    public List<VersionBody> Describe(string model, string? version, bool customized)
+    {
+        IReadOnlyList<ModelVersion> versions = version == AllVersions ? registry.Versions(model) : [registry.Resolve(model, version)];
         var answer = versions.Select(version => VersionBody.From(version.Describe(), customized)).ToList();
         if (customized) RequireSignatures(answer);
-        return PrettyJson.WriteAsync(context, StatusCodes.Status200OK, answer, ManagementJson.Default.ListVersionBody);
+        return answer;
     }
 
     // The model itself is asked in TorchServe, so it takes a worker that has loaded it.

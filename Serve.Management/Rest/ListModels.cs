@@ -11,9 +11,12 @@ internal sealed class ListModels(ModelRegistry registry)
 {
     private const int LargestPage = 100;
 
-    public Task HandleAsync(HttpContext context)
+    public Task HandleAsync(HttpContext context) =>
+        PrettyJson.WriteAsync(context, StatusCodes.Status200OK, List(RequestParameters.FromQuery(context)), ManagementJson.Default.ModelList);
+
+    /// <summary>The page that the parameters ask for.</summary>
+    public ModelList List(RequestParameters parameters)
     {
-        var parameters = RequestParameters.FromQuery(context);
         var limit = parameters.Integer("limit", least: 0) ?? LargestPage;
         var first = parameters.Integer("next_page_token", least: 0) ?? 0;
         var (names, next) = Page(registry.Names, first, limit);
@@ -25,7 +28,7 @@ internal sealed class ListModels(ModelRegistry registry)
             if (Find(name) is { } version) models.Add(new ModelListEntry(version.Name, version.Url));
         }
 
-        return PrettyJson.WriteAsync(context, StatusCodes.Status200OK, new ModelList(next, models), ManagementJson.Default.ModelList);
+        return new ModelList(next, models);
     }
 
     /// <summary>A page of names, and the token of the next one: none after the last.</summary>

@@ -11,10 +11,18 @@ internal sealed class RegisterModel(ModelRegistry registry, bool enabled)
     public async Task HandleAsync(HttpContext context)
     {
         if (!enabled) throw new MethodNotAllowedException();
-        var request = Read(await RequestParameters.ReadAsync(context));
-        var version = await registry.RegisterAsync(request, context.RequestAborted);
-        var (status, text) = Answer(version.Describe(), request.Synchronous);
+        var (status, text) = await RunAsync(await RequestParameters.ReadAsync(context), context.RequestAborted);
         await PrettyJson.WriteStatusAsync(context, status, text);
+    }
+
+    /// <summary>Registers what the parameters say.</summary>
+    /// <returns>HTTP status, and a sentence.</returns>
+    public async Task<(int Status, string Text)> RunAsync(RequestParameters parameters, CancellationToken cancellation)
+    {
+        if (!enabled) throw new MethodNotAllowedException();
+        var request = Read(parameters);
+        var version = await registry.RegisterAsync(request, cancellation);
+        return Answer(version.Describe(), request.Synchronous);
     }
 
     internal static RegistrationRequest Read(RequestParameters parameters)

@@ -12,20 +12,26 @@ internal sealed class ScaleWorkers(ModelRegistry registry)
 
     public async Task HandleAsync(HttpContext context)
     {
-        var parameters = await RequestParameters.ReadAsync(context);
+        var (status, text) = await RunAsync(context.Model(), context.Version(), await RequestParameters.ReadAsync(context), context.RequestAborted);
+        await PrettyJson.WriteStatusAsync(context, status, text);
+    }
+
+    /// <summary>Scales to what the parameters say.</summary>
+    /// <param name="model">The model's name.</param>
+    /// <param name="version">A version; null: the parameter <c>model_version</c>, else the default.</param>
+    /// <param name="parameters">The numbers.</param>
+    /// <param name="cancellation">Stops waiting; the scaling goes on.</param>
+    /// <returns>HTTP status, and a sentence.</returns>
+    public async Task<(int Status, string Text)> RunAsync(string model, string? version, RequestParameters parameters, CancellationToken cancellation)
+    {
         var (min, max) = Read(parameters);
         var synchronous = parameters.Flag("synchronous") ?? false;
-        var model = context.Model();
-        var version = context.Version() ?? parameters.Text("model_version");
-        await registry.ScaleAsync(model, version, min, max, synchronous, context.RequestAborted);
-        if (!synchronous)
-        {
-            await PrettyJson.WriteStatusAsync(context, StatusCodes.Status202Accepted, InProgress);
-            return;
-        }
+        version ??= parameters.Text("model_version");
+        await registry.ScaleAsync(model, version, min, max, synchronous, cancellation);
+        if (!synchronous) return (StatusCodes.Status202Accepted, InProgress);
 
         var text = $"Workers scaled to {min} for model: {model}";
-        await PrettyJson.WriteStatusAsync(context, StatusCodes.Status200OK, version is null ? text : $"{text}, version: {version}");
+        return (StatusCodes.Status200OK, version is null ? text : $"{text}, version: {version}");
     }
 
     internal static (int Min, int Max) Read(RequestParameters parameters)

@@ -8,11 +8,15 @@ namespace Serve.Management.Rest;
 /// <summary><c>DELETE /models/{model}[/{version}]</c>: drains the version and removes it.</summary>
 internal sealed class UnregisterModel(ModelRegistry registry, bool enabled)
 {
-    public async Task HandleAsync(HttpContext context)
+    public async Task HandleAsync(HttpContext context) =>
+        await PrettyJson.WriteStatusAsync(context, StatusCodes.Status200OK, await RunAsync(context.Model(), context.Version(), context.RequestAborted));
+
+    /// <summary>Drains and removes it.</summary>
+    /// <returns>A sentence.</returns>
+    public async Task<string> RunAsync(string model, string? version, CancellationToken cancellation)
     {
         if (!enabled) throw new MethodNotAllowedException();
-        var model = context.Model();
-        await registry.UnregisterAsync(model, context.Version(), context.RequestAborted);
-        await PrettyJson.WriteStatusAsync(context, StatusCodes.Status200OK, $"Model \"{model}\" unregistered");
+        await registry.UnregisterAsync(model, version, cancellation);
+        return $"Model \"{model}\" unregistered";
     }
 }

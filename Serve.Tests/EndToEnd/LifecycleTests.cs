@@ -71,7 +71,7 @@ public sealed class LifecycleTests(ITestOutputHelper output)
     {
         await using var server = await ServerFixture.StartAsync(new ServerOptions { Models = [] }, output);
         var taken = server.Inference;
-        var (code, text) = await Cli.RunAsync("start", "--inference-address", taken, "--management-address", "http://127.0.0.1:0", "--metrics-address", "http://127.0.0.1:0",
+        var (code, text) = await Cli.RunAsync("start", "--inference-address", taken, "--management-address", "http://127.0.0.1:0", "--metrics-address", "http://127.0.0.1:0", "--grpc-inference-address", "http://127.0.0.1:0", "--grpc-management-address", "http://127.0.0.1:0",
             "--model-store", server.ModelStore, "--runtime-folder", Path.Combine(server.RuntimeFolder, "other"));
         Assert.Equal(3, code);
         Assert.Equal($"inferenceAddress: cannot listen on {taken}: another program listens there already.", text.Trim());

@@ -77,6 +77,10 @@ public sealed partial class ServerFixture : IAsyncLifetime
 
     public string Metrics { get; private set; } = "";
 
+    public string GrpcInference { get; private set; } = "";
+
+    public string GrpcManagement { get; private set; } = "";
+
     /// <summary>Everything the server has logged so far.</summary>
     public IReadOnlyList<string> Log => _log.Lines;
 
@@ -123,6 +127,7 @@ public sealed partial class ServerFixture : IAsyncLifetime
         var line = await _log.WaitForAsync(line => Listening().IsMatch(line), Patience);
         var addresses = Listening().Match(line);
         (Inference, Management, Metrics) = (addresses.Groups[1].Value, addresses.Groups[2].Value, addresses.Groups[3].Value);
+        (GrpcInference, GrpcManagement) = (addresses.Groups[4].Value, addresses.Groups[5].Value);
     }
 
     /// <summary>Stops the server, kills what is left of it, removes its folder.</summary>
@@ -270,6 +275,7 @@ public sealed partial class ServerFixture : IAsyncLifetime
         [
             ("--runtime-folder", RuntimeFolder), ("--model-store", ModelStore),
             ("--inference-address", "http://127.0.0.1:0"), ("--management-address", "http://127.0.0.1:0"), ("--metrics-address", "http://127.0.0.1:0"),
+            ("--grpc-inference-address", "http://127.0.0.1:0"), ("--grpc-management-address", "http://127.0.0.1:0"),
         ];
         var chosen = defaults.Where(flag => !_options.Flags.Contains(flag.Flag)).SelectMany(flag => (string[])[flag.Flag, flag.Value]);
         foreach (var argument in (string[])["start", .. chosen, .. _options.Flags])
@@ -289,7 +295,7 @@ public sealed partial class ServerFixture : IAsyncLifetime
         return process;
     }
 
-    [GeneratedRegex(@"Listening: inference (\S+), management (\S+), metrics (\S+)")]
+    [GeneratedRegex(@"Listening: inference (\S+), management (\S+), metrics (\S+), gRPC inference (\S+), gRPC management (\S+)")]
     private static partial Regex Listening();
 }
 

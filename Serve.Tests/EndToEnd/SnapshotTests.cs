@@ -131,7 +131,7 @@ public sealed class SnapshotTests(ITestOutputHelper output)
         Assert.False(Directory.Exists(Path.Combine(without.ModelStore, ".snapshots")));
 
         var (code, text) = await Cli.RunAsync("start", "--snapshot-folder", Path.Combine(first.ModelStore, ".snapshots"), "--model-store", first.ModelStore, "--runtime-folder", Path.Combine(first.RuntimeFolder, "other"),
-            "--inference-address", "http://127.0.0.1:0", "--management-address", "http://127.0.0.1:0", "--metrics-address", "http://127.0.0.1:0");
+            "--inference-address", "http://127.0.0.1:0", "--management-address", "http://127.0.0.1:0", "--metrics-address", "http://127.0.0.1:0", "--grpc-inference-address", "http://127.0.0.1:0", "--grpc-management-address", "http://127.0.0.1:0");
         Assert.Equal(1, code);
         Assert.Contains("(snapshotFolder) cannot be used; perhaps another server uses it", text, StringComparison.Ordinal);
     }

@@ -7,7 +7,7 @@ namespace Serve.Tests.EndToEnd;
 /// <summary>Starts that fail, or that find something missing: one clear word to the operator.</summary>
 public sealed class StartupTests(ITestOutputHelper output)
 {
-    private static readonly string[] FreePorts = ["--inference-address", "http://127.0.0.1:0", "--management-address", "http://127.0.0.1:0", "--metrics-address", "http://127.0.0.1:0"];
+    private static readonly string[] FreePorts = ["--inference-address", "http://127.0.0.1:0", "--management-address", "http://127.0.0.1:0", "--metrics-address", "http://127.0.0.1:0", "--grpc-inference-address", "http://127.0.0.1:0", "--grpc-management-address", "http://127.0.0.1:0"];
 
     [Fact]
     public async Task All_errors_of_a_configuration_are_told_at_once_with_their_lines()

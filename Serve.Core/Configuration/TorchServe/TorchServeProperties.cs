@@ -82,7 +82,7 @@ internal static class TorchServeProperties
     /// <summary>Prefixes of keys that have no counterpart.</summary>
     public static IReadOnlyDictionary<string, string> IgnoredPrefixes { get; } = new Dictionary<string, string>
     {
-        ["grpc_"] = "see docs/configuration.md for the listeners that there are",
+        ["grpc_"] = "see grpcInferenceAddress and grpcManagementAddress in docs/configuration.md",
         ["ts_open_inference_protocol"] = "see docs/rest-api.md for the protocols that there are",
     };
 }

@@ -22,6 +22,8 @@ public sealed class ReceiveBlocksTests
                 InferenceAddress = "http://127.0.0.1:0",
                 ManagementAddress = "http://127.0.0.1:0",
                 MetricsAddress = "http://127.0.0.1:0",
+                GrpcInferenceAddress = "http://127.0.0.1:0",
+                GrpcManagementAddress = "http://127.0.0.1:0",
                 ModelStore = store.FullName,
                 LoadModels = ["none"],
                 WorkerExecutable = Environment.ProcessPath,

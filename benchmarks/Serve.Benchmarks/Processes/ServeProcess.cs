@@ -35,6 +35,8 @@ internal sealed partial class ServeProcess : IDisposable
                 "--inference-address", inferenceAddress,
                 "--management-address", "http://127.0.0.1:0",
                 "--metrics-address", "http://127.0.0.1:0",
+                "--grpc-inference-address", "http://127.0.0.1:0",
+                "--grpc-management-address", "http://127.0.0.1:0",
                 "--log-level", "warning",
                 "--fast-path", fastPath,
             },

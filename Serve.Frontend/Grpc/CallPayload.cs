@@ -1,0 +1,46 @@
+using Grpc.Core;
+using Serve.Core.Errors;
+using Serve.Core.Protocol;
+using Serve.Frontend.Inference;
+
+namespace Serve.Frontend.Grpc;
+
+/// <summary>What a worker is told about a call: its metadata as headers, its inputs as parts.</summary>
+internal static class CallPayload
+{
+    private const int MostParts = 1000;
+
+    /// <summary>Makes the payload of a call.</summary>
+    /// <exception cref="ServeException">400: no inputs, or too many; 413.</exception>
+    public static RequestPayload Of(PredictionsRequest request, Metadata metadata, long maxRequestBytes)
+    {
+        if (request.Input.Count == 0) throw new BadRequestException("Parameter input is required: a map of names to bytes; stock handlers read data.");
+        if (request.Input.Count > MostParts) throw new BadRequestException($"There are {request.Input.Count} inputs; at most {MostParts} are allowed.");
+        var bytes = request.Input.Sum(static input => (long)input.Value.Length);
+        if (bytes > maxRequestBytes) throw new PayloadTooLargeException(maxRequestBytes);
+        if (request.Input.Keys.FirstOrDefault(static name => name.Length > MultipartReader.LongestValue) is { } tooLong)
+        {
+            throw new BadRequestException($"The name of an input has {tooLong.Length} letters; at most {MultipartReader.LongestValue} are allowed.");
+        }
+
+        var payload = RequestPayload.Rent((int)bytes);
+        try
+        {
+            foreach (var entry in metadata) payload.AddHeader(entry.Key, entry.IsBinary ? Convert.ToBase64String(entry.ValueBytes) : entry.Value);
+            foreach (var (name, value) in request.Input)
+            {
+                var offset = payload.Body.Length;
+                value.Span.CopyTo(payload.GetSpan(value.Length));
+                payload.Advance(value.Length);
+                payload.AddPart(name, null, offset, value.Length);
+            }
+
+            return payload;
+        }
+        catch
+        {
+            payload.Release();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using System.Text;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Serve.Core.Errors;
+using Serve.Core.Models;
+using Serve.Frontend.Hosting;
+using Serve.Frontend.Inference;
+using Serve.Management.Grpc;
+
+namespace Serve.Frontend.Grpc;
+
+/// <summary>TorchServe's inference API over gRPC.</summary>
+/// <param name="models">Which version a request is for.</param>
+/// <param name="ping">The server's health.</param>
+/// <param name="maxRequestBytes">The most that a request's parts may have together.</param>
+/// <param name="inline">Whether answers arrive on threads that serve others too.</param>
+/// <param name="shutdown">Whether new requests are refused.</param>
+internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRequestBytes, bool inline, Shutdown shutdown) : InferenceAPIsService.InferenceAPIsServiceBase
+{
+    // As in InferenceEndpoint: handling more than this takes, others must not wait for.
+    private const int BriefBytes = 64 << 10;
+    private const int LongestErrorText = 4096;
+
+    public override Task<TorchServeHealthResponse> Ping(Empty request, ServerCallContext context) =>
+        Task.FromResult(new TorchServeHealthResponse { Health = Encoding.UTF8.GetString(ping.Ask().Document.Span) });
+
+    public override Task<PredictionResponse> Predictions(PredictionsRequest request, ServerCallContext context) => PredictAsync(request, context);
+
+    /// <summary>Handlers answer whole: the stream has one message.</summary>
+    public override async Task StreamPredictions(PredictionsRequest request, IServerStreamWriter<PredictionResponse> responseStream, ServerCallContext context) =>
+        await responseStream.WriteAsync(await PredictAsync(request, context));
+
+    public override Task StreamPredictions2(IAsyncStreamReader<PredictionsRequest> requestStream, IServerStreamWriter<PredictionResponse> responseStream, ServerCallContext context) =>
+        throw new RpcException(new Status(StatusCode.Unimplemented, "StreamPredictions2 is for sequences of requests with state, which Serve does not have; call Predictions for each request."));
+
+    private async Task<PredictionResponse> PredictAsync(PredictionsRequest request, ServerCallContext context)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var (requestBytes, responseBytes) = (0, 0);
+        if (shutdown.IsDraining) throw Shutdown.Refusal();
+        if (request.ModelName.Length == 0) throw new BadRequestException("Parameter model_name is required.");
+        var target = models.Accept(request.ModelName, request.ModelVersion.Length == 0 ? null : request.ModelVersion);
+        try
+        {
+            target.ThrowIfNotServing();
+            var options = CallOptions.Read(context);
+            var payload = CallPayload.Of(request, context.RequestHeaders, maxRequestBytes);
+            requestBytes = payload.Body.Length;
+            using var response = await target.InferAsync(payload, options, context.CancellationToken);
+            responseBytes = response.Body.Length;
+            if (inline && responseBytes > BriefBytes) await Task.Yield();
+            if (response.Status >= 400) throw Refused(response);
+            var answer = new PredictionResponse { Prediction = ByteString.CopyFrom(response.Body.Span) };
+            target.Metrics.RequestAnswered(response.Status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);
+            return answer;
+        }
+        catch (Exception e)
+        {
+            target.Metrics.RequestAnswered(GrpcStatus.From(e, context).Status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);
+            throw;
+        }
+    }
+
+    // A handler's own error: its text is all that a status has room for.
+    private static ServeException Refused(InferenceResponse response)
+    {
+        var body = response.Body.Span;
+        return new ServeException(response.Status, "PredictionException", Encoding.UTF8.GetString(body[..Math.Min(body.Length, LongestErrorText)]));
+    }
+}

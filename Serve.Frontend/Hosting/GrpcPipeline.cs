@@ -1,0 +1,115 @@
+using System.Diagnostics;
+using Grpc.AspNetCore.Server;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Serve.Frontend.Grpc;
+using Serve.Management.Grpc;
+
+namespace Serve.Frontend.Hosting;
+
+/// <summary>
+/// What surrounds the services of one gRPC listener: status codes for everything that goes wrong, bounds, counting, and the
+/// access log. It is built when the first call comes, out of services of its own: a server that nobody calls over gRPC has
+/// neither its start time nor its memory.
+/// </summary>
+internal sealed partial class GrpcPipeline : IDisposable
+{
+    // A message has names and lengths besides the inputs.
+    private const int MessageOverheadBytes = 64 << 10;
+
+    private readonly Listener _listener;
+    private readonly bool _accessLog;
+    private readonly ILogger _log;
+    private readonly Lazy<(ServiceProvider Services, RequestDelegate Answer)> _built;
+
+    /// <param name="listener">The listener.</param>
+    /// <param name="maxRequestBytes">The most that one request's inputs may have.</param>
+    /// <param name="accessLog">Whether each call is logged.</param>
+    /// <param name="loggers">Where it logs.</param>
+    /// <param name="register">Adds the services, as singletons.</param>
+    /// <param name="map">Maps them.</param>
+    public GrpcPipeline(Listener listener, long maxRequestBytes, bool accessLog, ILoggerFactory loggers, Action<IServiceCollection> register, Action<IEndpointRouteBuilder> map)
+    {
+        (_listener, _accessLog) = (listener, accessLog);
+        _log = loggers.CreateLogger($"Serve.{listener.Name}");
+        _built = new(() => Build((int)maxRequestBytes + MessageOverheadBytes, loggers, register, map));
+    }
+
+    /// <summary>Answers a call.</summary>
+    public async Task AnswerAsync(HttpContext context)
+    {
+        // Kestrel begins a stream of HTTP/2 on a thread of the pool. Should it once be the socket's own, all that follows would stall others.
+        if (!Thread.CurrentThread.IsThreadPoolThread) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        var started = Stopwatch.GetTimestamp();
+        var (services, answer) = _built.Value;
+        context.RequestServices = services;
+        try
+        {
+            await answer(context);
+        }
+        finally
+        {
+            var code = CodeOf(context);
+            _listener.Metrics.Answered(code is { } known ? GrpcStatus.HttpOf(known) : context.Response.StatusCode);
+            if (_accessLog)
+            {
+                LogAccess(
+                    $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}",
+                    context.Request.Path,
+                    context.Request.Protocol,
+                    (int)(code ?? StatusCode.Unknown),
+                    (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_built.IsValueCreated) _built.Value.Services.Dispose();
+    }
+
+    private (ServiceProvider Services, RequestDelegate Answer) Build(int mostBytes, ILoggerFactory loggers, Action<IServiceCollection> register, Action<IEndpointRouteBuilder> map)
+    {
+        var services = new ServiceCollection();
+        services.AddSingleton(loggers);
+        services.AddLogging();
+        var diagnostics = new DiagnosticListener("Serve.Grpc");
+        services.AddSingleton(diagnostics).AddSingleton<DiagnosticSource>(diagnostics);
+        services.AddSingleton(new ErrorInterceptor(_log));
+        services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = mostBytes;
+            grpc.MaxSendMessageSize = null;
+            grpc.CompressionProviders.Clear();
+            grpc.CompressionProviders.Add(new BoundedGzip(mostBytes));
+            grpc.Interceptors.Add<ErrorInterceptor>();
+        });
+        services.AddGrpcReflection();
+        register(services);
+        var provider = services.BuildServiceProvider();
+
+        var app = new ApplicationBuilder(provider);
+        app.UseRouting();
+        app.UseEndpoints(routes =>
+        {
+            map(routes);
+            routes.MapGrpcReflectionService();
+        });
+        return (provider, app.Build());
+    }
+
+    private static StatusCode? CodeOf(HttpContext context)
+    {
+        if (context.RequestAborted.IsCancellationRequested) return StatusCode.Cancelled;
+        return context.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.StatusCode;
+    }
+
+    // TorchServe's access log of gRPC: client, method, status code, milliseconds.
+    [LoggerMessage(3, LogLevel.Information, "{Client} \"gRPC {Method} {Protocol}\" {Code} {Milliseconds}")]
+    private partial void LogAccess(string client, string method, string protocol, int code, long milliseconds);
+}

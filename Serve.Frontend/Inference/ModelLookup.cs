@@ -1,0 +1,28 @@
+using Microsoft.AspNetCore.Http;
+using Serve.Core.Errors;
+using Serve.Core.Models;
+using Serve.Frontend.Hosting;
+
+namespace Serve.Frontend.Inference;
+
+/// <summary>Which version a request is for, whatever transport brought it.</summary>
+internal sealed class ModelLookup(ModelRegistry registry, ModelLoading loading)
+{
+    /// <summary>The version, which has one more request from now on.</summary>
+    /// <exception cref="ServeException">404, or 503 as long as it may still come.</exception>
+    public ModelVersion Accept(string model, string? version)
+    {
+        ModelVersion target;
+        try
+        {
+            target = registry.Resolve(model, version);
+        }
+        catch (ServeException e) when (e.Status == StatusCodes.Status404NotFound && !loading.IsDone)
+        {
+            throw ModelLoading.NotYet(model);
+        }
+
+        target.Metrics.RequestAccepted();
+        return target;
+    }
+}

@@ -1,0 +1,45 @@
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using Microsoft.Extensions.Logging;
+using Serve.Core.Errors;
+
+namespace Serve.Management.Grpc;
+
+/// <summary>Turns what a method throws into the status that its client gets.</summary>
+internal sealed partial class ErrorInterceptor(ILogger log) : Interceptor
+{
+    public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            return await continuation(request, context);
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            throw Rpc(e, context);
+        }
+    }
+
+    public override async Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await continuation(request, responseStream, context);
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            throw Rpc(e, context);
+        }
+    }
+
+    private RpcException Rpc(Exception e, ServerCallContext context)
+    {
+        var error = GrpcStatus.From(e, context);
+        if (error.Status == 500 && e is not ServeException) LogUnexpected(e, context.Method);
+        return GrpcStatus.ToRpc(error);
+    }
+
+    [LoggerMessage(1, LogLevel.Error, "{Method} failed unexpectedly")]
+    private partial void LogUnexpected(Exception exception, string method);
+}
