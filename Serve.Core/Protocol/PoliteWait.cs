@@ -11,7 +11,7 @@ internal struct PoliteWait(TimeProvider time)
     /// <summary>Chunks without another try, after one that took long.</summary>
     public const int Rest = 1000;
 
-    private static readonly TimeSpan Long = TimeSpan.FromMicroseconds(500);
+    private static readonly TimeSpan Long = TimeSpan.FromMilliseconds(2);
 
     private int _rest;
 

@@ -1,7 +1,7 @@
 namespace Serve.Core.Scheduling;
 
 /// <summary>
-/// By how much answers come later than was predicted: the margin that 98 of 100 keep, followed by small steps. What a cost
+/// By how much answers come later than was predicted: the margin that 199 of 200 keep, followed by small steps. What a cost
 /// model of the device does not know shows here: decoding that holds everything up, other processes on the machine, batches
 /// that take longer than on average, the way back.
 /// </summary>
@@ -13,7 +13,7 @@ namespace Serve.Core.Scheduling;
 internal sealed class PredictionError(long halfLife)
 {
     /// <summary>Answers within the margin for each beyond it.</summary>
-    private const double KeptForEachBroken = 49;
+    private const double KeptForEachBroken = 199;
 
     private double _margin;
     private long _updated;

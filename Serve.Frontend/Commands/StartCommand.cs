@@ -119,7 +119,8 @@ internal static partial class StartCommand
         using var self = Process.GetCurrentProcess();
         var state = new ServerState(
             self.Id, self.StartTime.ToUniversalTime(), ServeCommandLine.Version, host.Inference.Url, host.Management.Url, host.Metrics.Url,
-            host.GrpcInference.Url, host.GrpcManagement.Url);
+            host.GrpcInference.IsBound ? host.GrpcInference.Url : null,
+            host.GrpcManagement.IsBound ? host.GrpcManagement.Url : null);
         var folder = ServerState.FolderOf(configuration);
         try
         {

@@ -22,18 +22,26 @@ internal sealed class Listener : IDisposable
     /// <param name="key">The configuration's key of the address, for messages.</param>
     /// <param name="address">The address as the configuration has it.</param>
     /// <param name="protocols">What is spoken there.</param>
+    /// <param name="isOptional">Nobody has asked for this address: if another program has it, the server goes without the listener.</param>
     /// <exception cref="ListenException">The address is not one.</exception>
-    public Listener(string name, string key, string address, HttpProtocols protocols = HttpProtocols.Http1)
+    public Listener(string name, string key, string address, HttpProtocols protocols = HttpProtocols.Http1, bool isOptional = false)
     {
         var parsed = ListenAddress.Parse(address, out var fault) ?? throw new ListenException($"{key}: {fault}.");
         (Name, _key, _address, _protocols) = (name, key, address, protocols);
         var ip = parsed.Address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6 ? IPAddress.Any : parsed.Address;
         EndPoint = new IPEndPoint(ip, parsed.Port);
+        IsOptional = isOptional;
         Metrics = ServeMetrics.Http(name);
     }
 
     /// <summary>The value of the label <c>listener</c>.</summary>
     public string Name { get; }
+
+    /// <summary>Whether the server can go without it.</summary>
+    public bool IsOptional { get; }
+
+    /// <summary>Whether it has its address.</summary>
+    public bool IsBound => _socket is not null;
 
     /// <summary>Where it is asked to listen.</summary>
     public IPEndPoint EndPoint { get; }
@@ -75,8 +83,9 @@ internal sealed class Listener : IDisposable
     {
         try
         {
-            _socket = SocketTransportOptions.CreateDefaultBoundListenSocket(EndPoint);
-            _socket.Listen(Backlog);
+            var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(EndPoint);
+            socket.Listen(Backlog);
+            _socket = socket;
         }
         catch (SocketException e)
         {

@@ -23,6 +23,8 @@ namespace Serve.Frontend.Hosting;
 /// </summary>
 internal sealed partial class ServeHost : IAsyncDisposable
 {
+    private static readonly ServerConfiguration Defaults = new();
+
     private readonly WebApplication _app;
     private readonly ModelRegistry _registry;
     private readonly Shutdown _shutdown;
@@ -58,15 +60,15 @@ internal sealed partial class ServeHost : IAsyncDisposable
             new("inference", "inferenceAddress", configuration.InferenceAddress),
             new("management", "managementAddress", configuration.ManagementAddress),
             new("metrics", "metricsAddress", configuration.MetricsAddress),
-            new("grpc_inference", "grpcInferenceAddress", configuration.GrpcInferenceAddress, HttpProtocols.Http2),
-            new("grpc_management", "grpcManagementAddress", configuration.GrpcManagementAddress, HttpProtocols.Http2),
+            new("grpc_inference", "grpcInferenceAddress", configuration.GrpcInferenceAddress, HttpProtocols.Http2, isOptional: configuration.GrpcInferenceAddress == Defaults.GrpcInferenceAddress),
+            new("grpc_management", "grpcManagementAddress", configuration.GrpcManagementAddress, HttpProtocols.Http2, isOptional: configuration.GrpcManagementAddress == Defaults.GrpcManagementAddress),
         ];
         ModelRegistry? registry = null;
         ModelLoading? loading = null;
         WebApplication? app = null;
         try
         {
-            foreach (var listener in listeners) listener.Bind();
+            Bind(listeners, loggers.CreateLogger<ServeHost>());
             registry = new ModelRegistry(configuration, TimeProvider.System, loggers, new HttpArchiveFetcher(configuration, TimeProvider.System, loggers.CreateLogger("Serve.Sources")));
 
             // Workers start while Kestrel does: the first answer comes a tenth of a second earlier.
@@ -77,8 +79,10 @@ internal sealed partial class ServeHost : IAsyncDisposable
             await app.StartAsync();
 
             var host = new ServeHost(app, registry, shutdown, loading, listeners, grpc, loggers.CreateLogger<ServeHost>());
-            host.LogListening(host.Inference.Url, host.Management.Url, host.Metrics.Url, host.GrpcInference.Url, host.GrpcManagement.Url);
+            host.LogListening(host.Inference.Url, host.Management.Url, host.Metrics.Url, UrlOf(host.GrpcInference), UrlOf(host.GrpcManagement));
             return host;
+
+            static string UrlOf(Listener listener) => listener.IsBound ? listener.Url : "none";
         }
         catch
         {
@@ -155,6 +159,22 @@ internal sealed partial class ServeHost : IAsyncDisposable
         }
     }
 
+    // Two servers on one machine need not both be told of a protocol that one of them may not use.
+    private static void Bind(IEnumerable<Listener> listeners, ILogger<ServeHost> log)
+    {
+        foreach (var listener in listeners)
+        {
+            try
+            {
+                listener.Bind();
+            }
+            catch (ListenException e) when (listener.IsOptional)
+            {
+                LogWithout(log, e.Message);
+            }
+        }
+    }
+
     private static bool IsInline(ServerConfiguration configuration) => configuration.FastPath == "inline";
 
     private static WebApplication BuildApplication(ServerConfiguration configuration, ILoggerFactory loggers, Listener[] listeners)
@@ -175,7 +195,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(30);
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
             kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 1024, gracePeriod: TimeSpan.FromSeconds(10));
-            foreach (var listener in listeners) listener.Listen(kestrel);
+            foreach (var listener in listeners.Where(listener => listener.IsBound)) listener.Listen(kestrel);
         });
         builder.WebHost.UseSockets(sockets =>
         {
@@ -196,6 +216,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
 
     [LoggerMessage(10, LogLevel.Information, "Listening: inference {Inference}, management {Management}, metrics {Metrics}, gRPC inference {GrpcInference}, gRPC management {GrpcManagement}")]
     private partial void LogListening(string inference, string management, string metrics, string grpcInference, string grpcManagement);
+
+    [LoggerMessage(13, LogLevel.Warning, "{Why} The server goes on without it; give it another address if it is needed")]
+    private static partial void LogWithout(ILogger log, string why);
 
     [LoggerMessage(11, LogLevel.Information, "Stopping: new requests are refused, accepted ones are finished")]
     private partial void LogStopping();

@@ -10,6 +10,7 @@ public sealed class LoadWindow
     private readonly long[] _byStatus = new long[Statuses];
     private readonly long[] _byFault = new long[Enum.GetValues<LoadFault>().Length];
     private readonly LatencyHistogram[] _byTarget;
+    private long _failures;
 
     /// <param name="targets">How many targets the load has.</param>
     public LoadWindow(int targets) => _byTarget = [.. Enumerable.Range(0, targets).Select(_ => new LatencyHistogram())];
@@ -26,7 +27,7 @@ public sealed class LoadWindow
     /// <summary>Latencies of the answers with a status of 2xx: from the first byte sent, in an open loop from the scheduled arrival.</summary>
     public LatencyHistogram Latency { get; } = new();
 
-    /// <summary>Latencies of the other answers.</summary>
+    /// <summary>Latencies of the answers that refuse because too much arrives: 429 and 503.</summary>
     public LatencyHistogram RefusalLatency { get; } = new();
 
     /// <summary>How much later than scheduled requests were sent, in an open loop.</summary>
@@ -45,7 +46,7 @@ public sealed class LoadWindow
     public long Answers => Latency.Count;
 
     /// <summary>Answers with another status, and requests without an answer.</summary>
-    public long Errors => RefusalLatency.Count + _byFault.Sum();
+    public long Errors => _failures + _byFault.Sum();
 
     /// <summary>What the first refused or malformed answer said.</summary>
     public string? FirstError { get; private set; }
@@ -76,7 +77,8 @@ public sealed class LoadWindow
         _byStatus[status]++;
         if (status is < 200 or > 299)
         {
-            RefusalLatency.Record(latency);
+            _failures++;
+            if (status is 429 or 503) RefusalLatency.Record(latency);
             return;
         }
 
@@ -99,6 +101,7 @@ public sealed class LoadWindow
         for (var i = 0; i < _byFault.Length; i++) _byFault[i] += other._byFault[i];
         for (var i = 0; i < _byTarget.Length; i++) _byTarget[i].Add(other._byTarget[i]);
         Latency.Add(other.Latency);
+        _failures += other._failures;
         RefusalLatency.Add(other.RefusalLatency);
         SendDelay.Add(other.SendDelay);
         WithinObjective += other.WithinObjective;

@@ -33,7 +33,7 @@ internal sealed record LoadResult(LoadWindow Counted, LoadWindow After)
     /// <summary>Of the same.</summary>
     public TimeSpan P99 => Counted.Latency.Quantile(0.99);
 
-    /// <summary>Of the other answers; zero: there were none.</summary>
+    /// <summary>Of the answers with 503; zero: there were none.</summary>
     public TimeSpan RefusalP99 => Counted.RefusalLatency.Quantile(0.99);
 
     private long Refused => Counted.ErrorsByKind().Where(kind => kind.Key == TooBusy).Sum(kind => kind.Value);

@@ -28,53 +28,106 @@ internal sealed class NoOpScenario : IScenario
     public void Run(Repository repository, BenchmarkSettings settings, Report report)
     {
         using var store = TemporaryStore.WithNoOp();
-        using var serve = ServeProcess.StartAndListen(repository.Server, store.Path, settings.FastPath);
-        using var bare = new BareKestrel(settings.FastPath);
-        serve.WaitForAnswer(Path, ContentType, Body);
-        var worker = serve.WorkerPids("noop").Single();
+        using var pool = new Pair(repository.Server, store.Path, "pool");
+        using var inline = new Pair(repository.Server, store.Path, "inline");
 
         var isWarm = false;
         foreach (var (connections, bar) in Loads)
         {
-            using var onServe = LoadClients.InClosedLoop(serve.Inference, connections, Path, ContentType, [Body]);
-            using var onBare = LoadClients.InClosedLoop(bare.Address, connections, Path, ContentType, [Body]);
+            using var onPool = new Clients(pool, connections);
+            using var onInline = new Clients(inline, connections);
             var warmUp = isWarm ? WarmUp / 3 : WarmUp;
-            onServe.Run(warmUp);
-            onBare.Run(warmUp);
+            onPool.WarmUp(warmUp);
+            onInline.WarmUp(warmUp);
             isWarm = true;
 
-            var rounds = new List<Round>();
-            foreach (var _ in settings.EachRound())
-            {
-                var meter = CpuMeter.Start(serve.Pid, worker, Environment.ProcessId);
-                var ours = onServe.Run(settings.Duration);
-                var used = meter.Stop();
-                meter = CpuMeter.Start(bare.Pid);
-                var theirs = onBare.Run(settings.Duration);
-                rounds.Add(new Round(ours, theirs, used[0], used[1], used[2], meter.Stop()[0]));
-            }
-
+            var rounds = new List<(Round Pool, Round Inline)>();
+            foreach (var _ in settings.EachRound()) rounds.Add((onPool.Run(settings.Duration), onInline.Run(settings.Duration)));
             Add(report, connections, bar, rounds);
         }
     }
 
-    private void Add(Report report, int connections, Bar bar, List<Round> rounds)
+    private void Add(Report report, int connections, Bar bar, List<(Round Pool, Round Inline)> rounds)
     {
         var at = string.Create(CultureInfo.InvariantCulture, $"c={connections}");
-        void Figure(string name, string unit, Func<Round, double> value) => report.Add(Name, $"{at} {name}", unit, Bar.None, [.. rounds.Select(value)]);
+        report.Add(Name, $"{at} ratio to bare Kestrel, both on the pool", "", bar, [.. rounds.Select(round => round.Pool.Serve.PerSecond / round.Pool.Bare.PerSecond)]);
+        report.Add(Name, $"{at} ratio to bare Kestrel, both inline", "", Bar.None, [.. rounds.Select(round => round.Inline.Serve.PerSecond / round.Inline.Bare.PerSecond)]);
+        report.Add(Name, $"{at} ratio to bare Kestrel, each as it ships", "", Bar.None, [.. rounds.Select(round => round.Inline.Serve.PerSecond / round.Pool.Bare.PerSecond)]);
+        AddScheduling("pool", [.. rounds.Select(round => round.Pool)]);
+        AddScheduling("inline", [.. rounds.Select(round => round.Inline)]);
+        report.Add(Name, $"{at} errors", "answers", Bar.Below(1), [.. rounds.Select(round => (double)(round.Pool.Errors + round.Inline.Errors))]);
 
-        report.Add(Name, $"{at} ratio to bare Kestrel", "", bar, [.. rounds.Select(round => round.Serve.PerSecond / round.Bare.PerSecond)]);
-        Figure("Serve", "req/s", round => round.Serve.PerSecond);
-        Figure("bare Kestrel", "req/s", round => round.Bare.PerSecond);
-        Figure("median latency, Serve", "µs", round => round.Serve.Median.TotalMicroseconds);
-        Figure("median latency added", "µs", round => (round.Serve.Median - round.Bare.Median).TotalMicroseconds);
-        Figure("99th percentile, Serve", "µs", round => round.Serve.P99.TotalMicroseconds);
-        Figure("CPU of frontend", "µs/req", round => round.Frontend.TotalMicroseconds / round.Serve.Answers);
-        Figure("CPU of worker", "µs/req", round => round.Worker.TotalMicroseconds / round.Serve.Answers);
-        Figure("CPU of client", "µs/req", round => round.Client.TotalMicroseconds / round.Serve.Answers);
-        Figure("CPU of bare Kestrel", "µs/req", round => round.BareServer.TotalMicroseconds / round.Bare.Answers);
-        report.Add(Name, $"{at} errors", "answers", Bar.Below(1), [.. rounds.Select(round => (double)(round.Serve.Errors + round.Bare.Errors))]);
+        void AddScheduling(string scheduling, IReadOnlyList<Round> those)
+        {
+            void Figure(string name, string unit, Func<Round, double> value) => report.Add(Name, $"{at} {scheduling}: {name}", unit, Bar.None, [.. those.Select(value)]);
+
+            Figure("Serve", "req/s", round => round.Serve.PerSecond);
+            Figure("bare Kestrel", "req/s", round => round.Bare.PerSecond);
+            Figure("median latency, Serve", "µs", round => round.Serve.Median.TotalMicroseconds);
+            Figure("median latency added", "µs", round => (round.Serve.Median - round.Bare.Median).TotalMicroseconds);
+            Figure("99th percentile, Serve", "µs", round => round.Serve.P99.TotalMicroseconds);
+            Figure("CPU of frontend", "µs/req", round => round.Frontend.TotalMicroseconds / round.Serve.Answers);
+            Figure("CPU of worker", "µs/req", round => round.Worker.TotalMicroseconds / round.Serve.Answers);
+            Figure("CPU of client", "µs/req", round => round.Client.TotalMicroseconds / round.Serve.Answers);
+            Figure("CPU of bare Kestrel", "µs/req", round => round.BareServer.TotalMicroseconds / round.Bare.Answers);
+        }
     }
 
-    private sealed record Round(LoadResult Serve, LoadResult Bare, TimeSpan Frontend, TimeSpan Worker, TimeSpan Client, TimeSpan BareServer);
+    private sealed record Round(LoadResult Serve, LoadResult Bare, TimeSpan Frontend, TimeSpan Worker, TimeSpan Client, TimeSpan BareServer)
+    {
+        public long Errors => Serve.Errors + Bare.Errors;
+    }
+
+    /// <summary>Serve and the bare server with the same scheduling.</summary>
+    private sealed class Pair : IDisposable
+    {
+        public Pair(string server, string modelStore, string fastPath)
+        {
+            Serve = ServeProcess.StartAndListen(server, modelStore, fastPath);
+            Bare = new BareKestrel(fastPath);
+            Serve.WaitForAnswer(Path, ContentType, Body);
+            Worker = Serve.WorkerPids("noop").Single();
+        }
+
+        public ServeProcess Serve { get; }
+
+        public BareKestrel Bare { get; }
+
+        public int Worker { get; }
+
+        public void Dispose()
+        {
+            Serve.Dispose();
+            Bare.Dispose();
+        }
+    }
+
+    /// <summary>Connections to both of a pair, used in turns.</summary>
+    private sealed class Clients(Pair pair, int connections) : IDisposable
+    {
+        private readonly LoadClients _onServe = LoadClients.InClosedLoop(pair.Serve.Inference, connections, Path, ContentType, [Body]);
+        private readonly LoadClients _onBare = LoadClients.InClosedLoop(pair.Bare.Address, connections, Path, ContentType, [Body]);
+
+        public void WarmUp(TimeSpan duration)
+        {
+            _onServe.Run(duration);
+            _onBare.Run(duration);
+        }
+
+        public Round Run(TimeSpan duration)
+        {
+            var meter = CpuMeter.Start(pair.Serve.Pid, pair.Worker, Environment.ProcessId);
+            var ours = _onServe.Run(duration);
+            var used = meter.Stop();
+            meter = CpuMeter.Start(pair.Bare.Pid);
+            var theirs = _onBare.Run(duration);
+            return new Round(ours, theirs, used[0], used[1], used[2], meter.Stop()[0]);
+        }
+
+        public void Dispose()
+        {
+            _onServe.Dispose();
+            _onBare.Dispose();
+        }
+    }
 }
