@@ -101,6 +101,9 @@ internal static partial class StartCommand
                 // It logs every error that a client is told.
                 new LoggerFilterRule(null, "Grpc", level > LogLevel.Warning ? level : LogLevel.Warning, null),
 
+                // It logs a malformed message of a client with a stack trace; what a method of ours throws is logged before it comes there.
+                new LoggerFilterRule(null, "Grpc.AspNetCore.Server.ServerCallHandler", LogLevel.None, null),
+
                 // It only logs what it throws: the command says that, in one line.
                 new LoggerFilterRule(null, "Microsoft.Extensions.Hosting", LogLevel.None, null),
 

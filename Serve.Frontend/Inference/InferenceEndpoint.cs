@@ -45,7 +45,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
             payload = BodyReceiver.Rent(context.Request, maxRequestBytes);
             await BodyReceiver.ReceiveAsync(context, payload, maxRequestBytes);
             requestBytes = payload.Body.Length;
-            if (inline && requestBytes > BriefBytes) await Task.Yield();
+            if (inline && requestBytes > BriefBytes && RequestParts.AreReadFrom(context.Request.ContentType)) await Task.Yield();
             RequestParts.Complete(context.Request, ref payload, route.Path, route.Query, out var modelField);
             target ??= models.Accept(modelField ?? OnlyModel(), route.Version);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));

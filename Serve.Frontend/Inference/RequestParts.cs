@@ -18,6 +18,9 @@ internal static class RequestParts
     private const string Multipart = "multipart/form-data";
     private const string UrlEncoded = "application/x-www-form-urlencoded";
 
+    /// <summary>Whether a body of this type is looked into, which takes time by its length.</summary>
+    public static bool AreReadFrom(string? contentType) => contentType is not null && (Is(contentType, Multipart) || Is(contentType, UrlEncoded));
+
     /// <summary>Completes the payload of a request whose body has arrived. Hot path for raw bodies.</summary>
     /// <param name="request">The request.</param>
     /// <param name="payload">Its body; replaced by another one if the body has to be decoded first.</param>

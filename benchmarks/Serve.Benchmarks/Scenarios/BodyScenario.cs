@@ -35,7 +35,7 @@ internal sealed class BodyScenario(string name, string size, int bodyBytes, Bar 
         new Random(1).NextBytes(body);
         using var store = TemporaryStore.WithNoOp();
         using var serve = ServeProcess.StartAndListen(repository.Server, store.Path, settings.FastPath);
-        using var bare = new BareKestrel(settings.FastPath);
+        using var bare = new BareKestrel("pool");
         serve.WaitForAnswer(Path, ContentType, body);
         var worker = serve.WorkerPids("noop").Single();
         using var onServe = LoadClients.InClosedLoop(serve.Inference, Connections, Path, ContentType, [body]);
