@@ -201,7 +201,8 @@ internal sealed partial class ServeHost : IAsyncDisposable
         {
             sockets.UnsafePreferInlineScheduling = IsInline(configuration);
 
-            // Each connection's work goes to the pool by itself: queues of connections wait for one another (15 % at 64 of them).
+            // Each connection's work goes to the pool by itself, not through queues of connections that wait for one another.
+            // On the pool only; in one comparison 15 % more answers at 64 connections, in another no difference.
             sockets.IOQueueCount = 0;
 
             // By reference: two listeners may both ask for a free port of one address.

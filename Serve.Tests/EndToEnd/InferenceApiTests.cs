@@ -235,7 +235,9 @@ public sealed class InferenceApiTests : IClassFixture<ServerFixture>
             await stream.WriteAsync(new byte[1000], cancellationToken);
             await stream.FlushAsync(cancellationToken);
             _begun.TrySetResult();
-            await Task.Delay(Timeout.Infinite, cancellationToken);
+
+            // The rest never comes: only the client's leaving ends it.
+            await new TaskCompletionSource().Task.WaitAsync(cancellationToken);
         }
 
         protected override bool TryComputeLength(out long length)
