@@ -4,9 +4,10 @@ using System.Net.Sockets;
 namespace Serve.Core.Protocol;
 
 /// <summary>
-/// Reads frames from a blocking socket on the one thread that owns it: <see cref="Receive"/> takes what has arrived,
-/// <see cref="TryRead"/> yields the frames that are complete. Small frames are parsed in place; the body of a large frame is
-/// received straight into a pooled array that <see cref="TakeBody"/> hands over without a copy. Hot path: allocates nothing.
+/// Reads frames from a socket, for one reader: <see cref="Receive"/> takes what has arrived, or the reader receives into
+/// <see cref="Space"/> by itself and calls <see cref="Received"/>; <see cref="TryRead"/> yields the frames that are complete.
+/// Small frames are parsed in place; the body of a large frame is received straight into a pooled array that
+/// <see cref="TakeBody"/> hands over without a copy. Hot path: allocates nothing.
 /// </summary>
 public sealed class FrameReader : IDisposable
 {
@@ -31,7 +32,7 @@ public sealed class FrameReader : IDisposable
     private bool _hasFrame;
     private PoliteWait _wait = new(TimeProvider.System);
 
-    /// <summary>Reads from a connected, blocking socket, which stays the caller's.</summary>
+    /// <summary>Reads from a connected socket, which stays the caller's.</summary>
     /// <param name="socket">The socket.</param>
     /// <param name="maxBodyBytes">A frame that announces more closes the connection.</param>
     public FrameReader(Socket socket, int maxBodyBytes = FrameHeader.MaxLength)
@@ -52,18 +53,21 @@ public sealed class FrameReader : IDisposable
     /// <summary>Whether the peer answers within microseconds, so that it is worth letting others run before waiting for it.</summary>
     public bool IsPeerQuick { get; set; }
 
-    /// <summary>Waits for bytes. Call it when <see cref="TryRead"/> has no more frames.</summary>
+    /// <summary>Waits for bytes on this thread. Call it when <see cref="TryRead"/> has no more frames.</summary>
     /// <returns>False at the end of the connection.</returns>
     /// <exception cref="SocketException">The connection broke; what had arrived before has been yielded.</exception>
     public bool Receive()
     {
-        if (_large is not null && _largeFilled < _header.Length)
-        {
-            var got = _socket.Receive(_large, _largeFilled, _header.Length - _largeFilled, SocketFlags.None);
-            _largeFilled += got;
-            return got > 0;
-        }
+        var space = Space();
+        if (IsPeerQuick) _wait.BeforeWaiting(Yield);
+        return Received(_socket.Receive(space.Span, SocketFlags.None));
+    }
 
+    /// <summary>Where the next bytes belong. Ask for it when <see cref="TryRead"/> has no more frames.</summary>
+    /// <returns>At least one byte; valid until the next call of any method.</returns>
+    public Memory<byte> Space()
+    {
+        if (IsLargeUnderWay) return _large.AsMemory(_largeFilled, _header.Length - _largeFilled);
         ReleaseFrame();
         if (_start == _end)
         {
@@ -77,10 +81,16 @@ public sealed class FrameReader : IDisposable
             _start = 0;
         }
 
-        if (IsPeerQuick) _wait.BeforeWaiting(Yield);
-        var received = _socket.Receive(_buffer, _end, BufferBytes - _end, SocketFlags.None);
-        _end += received;
-        return received > 0;
+        return _buffer.AsMemory(_end);
+    }
+
+    /// <summary>Says how many bytes were received into <see cref="Space"/>.</summary>
+    /// <returns>False at the end of the connection: there were none.</returns>
+    public bool Received(int count)
+    {
+        if (IsLargeUnderWay) _largeFilled += count;
+        else _end += count;
+        return count > 0;
     }
 
     /// <summary>Yields the next complete frame.</summary>
@@ -88,7 +98,7 @@ public sealed class FrameReader : IDisposable
     /// <exception cref="ProtocolException">The header is malformed.</exception>
     public bool TryRead()
     {
-        if (_large is not null && _largeFilled < _header.Length) return false;
+        if (IsLargeUnderWay) return false;
         if (_large is not null && !_hasFrame)
         {
             _hasFrame = true;
@@ -142,6 +152,8 @@ public sealed class FrameReader : IDisposable
         ArrayPool<byte>.Shared.Return(_large);
         _large = null;
     }
+
+    private bool IsLargeUnderWay => _large is not null && _largeFilled < _header.Length;
 
     private void ReleaseFrame()
     {

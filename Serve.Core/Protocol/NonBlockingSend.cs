@@ -5,7 +5,7 @@ namespace Serve.Core.Protocol;
 
 /// <summary>
 /// Sends what a blocking socket takes at once. .NET has no flag for a single non-blocking call on a blocking socket, and
-/// the reader thread needs the socket to block; so the system call is made directly where its numbers are known.
+/// a reader thread may need the socket to block; so the system call is made directly where its numbers are known.
 /// </summary>
 internal static partial class NonBlockingSend
 {

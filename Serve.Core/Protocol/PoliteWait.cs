@@ -3,8 +3,8 @@ namespace Serve.Core.Protocol;
 /// <summary>
 /// Lets other threads run before one that waits for the next chunk sleeps. A peer that answers in microseconds has often
 /// sent more by then, so a chunk holds more frames and fewer threads have to be woken: with 16 connections to a model
-/// that does nothing, 15 % more answers on the thread pool and 9 % inline. Where threads compute, the processor comes back only after milliseconds: one such
-/// experience, and it sleeps at once for the next <see cref="Rest"/> chunks. For one thread.
+/// that does nothing, 15 % more answers on the thread pool. Where threads compute, the processor comes back only after
+/// milliseconds: one such experience, and it sleeps at once for the next <see cref="Rest"/> chunks. For one thread.
 /// </summary>
 internal struct PoliteWait(TimeProvider time)
 {

@@ -10,12 +10,12 @@ namespace Serve.Core.Workers;
 /// Hands a chunk's answers to those who wait for them, after the scheduler's lock is released and what the chunk made
 /// possible is sent. Hot path.
 /// </summary>
-/// <param name="inline">Whether many are completed on the workers' reader threads, or only a few.</param>
+/// <param name="inline">Whether many are completed by the workers' readers, or only a few.</param>
 /// <param name="time">The clock.</param>
 /// <param name="metrics">The version's instruments.</param>
 internal sealed class AnswerCompleter(bool inline, TimeProvider time, ModelMetrics metrics)
 {
-    // So many answers of a chunk are completed on the reader thread: waking another would take longer. More are spread over
+    // So many answers of a chunk are completed by the reader: waking another would take longer. More are spread over
     // the thread pool, so that the reader sees the next chunk; so many an item, because an item for each costs as much as
     // completing it.
     private const int Few = 16;

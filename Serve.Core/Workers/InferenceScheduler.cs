@@ -9,7 +9,7 @@ namespace Serve.Core.Workers;
 
 /// <summary>
 /// The requests of one model version between their arrival and their answer: one short lock around the
-/// <see cref="Dispatcher"/>, taken on request threads and on the workers' reader threads. Bytes are sent after the lock is
+/// <see cref="Dispatcher"/>, taken by requests and by the workers' readers. Bytes are sent after the lock is
 /// released, and before anything is completed: feeding the device comes first.
 /// </summary>
 internal sealed class InferenceScheduler : IDispatchSink, IDisposable
@@ -36,7 +36,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <summary>Creates the scheduler of one version.</summary>
     /// <param name="title">The version as error messages name it, for example <c>model "m", version 1.0</c>.</param>
     /// <param name="configuration">The version's configuration.</param>
-    /// <param name="completeInline">Whether answers are completed on the workers' reader threads as far as that does not hold up the next chunk.</param>
+    /// <param name="completeInline">Whether answers are completed by the workers' readers as far as that does not hold up the next chunk.</param>
     /// <param name="time">The clock.</param>
     /// <param name="metrics">The version's instruments.</param>
     public InferenceScheduler(string title, ModelConfiguration configuration, bool completeInline, TimeProvider time, ModelMetrics metrics)
@@ -157,7 +157,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         touched.Flush(evenIfBusy: true);
     }
 
-    /// <summary>Applies one chunk of a worker's frames. Hot path; on the worker's reader thread.</summary>
+    /// <summary>Applies one chunk of a worker's frames. Hot path; the worker's reader calls it.</summary>
     /// <returns>Whether its next answers come within microseconds.</returns>
     public bool Apply(IRequestTarget worker, List<LinkEvent> events, List<ulong> ids, List<Completion> completions)
     {

@@ -309,7 +309,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     {
         var start = new WorkerStart(Id, _settings, _load.ModelFolder, _token, _log);
         var socket = await start.ConnectAsync(spawner, Started, _exited.Task, cancellation).ConfigureAwait(false);
-        _link = new WorkerLink(socket, this, _time, $"serve-{Id}");
+        _link = new WorkerLink(socket, this, _time, $"serve-{Id}", onSocketThread: _settings.CompleteInline);
         _link.Start();
     }
 

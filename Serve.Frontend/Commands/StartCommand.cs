@@ -31,8 +31,8 @@ internal static partial class StartCommand
         return command;
     }
 
-    // .NET reads both once, when the first socket is made. Half of the processors wait for sockets; the others are for the
-    // threads that read from the workers, which write the answers.
+    // .NET reads both once, when the first socket is made. Half of the processors carry connections and workers' links; the
+    // others are left to decoding and to the workers themselves.
     private static void CompleteSocketsInline()
     {
         Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
