@@ -27,11 +27,23 @@ public sealed record ServerConfiguration
     /// <summary>What is registered at start: <c>all</c>, <c>none</c>, or names of the store. Default all.</summary>
     public IReadOnlyList<string> LoadModels { get; init; } = ["all"];
 
-    /// <summary>Must be <c>none</c> to bind a listener to anything but loopback as long as no tokens are configured.</summary>
+    /// <summary>Must be <c>none</c> to bind a listener to anything but loopback that asks nobody who calls.</summary>
     public string? Auth { get; init; }
 
-    /// <summary>Whether models may be registered and unregistered over the management API. Default true.</summary>
-    public bool EnableModelApi { get; init; } = true;
+    /// <summary>
+    /// Where the tokens come from that open inference: <c>file:PATH</c>, <c>env:NAME</c>, <c>sha256:HASH</c>. Those of
+    /// <see cref="ManagementTokens"/> open it too. Default none: nobody is asked.
+    /// </summary>
+    public IReadOnlyList<string> InferenceTokens { get; init; } = [];
+
+    /// <summary>Where the tokens come from that open management. Default none: nobody is asked.</summary>
+    public IReadOnlyList<string> ManagementTokens { get; init; } = [];
+
+    /// <summary>
+    /// Whether models may be registered and unregistered over the management API. Null, the default: where the listener is
+    /// on loopback or has tokens.
+    /// </summary>
+    public bool? EnableModelApi { get; init; }
 
     /// <summary>
     /// Which URLs models may be fetched from, or <c>file://</c> URLs outside the store be opened: regular expressions for whole

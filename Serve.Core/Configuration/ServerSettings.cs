@@ -1,3 +1,5 @@
+using Serve.Core.Configuration.Tokens;
+
 namespace Serve.Core.Configuration;
 
 /// <summary>The keys of the server's configuration.</summary>
@@ -21,7 +23,9 @@ internal static class ServerSettings
         ModelStore = settings.Has("modelStore") ? FullPath(settings.RequiredText("modelStore", below.ModelStore), folder) : Known(settings, "modelStore", below.ModelStore),
         LoadModels = LoadModels(settings, below.LoadModels),
         Auth = Auth(settings, below.Auth),
-        EnableModelApi = settings.Flag("enableModelApi", below.EnableModelApi),
+        InferenceTokens = Tokens(settings, "inferenceTokens", below.InferenceTokens, folder),
+        ManagementTokens = Tokens(settings, "managementTokens", below.ManagementTokens, folder),
+        EnableModelApi = settings.OptionalFlag("enableModelApi", below.EnableModelApi),
         AllowedUrls = AllowedUrls(settings, below.AllowedUrls),
         AllowedPrivateHosts = settings.Words("allowedPrivateHosts", below.AllowedPrivateHosts, [], "host names or addresses, for example [models.internal, 10.0.0.5]"),
         MaxDownloadSize = settings.Size("maxDownloadSize", below.MaxDownloadSize, 1024, 1L << 50),
@@ -67,8 +71,28 @@ internal static class ServerSettings
         var text = settings.Text("auth", below);
         if (text is null or "none") return text;
 
-        settings.Problem("auth", $"{text} is not allowed; give none (only needed where a listener is not on loopback), or remove the line. Tokens are not available yet");
+        settings.Problem("auth", $"{text} is not allowed; give none (only needed where a listener is not on loopback), or remove the line. Tokens are inferenceTokens and managementTokens");
         return below;
+    }
+
+    private static IReadOnlyList<string> Tokens(SettingsReader settings, string key, IReadOnlyList<string> below, string folder)
+    {
+        if (!settings.Has(key)) return Known(settings, key, below);
+        if (settings.Secrets(key) is not { } items) return below;
+
+        var sources = new List<string>();
+        for (var i = 0; i < items.Count; i++)
+        {
+            if (TokenSource.Parse(items[i], out var fault) is not { } source)
+            {
+                settings.Problem(key, $"item {i + 1}: {fault}");
+                continue;
+            }
+
+            sources.Add((source.Kind == TokenSourceKind.File ? source with { Value = FullPath(source.Value, folder) } : source).ToString());
+        }
+
+        return sources;
     }
 
     private static IReadOnlyList<string> LoadModels(SettingsReader settings, IReadOnlyList<string> below)
@@ -110,7 +134,7 @@ internal static class ServerSettings
 
     private static string FullPath(string path, string folder) => Path.GetFullPath(path, folder);
 
-    private static string Known(SettingsReader settings, string key, string below)
+    private static T Known<T>(SettingsReader settings, string key, T below)
     {
         settings.Take(key);
         return below;

@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Serve.Core.Errors;
 using Serve.Frontend.Grpc;
 using Serve.Management.Grpc;
 
@@ -47,6 +48,13 @@ internal sealed partial class GrpcPipeline : IDisposable
         // Kestrel begins a stream of HTTP/2 on a thread of the pool. Should it once be the socket's own, all that follows would stall others.
         if (!Thread.CurrentThread.IsThreadPoolThread) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         var started = Stopwatch.GetTimestamp();
+        if (_listener.Guard is { } guard && !guard.Allows(context))
+        {
+            Refuse(context.Response);
+            Answered(context, StatusCode.Unauthenticated, started);
+            return;
+        }
+
         var (services, answer) = _built.Value;
         context.RequestServices = services;
         try
@@ -57,16 +65,7 @@ internal sealed partial class GrpcPipeline : IDisposable
         {
             var code = CodeOf(context);
             if (code == StatusCode.Unknown && IsMalformed(context)) code = BlameMessage(context.Response);
-            _listener.Metrics.Answered(code is { } known ? GrpcStatus.HttpOf(known) : context.Response.StatusCode);
-            if (_accessLog)
-            {
-                LogAccess(
-                    $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}",
-                    context.Request.Path,
-                    context.Request.Protocol,
-                    (int)(code ?? StatusCode.Unknown),
-                    (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds);
-            }
+            Answered(context, code, started);
         }
     }
 
@@ -112,16 +111,42 @@ internal sealed partial class GrpcPipeline : IDisposable
         return context.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.StatusCode;
     }
 
+    private void Answered(HttpContext context, StatusCode? code, long started)
+    {
+        _listener.Metrics.Answered(code is { } known ? GrpcStatus.HttpOf(known) : context.Response.StatusCode);
+        if (!_accessLog) return;
+        LogAccess(
+            $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}",
+            context.Request.Path,
+            context.Request.Protocol,
+            (int)(code ?? StatusCode.Unknown),
+            (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+    }
+
+    // An answer that is nothing but its status ("Trailers-Only"): no message is read, and nothing is built for strangers.
+    private void Refuse(HttpResponse response)
+    {
+        var error = new InvalidKeyException();
+        _listener.Metrics.Unauthorized();
+        response.ContentType = "application/grpc";
+        SetStatus(response, GrpcStatus.CodeOf(error.Status), error.Type, error.Message);
+    }
+
     // The library reads messages before any code of ours is asked, and calls every failure Unknown.
     private static bool IsMalformed(HttpContext context) =>
         context.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.DebugException is InvalidProtocolBufferException && !context.Response.HasStarted;
 
     private static StatusCode BlameMessage(HttpResponse response)
     {
-        response.Headers["grpc-status"] = ((int)StatusCode.InvalidArgument).ToString(CultureInfo.InvariantCulture);
-        response.Headers["grpc-message"] = "The request is not a valid message of this method.";
-        response.Headers[GrpcStatus.ErrorType] = "BadRequestException";
+        SetStatus(response, StatusCode.InvalidArgument, "BadRequestException", "The request is not a valid message of this method.");
         return StatusCode.InvalidArgument;
+    }
+
+    private static void SetStatus(HttpResponse response, StatusCode code, string type, string message)
+    {
+        response.Headers["grpc-status"] = ((int)code).ToString(CultureInfo.InvariantCulture);
+        response.Headers["grpc-message"] = message;
+        response.Headers[GrpcStatus.ErrorType] = type;
     }
 
     // TorchServe's access log of gRPC: client, method, status code, milliseconds.
