@@ -75,6 +75,27 @@ public sealed record ServerConfiguration
     /// <summary>The most open connections of each listener. Default 10,000.</summary>
     public int MaxConnections { get; init; } = 10_000;
 
+    /// <summary>The most bytes of one request's headers together. Default 32 KiB; more are answered 431.</summary>
+    public long MaxHeadersSize { get; init; } = 32L << 10;
+
+    /// <summary>The most headers of one request. Default 100; more are answered 431.</summary>
+    public int MaxHeaders { get; init; } = 100;
+
+    /// <summary>How long a request's headers, and the first bytes of a connection to a gRPC listener, may take to arrive. Seconds in the file. Default 30 s.</summary>
+    public TimeSpan HeadersTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a connection may stay open without a request. Seconds in the file. Default 120 s.</summary>
+    public TimeSpan KeepAliveTimeout { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>The slowest that a request's body may arrive, in bytes a second; 0: any. Default 1024.</summary>
+    public long MinRequestRate { get; init; } = 1024;
+
+    /// <summary>The slowest that a client may take its answer, in bytes a second; 0: any. Default 240.</summary>
+    public long MinResponseRate { get; init; } = 240;
+
+    /// <summary>How long a body or an answer may be slower than that. Seconds in the file. Default 10 s.</summary>
+    public TimeSpan RateGracePeriod { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>The queue length of models that do not say one. TorchServe's <c>job_queue_size</c>. Default 100.</summary>
     public int? DefaultMaxQueueSize { get; init; } = 100;
 

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Globalization;
+using Google.Protobuf;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
@@ -54,6 +56,7 @@ internal sealed partial class GrpcPipeline : IDisposable
         finally
         {
             var code = CodeOf(context);
+            if (code == StatusCode.Unknown && IsMalformed(context)) code = BlameMessage(context.Response);
             _listener.Metrics.Answered(code is { } known ? GrpcStatus.HttpOf(known) : context.Response.StatusCode);
             if (_accessLog)
             {
@@ -107,6 +110,18 @@ internal sealed partial class GrpcPipeline : IDisposable
     {
         if (context.RequestAborted.IsCancellationRequested) return StatusCode.Cancelled;
         return context.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.StatusCode;
+    }
+
+    // The library reads messages before any code of ours is asked, and calls every failure Unknown.
+    private static bool IsMalformed(HttpContext context) =>
+        context.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.DebugException is InvalidProtocolBufferException && !context.Response.HasStarted;
+
+    private static StatusCode BlameMessage(HttpResponse response)
+    {
+        response.Headers["grpc-status"] = ((int)StatusCode.InvalidArgument).ToString(CultureInfo.InvariantCulture);
+        response.Headers["grpc-message"] = "The request is not a valid message of this method.";
+        response.Headers[GrpcStatus.ErrorType] = "BadRequestException";
+        return StatusCode.InvalidArgument;
     }
 
     // TorchServe's access log of gRPC: client, method, status code, milliseconds.

@@ -75,6 +75,11 @@ internal sealed class Listener : IDisposable
             connection.Features.Set(this);
             return next(connection);
         });
+        if (_protocols == HttpProtocols.Http2)
+        {
+            var first = FirstBytes.OfHttp2(kestrel.Limits.RequestHeadersTimeout);
+            options.Use(next => connection => first.CheckAsync(connection, next));
+        }
     });
 
     /// <summary>

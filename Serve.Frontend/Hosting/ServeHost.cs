@@ -195,15 +195,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxConcurrentConnections = configuration.MaxConnections;
-
-            // The endpoints count bodies themselves, so that a refused upload gets its JSON and can be read to its end.
-            kestrel.Limits.MaxRequestBodySize = null;
-            kestrel.Limits.MaxRequestHeaderCount = 100;
-            kestrel.Limits.MaxRequestHeadersTotalSize = 32 << 10;
-            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(30);
-            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
-            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 1024, gracePeriod: TimeSpan.FromSeconds(10));
+            ConnectionLimits.Apply(configuration, kestrel.Limits);
             foreach (var listener in listeners.Where(listener => listener.IsBound)) listener.Listen(kestrel);
         });
         builder.WebHost.UseSockets(sockets =>
