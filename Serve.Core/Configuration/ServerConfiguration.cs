@@ -69,6 +69,21 @@ public sealed record ServerConfiguration
     /// <summary>The largest request body, in bytes. Default 64 MiB; a larger one is answered 413.</summary>
     public long MaxRequestSize { get; init; } = 64L << 20;
 
+    /// <summary>
+    /// Origins (<c>https://app.example.com</c>) whose pages may call the inference listener, or <c>*</c> for all of them.
+    /// TorchServe's <c>cors_allowed_origin</c>. Default none: browsers then keep pages of other origins from reading answers.
+    /// </summary>
+    public IReadOnlyList<string> CorsAllowedOrigin { get; init; } = [];
+
+    /// <summary>Verbs that such pages may use. TorchServe's <c>cors_allowed_methods</c>. Default GET, POST, PUT, OPTIONS.</summary>
+    public IReadOnlyList<string> CorsAllowedMethods { get; init; } = ["GET", "POST", "PUT", "OPTIONS"];
+
+    /// <summary>
+    /// Request headers that such pages may set. TorchServe's <c>cors_allowed_headers</c>. Default all: <c>*</c>, and
+    /// <c>authorization</c>, which <c>*</c> does not include.
+    /// </summary>
+    public IReadOnlyList<string> CorsAllowedHeaders { get; init; } = ["*", "authorization"];
+
     /// <summary>The most open connections of each listener. Default 10,000.</summary>
     public int MaxConnections { get; init; } = 10_000;
 

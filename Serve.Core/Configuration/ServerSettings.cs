@@ -33,6 +33,9 @@ internal static class ServerSettings
         Snapshots = settings.Flag("snapshots", below.Snapshots),
         SnapshotFolder = OptionalPath(settings, "snapshotFolder", below.SnapshotFolder, folder),
         MaxRequestSize = settings.Size("maxRequestSize", below.MaxRequestSize, 1024, 2_000_000_000),
+        CorsAllowedOrigin = Checked(settings, "corsAllowedOrigin", below.CorsAllowedOrigin, CorsNames.IsOrigin, "origins as browsers send them, for example [https://app.example.com], or *"),
+        CorsAllowedMethods = Checked(settings, "corsAllowedMethods", below.CorsAllowedMethods, CorsNames.IsMethod, "HTTP verbs in capitals, for example [GET, POST, OPTIONS]"),
+        CorsAllowedHeaders = Checked(settings, "corsAllowedHeaders", below.CorsAllowedHeaders, CorsNames.IsToken, "names of headers, for example [content-type, authorization], or *"),
         MaxConnections = settings.Integer("maxConnections", below.MaxConnections, 1, 1_000_000),
         MaxHeadersSize = settings.Size("maxHeadersSize", below.MaxHeadersSize, 1024, 512 << 10),
         MaxHeaders = settings.Integer("maxHeaders", below.MaxHeaders, 1, 10_000),
@@ -120,6 +123,16 @@ internal static class ServerSettings
         }
 
         return patterns;
+    }
+
+    /// <summary>Words of which each is right.</summary>
+    private static IReadOnlyList<string> Checked(SettingsReader settings, string key, IReadOnlyList<string> below, Func<string, bool> isRight, string right)
+    {
+        var words = settings.Words(key, below, [], right);
+        if (!settings.Has(key) || words.FirstOrDefault(word => !isRight(word)) is not { } wrong) return words;
+
+        settings.Problem(key, $"{wrong} is not allowed; give {right}");
+        return below;
     }
 
     private static string? OptionalPath(SettingsReader settings, string key, string? below, string folder)

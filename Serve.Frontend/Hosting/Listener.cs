@@ -46,6 +46,9 @@ internal sealed class Listener : IDisposable
     /// <summary>Whether the server can go without it.</summary>
     public bool IsOptional { get; }
 
+    /// <summary>Whether it speaks HTTP/1.1.</summary>
+    public bool IsHttp1 => _protocols == HttpProtocols.Http1;
+
     /// <summary>Whether it has its address.</summary>
     public bool IsBound => _socket is not null;
 

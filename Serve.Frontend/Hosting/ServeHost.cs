@@ -10,6 +10,7 @@ using Serve.Core.Configuration;
 using Serve.Core.Models;
 using Serve.Frontend.Grpc;
 using Serve.Frontend.Inference;
+using Serve.Frontend.Inference.KServe;
 using Serve.Frontend.Metrics;
 using Serve.Management.Authorization;
 using Serve.Management.Grpc;
@@ -120,11 +121,18 @@ internal sealed partial class ServeHost : IAsyncDisposable
     {
         var inline = IsInline(configuration);
         var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
-        var endpoint = new InferenceEndpoint(registry, new ModelLookup(registry, loading), configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferenceEndpoint>());
+        var models = new ModelLookup(registry, loading);
+        var kserve = new KServePredict(models, configuration.MaxRequestSize, shutdown);
+        var endpoint = new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferenceEndpoint>());
         inference.Pipeline = PipelineOf(inference).Build(
             app.Services,
-            routes => routes.MapInference(endpoint, new Ping(registry, loading, shutdown)),
+            routes =>
+            {
+                routes.MapInference(endpoint, kserve, new Ping(registry, loading, shutdown));
+                routes.MapKServeModels(registry);
+            },
             context => InferenceRoutes.TryPredict(context, endpoint, registry));
+        if (Cors.IsConfigured(configuration)) inference.Pipeline = new Cors(configuration, inference.Metrics).Before(inference.Pipeline);
         management.Pipeline = PipelineOf(management).Build(app.Services, routes => routes.MapManagement(registry, Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress)));
         metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry));
         app.Run(static context => Listener.Of(context).Pipeline(context));
@@ -190,6 +198,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         // Empty: no appsettings.json, no ASPNETCORE_ variables, no console logger. The configuration is ours alone.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "serve", ContentRootPath = AppContext.BaseDirectory });
         builder.Services.Replace(ServiceDescriptor.Singleton(loggers));
+        builder.Services.AddSingleton<RejectedRequests>();
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
@@ -208,6 +217,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
             // By reference: two listeners may both ask for a free port of one address.
             sockets.CreateBoundListenSocket = endPoint => listeners.First(listener => ReferenceEquals(listener.EndPoint, endPoint)).TakeSocket();
         });
+
+        // Kestrel's alone: what the host itself tells of every request has another source.
+        builder.Services.Replace(ServiceDescriptor.Singleton(services => services.GetRequiredService<RejectedRequests>().Source));
 
         // After UseKestrelCore, which adds a factory of its own: the last one counts.
         builder.Services.Replace(ServiceDescriptor.Singleton<IMemoryPoolFactory<byte>>(

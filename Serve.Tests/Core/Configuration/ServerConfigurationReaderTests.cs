@@ -28,6 +28,9 @@ public sealed class ServerConfigurationReaderTests
             auth: none
             enableModelApi: false
             maxRequestSize: 1MiB
+            corsAllowedOrigin: https://app.example.com
+            corsAllowedMethods: [GET, POST]
+            corsAllowedHeaders: "content-type, x-mine"
             maxConnections: 5
             defaultMaxQueueSize: 6
             defaultResponseTimeout: 7
@@ -53,6 +56,9 @@ public sealed class ServerConfigurationReaderTests
             Auth = "none",
             EnableModelApi = false,
             MaxRequestSize = 1 << 20,
+            CorsAllowedOrigin = ["https://app.example.com"],
+            CorsAllowedMethods = ["GET", "POST"],
+            CorsAllowedHeaders = ["content-type", "x-mine"],
             MaxConnections = 5,
             DefaultMaxQueueSize = 6,
             DefaultResponseTimeout = TimeSpan.FromSeconds(7),
@@ -197,6 +203,10 @@ public sealed class ServerConfigurationReaderTests
     [InlineData("loadModels: [all, a]", "has all beside other names")]
     [InlineData("heartbeatTimeout: 1500", "1500ms is not allowed with heartbeatInterval 1s; give at least twice the interval")]
     [InlineData("runtimeFolder: /tmp/a-folder-with-a-name-that-is-much-too-long/for-a-socket-path-of-108-bytes", "is longer than 70 bytes")]
+    [InlineData("corsAllowedOrigin: https://app.example.com/", "https://app.example.com/ is not allowed; give origins as browsers send them")]
+    [InlineData("corsAllowedOrigin: app.example.com", "app.example.com is not allowed; give origins")]
+    [InlineData("corsAllowedMethods: [get]", "get is not allowed; give HTTP verbs in capitals")]
+    [InlineData("corsAllowedHeaders: [\"x y\"]", "x y is not allowed; give names of headers")]
     [InlineData("fastPath: fast", "fast is not allowed; give pool or inline.")]
     [InlineData("accessLog: yes", "yes is not allowed; give true or false")]
     public void A_wrong_value_is_named_with_what_would_be_right(string yaml, string message) =>
