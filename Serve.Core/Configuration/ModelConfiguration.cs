@@ -27,6 +27,9 @@ public sealed record ModelConfiguration
     /// <summary>The most worker processes; never under <see cref="MinWorkers"/>. Default: <see cref="MinWorkers"/>.</summary>
     public int MaxWorkers { get; init; } = 1;
 
+    /// <summary>When their number changes by itself between <see cref="MinWorkers"/> and <see cref="MaxWorkers"/>; null, the default: only by hand.</summary>
+    public AutoscaleConfiguration? Autoscale { get; init; }
+
     /// <summary>Parallel executions inside one worker, over one copy of the weights. 0, a file's default: <see cref="DefaultInstances"/> chooses when the model is registered.</summary>
     public int Instances { get; init; } = 1;
 

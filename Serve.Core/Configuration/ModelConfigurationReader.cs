@@ -89,6 +89,7 @@ public static class ModelConfigurationReader
             TopK = settings.Integer("topK", fallback.TopK, 1, 100_000),
             MinWorkers = minWorkers,
             MaxWorkers = settings.Integer("maxWorkers", Math.Max(fallback.MaxWorkers, minWorkers), 1, MaxWorkers),
+            Autoscale = AutoscaleSection.Bind(settings, fallback.Autoscale),
             Instances = settings.Integer("instances", fallback.Instances, 0, 64),
             BatchSize = settings.Integer("batchSize", fallback.BatchSize, 1, 4096),
             Batching = settings.Choice("batching", fallback.Batching),
@@ -123,6 +124,11 @@ public static class ModelConfigurationReader
         {
             settings.Problem(settings.Has("maxWorkers") ? "maxWorkers" : "minWorkers",
                 $"maxWorkers is {configuration.MaxWorkers} and minWorkers {configuration.MinWorkers}; maxWorkers must be at least minWorkers");
+        }
+
+        if (settings.Has("autoscale") && configuration.Autoscale is not null && configuration.MaxWorkers == configuration.MinWorkers)
+        {
+            settings.Warn("autoscale", $"has nothing to do: minWorkers and maxWorkers are both {configuration.MaxWorkers}");
         }
 
         if (settings.Has("maxBatchDelay") && configuration.Batching is BatchingMode.Adaptive)

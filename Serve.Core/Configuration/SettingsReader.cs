@@ -32,6 +32,9 @@ internal sealed class SettingsReader
     /// <summary>Where a key's value stands; the mapping's own place if it does not.</summary>
     public ConfigurationOrigin OriginOf(string key) => _entries.TryGetValue(key, out var entry) ? entry.Value.Origin : _origin;
 
+    /// <summary>Whether the key has a value that is neither a mapping nor a list.</summary>
+    public bool IsPlain(string key) => _entries.TryGetValue(key, out var entry) && entry.Value is YamlScalar { IsNull: false };
+
     /// <summary>Reports a problem of a key's value.</summary>
     public void Problem(string key, string message) => _problems.Add(OriginOf(key), _section + key, message);
 

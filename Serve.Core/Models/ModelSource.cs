@@ -46,6 +46,9 @@ public sealed record ModelSource : IDisposable
     /// <summary>Whether its own configuration says how many workers it wants.</summary>
     public bool SaysWorkers => WrittenKeys.Contains("minWorkers");
 
+    /// <summary>Whether the model's own configuration says how many workers it may have.</summary>
+    public bool SaysMostWorkers => SaysWorkers || WrittenKeys.Contains("maxWorkers");
+
     /// <summary>Removes the folder, if it was unpacked from an archive. No worker may use it any more.</summary>
     public void Dispose()
     {

@@ -4,6 +4,7 @@ using Serve.Core.Errors;
 using Serve.Core.Models.Snapshots;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
+using Serve.Core.Scheduling;
 using Serve.Core.Workers;
 
 namespace Serve.Core.Models;
@@ -17,6 +18,7 @@ public sealed partial class ModelVersion
     private readonly Lock _gate = new();
     private readonly bool _isLoadedAtStartup;
     private readonly ModelSource _source;
+    private readonly Autoscaler? _autoscaler;
     private ModelConfiguration _configuration;
     private volatile bool _isDraining;
     private volatile bool _wasReady;
@@ -30,6 +32,7 @@ public sealed partial class ModelVersion
         _isLoadedAtStartup = isLoadedAtStartup;
         _log = loggers.CreateLogger($"{Name}/{Version}");
         Metrics = new ModelMetrics(Name, Version);
+        if (configuration.Autoscale is { } autoscale) _autoscaler = new Autoscaler(autoscale, configuration.LatencyTarget, environment.Time);
         _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Settings.CompleteInline, environment.Time, Metrics);
         _pool = new WorkerPool(Name, Version, source.Folder, configuration, environment, _scheduler, Metrics, _log, Refresh);
         Metrics.SetState(ModelState.Idle);
@@ -231,6 +234,24 @@ public sealed partial class ModelVersion
         _pool.Check(forgiveSilence);
         var load = _scheduler.Load;
         Metrics.SetLoad(load.Load, load.Costs, load.QueueLimit);
+        if (_autoscaler is not null && !_isDraining) Autoscale(_autoscaler, load.Load);
+    }
+
+    private void Autoscale(Autoscaler autoscaler, in DispatcherLoad load)
+    {
+        int workers;
+        AutoscaleStep? step;
+        lock (_gate)
+        {
+            // Under the lock, so that numbers that are set by hand meanwhile are not overruled.
+            workers = _pool.Count;
+            step = autoscaler.Observe(load, workers, _pool.ReadyCount, _configuration.MinWorkers, _configuration.MaxWorkers);
+            if (step is { } change) _ = _pool.ScaleAsync(change.Workers, change.Workers, _configuration, drainLimit: null);
+        }
+
+        if (step is not { } made) return;
+        Metrics.Autoscaled(made.Reason);
+        Log.Autoscaled(_log, workers, made.Workers, made.Why);
     }
 
     // After any change of a worker, on whatever thread made it.
@@ -290,6 +311,9 @@ public sealed partial class ModelVersion
 
         [LoggerMessage(23, LogLevel.Error, "the model has failed: {Reason}")]
         public static partial void Failed(ILogger log, string reason);
+
+        [LoggerMessage(24, LogLevel.Information, "autoscale: {Before} -> {After} workers: {Reason}")]
+        public static partial void Autoscaled(ILogger log, int before, int after, string reason);
 
         [LoggerMessage(22, LogLevel.Warning, "{Pending} requests were not finished within {Seconds:0.0} s (drainTimeout)")]
         public static partial void DrainTimedOut(ILogger log, double seconds, int pending);

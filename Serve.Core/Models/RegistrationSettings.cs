@@ -34,7 +34,7 @@ internal static class RegistrationSettings
         if (request.InitialWorkers is null && source.SaysWorkers) return null;
 
         var workers = request.InitialWorkers ?? 0;
-        return new WorkerRange(workers, Math.Max(workers, source.SaysWorkers ? source.Configuration.MaxWorkers : workers));
+        return new WorkerRange(workers, Math.Max(workers, source.SaysMostWorkers ? source.Configuration.MaxWorkers : workers));
     }
 
     /// <summary>Checks numbers of workers.</summary>

@@ -14,6 +14,7 @@ public sealed class ModelMetrics : IDisposable
     private static readonly string[] RejectLabels = [.. Enum.GetValues<RejectReason>().Select(ServeMetrics.Label)];
     private static readonly string[] ExpiredLabels = [.. Enum.GetValues<ExpiredPlace>().Select(ServeMetrics.Label)];
     private static readonly string[] DeathLabels = [.. Enum.GetValues<WorkerDeath>().Select(ServeMetrics.Label)];
+    private static readonly string[] AutoscaleLabels = [.. Enum.GetValues<AutoscaleReason>().Select(ServeMetrics.Label)];
     private static readonly string[] WorkerStateLabels = [.. Enum.GetValues<WorkerState>().Select(ServeMetrics.Label)];
     private static readonly string[] ModelStateLabels = [.. Enum.GetValues<ModelState>().Select(ServeMetrics.Label)];
 
@@ -35,6 +36,7 @@ public sealed class ModelMetrics : IDisposable
     private readonly Gauge.Child[] _workers;
     private readonly Counter.Child _workerStarts;
     private readonly Counter.Child[] _workerDeaths;
+    private readonly Counter.Child[] _autoscaleSteps;
     private readonly Gauge.Child _loadTime;
     private readonly Gauge.Child[] _states;
     private readonly Lock _gate = new();
@@ -64,6 +66,7 @@ public sealed class ModelMetrics : IDisposable
         _workers = [.. WorkerStateLabels.Select(state => ServeMetrics.Workers.WithLabels(model, version, state))];
         _workerStarts = ServeMetrics.WorkerStarts.WithLabels(model, version);
         _workerDeaths = [.. DeathLabels.Select(reason => ServeMetrics.WorkerDeaths.WithLabels(model, version, reason))];
+        _autoscaleSteps = [.. AutoscaleLabels.Select(reason => ServeMetrics.AutoscaleSteps.WithLabels(model, version, reason))];
         _loadTime = ServeMetrics.ModelLoad.WithLabels(model, version);
         _states = [.. ModelStateLabels.Select(state => ServeMetrics.ModelState.WithLabels(model, version, state))];
     }
@@ -144,6 +147,10 @@ public sealed class ModelMetrics : IDisposable
     /// <param name="reason">How.</param>
     public void WorkerDied(WorkerDeath reason) => _workerDeaths[(int)reason].Inc();
 
+    /// <summary>The number of workers was changed by itself.</summary>
+    /// <param name="reason">Why.</param>
+    public void Autoscaled(AutoscaleReason reason) => _autoscaleSteps[(int)reason].Inc();
+
     /// <summary>A worker became ready.</summary>
     /// <param name="time">Since its process was started.</param>
     public void ModelLoaded(TimeSpan time) => _loadTime.Set(time.TotalSeconds);
@@ -189,7 +196,7 @@ public sealed class ModelMetrics : IDisposable
         _batchSize.Remove();
         foreach (var stage in _stages) stage.Remove();
         foreach (var gauge in (Gauge.Child[])[_inFlight, _queueRequests, _queueCapacity, _loadTime, .. _workers, .. _states]) gauge.Remove();
-        foreach (var counter in (Counter.Child[])[_requestBytes, _responseBytes, _cancelled, _retries, _workerStarts, .. _expired, .. _rejected, .. _workerDeaths]) counter.Remove();
+        foreach (var counter in (Counter.Child[])[_requestBytes, _responseBytes, _cancelled, _retries, _workerStarts, .. _expired, .. _rejected, .. _workerDeaths, .. _autoscaleSteps]) counter.Remove();
     }
 
     // Statuses other than 200 appear when they happen: at most 500 of them, usually five.

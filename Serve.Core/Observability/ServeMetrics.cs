@@ -115,6 +115,9 @@ public static class ServeMetrics
     internal static readonly Counter WorkerDeaths = Metrics.CreateCounter("serve_worker_deaths_total",
         "Workers that were lost: not those that were asked to leave.", [.. ModelLabels, "reason"]);
 
+    internal static readonly Counter AutoscaleSteps = Metrics.CreateCounter("serve_autoscale_steps_total",
+        "Changes of the number of workers by autoscale, by reason: headroom and queue_wait (more), spare (one less), no_gain (more brought nothing).", [.. ModelLabels, "reason"]);
+
     internal static readonly Gauge WorkerMemory = Metrics.CreateGauge("serve_worker_memory_bytes", "Resident memory of a worker process.", [.. ModelLabels, "worker"]);
 
     internal static readonly Gauge WorkerDeviceMemory = Metrics.CreateGauge("serve_worker_device_memory_bytes",
