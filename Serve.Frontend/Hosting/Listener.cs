@@ -1,14 +1,11 @@
 using System.Net;
-using System.Net.Security;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Observability;
-using Serve.Core.Security;
 using Serve.Frontend.Hosting.Tls;
 using Serve.Management.Authorization;
 
@@ -53,7 +50,7 @@ internal sealed class Listener : IDisposable
     public bool IsHttps { get; }
 
     /// <summary>How; set before the server starts where <see cref="IsHttps"/>.</summary>
-    public ServerTls? Tls { get; private set; }
+    public ServerTls? Tls { get; set; }
 
     /// <summary>Whether the server can go without it.</summary>
     public bool IsOptional { get; }
@@ -97,19 +94,11 @@ internal sealed class Listener : IDisposable
         if (Tls is not null)
         {
             Begin(options, FirstBytes.OfTls(patience));
-            options.UseHttps(Tls.Callback);
+            options.UseHttps(Tls.For(Name, _protocols == HttpProtocols.Http2));
         }
 
         if (_protocols == HttpProtocols.Http2) Begin(options, FirstBytes.OfHttp2(patience));
     });
-
-    /// <summary>Reads certificate and key where the address begins with <c>https://</c>.</summary>
-    /// <exception cref="ConfigurationException">They are not what they should be.</exception>
-    public void LoadTls(ServerConfiguration configuration, WatchedFiles files, ILogger log)
-    {
-        if (!IsHttps) return;
-        Tls = ServerTls.Load(TlsFiles.Of(configuration, Key), _protocols == HttpProtocols.Http2 ? SslApplicationProtocol.Http2 : SslApplicationProtocol.Http11, Name, files, log);
-    }
 
     /// <summary>
     /// Takes the address, before anything else is started. From now on the system accepts connections, which wait until

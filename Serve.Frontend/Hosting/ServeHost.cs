@@ -8,7 +8,9 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Models;
+using Serve.Core.Security;
 using Serve.Frontend.Grpc;
+using Serve.Frontend.Hosting.Tls;
 using Serve.Frontend.Inference;
 using Serve.Frontend.Inference.KServe;
 using Serve.Frontend.Metrics;
@@ -66,7 +68,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         WebApplication? app = null;
         try
         {
-            foreach (var listener in listeners) listener.LoadTls(configuration, access.Files, loggers.CreateLogger("Serve.Secrets"));
+            LoadTls(configuration, listeners, access.Files, loggers.CreateLogger("Serve.Secrets"));
             Bind(listeners, loggers.CreateLogger<ServeHost>());
             registry = new ModelRegistry(configuration, TimeProvider.System, loggers, new HttpArchiveFetcher(configuration, TimeProvider.System, loggers.CreateLogger("Serve.Sources")));
 
@@ -179,6 +181,18 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 });
             listener.Pipeline = pipeline.AnswerAsync;
             return pipeline;
+        }
+    }
+
+    // Listeners with the same files share what is read from them.
+    private static void LoadTls(ServerConfiguration configuration, Listener[] listeners, WatchedFiles watched, ILogger log)
+    {
+        var loaded = new Dictionary<TlsFiles, ServerTls>();
+        foreach (var listener in listeners.Where(listener => listener.IsHttps))
+        {
+            var files = TlsFiles.Of(configuration, listener.Key);
+            if (!loaded.TryGetValue(files, out var tls)) loaded[files] = tls = ServerTls.Load(files, watched, log);
+            listener.Tls = tls;
         }
     }
 
