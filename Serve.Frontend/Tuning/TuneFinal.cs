@@ -12,15 +12,15 @@ internal sealed class TuneFinal(TuneMeter meter)
     public const int MostFinalists = 4;
 
     /// <summary>The most rounds.</summary>
-    public const int MostRounds = 7;
+    public const int MostRounds = 5;
 
     private const int FewestRounds = 3;
     private const int MostRestarts = 4;
 
-    // Behind by so much in the median, and in every round: after three rounds; after five, when chance can be excluded better.
+    // Behind by so much in the median, and in every round: after three rounds; after four, when chance can be excluded better.
     private const double FarBehind = 0.05;
     private const double Behind = 0.02;
-    private const int RoundsOfEvidence = 5;
+    private const int RoundsOfEvidence = 4;
     private const string NoAnswer = "No request was answered in time.";
 
     /// <summary>Measures them.</summary>

@@ -22,8 +22,8 @@ internal sealed class TuneMeter(ITuneMachine machine, TimeSpan window, double? b
 
     // Two turns each tell most settings apart; a third one where the two disagree. One is enough for what is far behind.
     private const int TurnsOfGlance = 2;
-    private const double Disagreement = 0.1;
-    private const double HopelessRatio = 0.7;
+    private const double Disagreement = 0.15;
+    private const double HopelessRatio = 0.8;
 
     private const int WindowsInFull = 6;
     private const double ToleranceInFull = 0.07;

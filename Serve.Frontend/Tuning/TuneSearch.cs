@@ -24,7 +24,7 @@ internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<Tune
     private const double FilledShare = 0.5;
 
     // How far a glance can be from the truth: what is worse by more is no finalist.
-    private const double GlanceError = 0.15;
+    private const double GlanceError = 0.1;
     private const double NegligibleDecoding = 0.03;
 
     private readonly List<TuneResult> _results = [];
