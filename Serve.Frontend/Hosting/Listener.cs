@@ -1,10 +1,16 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Observability;
+using Serve.Core.Security;
+using Serve.Frontend.Hosting.Tls;
+using Serve.Management.Authorization;
 
 namespace Serve.Frontend.Hosting;
 
@@ -13,7 +19,6 @@ internal sealed class Listener : IDisposable
 {
     private const int Backlog = 512;
 
-    private readonly string _key;
     private readonly string _address;
     private readonly HttpProtocols _protocols;
     private Socket? _socket;
@@ -27,9 +32,10 @@ internal sealed class Listener : IDisposable
     public Listener(string name, string key, string address, HttpProtocols protocols = HttpProtocols.Http1, bool isOptional = false)
     {
         var parsed = ListenAddress.Parse(address, out var fault) ?? throw new ListenException($"{key}: {fault}.");
-        (Name, _key, _address, _protocols) = (name, key, address, protocols);
+        (Name, Key, _address, _protocols) = (name, key, address, protocols);
         var ip = parsed.Address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6 ? IPAddress.Any : parsed.Address;
         EndPoint = new IPEndPoint(ip, parsed.Port);
+        IsHttps = parsed.IsHttps;
         IsOptional = isOptional;
         Metrics = ServeMetrics.Http(name);
     }
@@ -37,8 +43,23 @@ internal sealed class Listener : IDisposable
     /// <summary>The value of the label <c>listener</c>.</summary>
     public string Name { get; }
 
+    /// <summary>The configuration's key of the address.</summary>
+    public string Key { get; }
+
+    /// <summary>Asks who calls, before anything else is done; null: everybody may.</summary>
+    public TokenGuard? Guard { get; init; }
+
+    /// <summary>Whether TLS is spoken there.</summary>
+    public bool IsHttps { get; }
+
+    /// <summary>How; set before the server starts where <see cref="IsHttps"/>.</summary>
+    public ServerTls? Tls { get; private set; }
+
     /// <summary>Whether the server can go without it.</summary>
     public bool IsOptional { get; }
+
+    /// <summary>Whether it speaks HTTP/1.1.</summary>
+    public bool IsHttp1 => _protocols == HttpProtocols.Http1;
 
     /// <summary>Whether it has its address.</summary>
     public bool IsBound => _socket is not null;
@@ -53,11 +74,11 @@ internal sealed class Listener : IDisposable
     public RequestDelegate Pipeline { get; set; } = static _ => Task.CompletedTask;
 
     /// <summary>Where a client on this machine reaches it: with the port that the system chose where 0 was asked for.</summary>
-    public string Url => UrlOf(_socket?.LocalEndPoint as IPEndPoint ?? EndPoint);
+    public string Url => UrlOf(IsHttps ? "https" : "http", _socket?.LocalEndPoint as IPEndPoint ?? EndPoint);
 
     /// <summary>Where a client on this machine reaches a server that listens at an address.</summary>
     public static string UrlOf(string address) =>
-        ListenAddress.Parse(address, out _) is { } parsed ? UrlOf(new IPEndPoint(parsed.Address, parsed.Port)) : address;
+        ListenAddress.Parse(address, out _) is { } parsed ? UrlOf(parsed.Scheme, new IPEndPoint(parsed.Address, parsed.Port)) : address;
 
     /// <summary>The listener that a connection came in by.</summary>
     public static Listener Of(HttpContext context) =>
@@ -72,7 +93,23 @@ internal sealed class Listener : IDisposable
             connection.Features.Set(this);
             return next(connection);
         });
+        var patience = kestrel.Limits.RequestHeadersTimeout;
+        if (Tls is not null)
+        {
+            Begin(options, FirstBytes.OfTls(patience));
+            options.UseHttps(Tls.Callback);
+        }
+
+        if (_protocols == HttpProtocols.Http2) Begin(options, FirstBytes.OfHttp2(patience));
     });
+
+    /// <summary>Reads certificate and key where the address begins with <c>https://</c>.</summary>
+    /// <exception cref="ConfigurationException">They are not what they should be.</exception>
+    public void LoadTls(ServerConfiguration configuration, WatchedFiles files, ILogger log)
+    {
+        if (!IsHttps) return;
+        Tls = ServerTls.Load(TlsFiles.Of(configuration, Key), _protocols == HttpProtocols.Http2 ? SslApplicationProtocol.Http2 : SslApplicationProtocol.Http11, Name, files, log);
+    }
 
     /// <summary>
     /// Takes the address, before anything else is started. From now on the system accepts connections, which wait until
@@ -96,7 +133,7 @@ internal sealed class Listener : IDisposable
                 SocketError.AccessDenied => "this user may not listen there",
                 _ => e.Message,
             };
-            throw new ListenException($"{_key}: cannot listen on {_address}: {why}.", e);
+            throw new ListenException($"{Key}: cannot listen on {_address}: {why}.", e);
         }
     }
 
@@ -106,9 +143,11 @@ internal sealed class Listener : IDisposable
     /// <summary>Gives the address back, if Kestrel has not done so already.</summary>
     public void Dispose() => _socket?.Dispose();
 
-    private static string UrlOf(IPEndPoint bound)
+    private static void Begin(ListenOptions options, FirstBytes first) => options.Use(next => connection => first.CheckAsync(connection, next));
+
+    private static string UrlOf(string scheme, IPEndPoint bound)
     {
         var any = bound.Address.Equals(IPAddress.Any) || bound.Address.Equals(IPAddress.IPv6Any);
-        return $"http://{new IPEndPoint(any ? IPAddress.Loopback : bound.Address, bound.Port)}";
+        return $"{scheme}://{new IPEndPoint(any ? IPAddress.Loopback : bound.Address, bound.Port)}";
     }
 }
