@@ -32,9 +32,6 @@ internal sealed class TuneMeter(ITuneMachine machine, TimeSpan window, double? b
     /// <summary>The machine.</summary>
     public ITuneMachine Machine => machine;
 
-    /// <summary>The most milliseconds for the 99th percentile.</summary>
-    public double? Bound => bound;
-
     /// <summary>How long a turn was that decides, at the clients and the speed of the last measurement.</summary>
     public TimeSpan LastFullTurn { get; private set; } = 2 * window;
 
