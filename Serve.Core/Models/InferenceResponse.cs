@@ -34,10 +34,13 @@ public sealed class InferenceResponse : IDisposable
     /// <summary>Where the time went, by the worker's clock.</summary>
     public OutputTimes Times { get; internal set; }
 
+    /// <summary>What follows, if this is the first part of an answer in parts; null for an answer that is whole.</summary>
+    public AnswerParts? Parts { get; internal set; }
+
     /// <summary>The body.</summary>
     public ReadOnlyMemory<byte> Body => _buffer.AsMemory(_offset, _length);
 
-    /// <summary>Returns it and its body's buffer to their pools.</summary>
+    /// <summary>Returns it and its body's buffer to their pools. If more parts are to come, nobody wants them any more.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _isRented, 0) == 0) return;
@@ -46,6 +49,8 @@ public sealed class InferenceResponse : IDisposable
         _offset = _length = 0;
         ContentType = null;
         Headers = [];
+        Parts?.Dispose();
+        Parts = null;
         Idle.Return(this);
     }
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text;
-using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Serve.Core.Errors;
@@ -26,19 +25,43 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
     public override Task<TorchServeHealthResponse> Ping(Empty request, ServerCallContext context) =>
         Task.FromResult(new TorchServeHealthResponse { Health = Encoding.UTF8.GetString(ping.Ask().Document.Span) });
 
-    public override Task<PredictionResponse> Predictions(PredictionsRequest request, ServerCallContext context) => PredictAsync(request, context);
+    /// <summary>Answers whole: the parts of an answer in parts are put together.</summary>
+    public override async Task<PredictionResponse> Predictions(PredictionsRequest request, ServerCallContext context)
+    {
+        var whole = new WholeAnswer(maxRequestBytes);
+        await PredictAsync(request, context, whole);
+        return whole.Message;
+    }
 
-    /// <summary>Handlers answer whole: the stream has one message.</summary>
-    public override async Task StreamPredictions(PredictionsRequest request, IServerStreamWriter<PredictionResponse> responseStream, ServerCallContext context) =>
-        await responseStream.WriteAsync(await PredictAsync(request, context));
+    /// <summary>Answers with a message for each part, when it is there; with one where the handler answers whole.</summary>
+    public override Task StreamPredictions(PredictionsRequest request, IServerStreamWriter<PredictionResponse> responseStream, ServerCallContext context) =>
+        PredictAsync(request, context, new StreamedAnswer(responseStream, sequence: null, context.CancellationToken));
 
-    public override Task StreamPredictions2(IAsyncStreamReader<PredictionsRequest> requestStream, IServerStreamWriter<PredictionResponse> responseStream, ServerCallContext context) =>
-        throw new RpcException(new Status(StatusCode.Unimplemented, "StreamPredictions2 is for sequences of requests with state, which Serve does not have; call Predictions for each request."));
+    /// <summary>
+    /// Runs one request after the other, each answered as by <see cref="StreamPredictions"/>. One that fails has a message with
+    /// its status, and the next one is run.
+    /// </summary>
+    public override async Task StreamPredictions2(IAsyncStreamReader<PredictionsRequest> requestStream, IServerStreamWriter<PredictionResponse> responseStream, ServerCallContext context)
+    {
+        while (await requestStream.MoveNext(context.CancellationToken))
+        {
+            var request = requestStream.Current;
+            var answer = new StreamedAnswer(responseStream, request.HasSequenceId ? request.SequenceId : null, context.CancellationToken);
+            try
+            {
+                await PredictAsync(request, context, answer);
+            }
+            catch (ServeException e) when (e is not ClientGoneException)
+            {
+                await answer.FailAsync(e);
+            }
+        }
+    }
 
-    private async Task<PredictionResponse> PredictAsync(PredictionsRequest request, ServerCallContext context)
+    private async Task PredictAsync(PredictionsRequest request, ServerCallContext context, IAnswer answer)
     {
         var started = Stopwatch.GetTimestamp();
-        var (requestBytes, responseBytes) = (0, 0);
+        var (requestBytes, responseBytes) = (0, 0L);
         if (shutdown.IsDraining) throw Shutdown.Refusal();
         if (request.ModelName.Length == 0) throw new BadRequestException("Parameter model_name is required.");
         var target = models.Accept(request.ModelName, request.ModelVersion.Length == 0 ? null : request.ModelVersion);
@@ -52,9 +75,17 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
             responseBytes = response.Body.Length;
             if (inline && responseBytes > BriefBytes) await Task.Yield();
             if (response.Status >= 400) throw Refused(response);
-            var answer = new PredictionResponse { Prediction = ByteString.CopyFrom(response.Body.Span) };
+            await answer.AddAsync(response.Body);
+            if (response.Parts is { } parts)
+            {
+                while (await parts.NextAsync() is { } part)
+                {
+                    using (part) await answer.AddAsync(part.Body);
+                    responseBytes = parts.Bytes;
+                }
+            }
+
             target.Metrics.RequestAnswered(response.Status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);
-            return answer;
         }
         catch (Exception e)
         {
