@@ -8,6 +8,9 @@ public static class EnvironmentNames
     /// <summary>What every variable begins with.</summary>
     public const string Prefix = "SERVE_";
 
+    /// <summary>The token that the commands send to a server: not a setting.</summary>
+    public const string ClientToken = "SERVE_TOKEN";
+
     /// <summary>The one-time token that the frontend gives to a worker: not a setting.</summary>
     private const string WorkerToken = "SERVE_WORKER_TOKEN";
 
@@ -22,11 +25,11 @@ public static class EnvironmentNames
     /// <summary>The settings in an environment, by key. An empty variable counts as not set.</summary>
     /// <remarks>
     /// Variables that Kubernetes makes for a service called <c>serve</c> (<c>SERVE_SERVICE_HOST</c>, <c>SERVE_PORT_…</c>)
-    /// are not settings, nor is the token of a worker.
+    /// are not settings, nor are the tokens of a worker and of the commands.
     /// </remarks>
     internal static IEnumerable<KeyValuePair<string, string>> Settings(IReadOnlyDictionary<string, string> environment) => environment
         .Where(variable => variable.Key.StartsWith(Prefix, StringComparison.Ordinal) && variable.Value.Trim().Length > 0)
-        .Where(variable => variable.Key != WorkerToken && !IsOfKubernetes(variable.Key))
+        .Where(variable => variable.Key is not (WorkerToken or ClientToken) && !IsOfKubernetes(variable.Key))
         .OrderBy(variable => variable.Key, StringComparer.Ordinal)
         .Select(variable => KeyValuePair.Create(Key(variable.Key), variable.Value))
         .DistinctBy(setting => setting.Key, StringComparer.Ordinal);

@@ -27,11 +27,23 @@ public sealed record ServerConfiguration
     /// <summary>What is registered at start: <c>all</c>, <c>none</c>, or names of the store. Default all.</summary>
     public IReadOnlyList<string> LoadModels { get; init; } = ["all"];
 
-    /// <summary>Must be <c>none</c> to bind a listener to anything but loopback as long as no tokens are configured.</summary>
+    /// <summary>Must be <c>none</c> to bind a listener to anything but loopback that asks nobody who calls.</summary>
     public string? Auth { get; init; }
 
-    /// <summary>Whether models may be registered and unregistered over the management API. Default true.</summary>
-    public bool EnableModelApi { get; init; } = true;
+    /// <summary>
+    /// Where the tokens come from that open inference: <c>file:PATH</c>, <c>env:NAME</c>, <c>sha256:HASH</c>. Those of
+    /// <see cref="ManagementTokens"/> open it too. Default none: nobody is asked.
+    /// </summary>
+    public IReadOnlyList<string> InferenceTokens { get; init; } = [];
+
+    /// <summary>Where the tokens come from that open management. Default none: nobody is asked.</summary>
+    public IReadOnlyList<string> ManagementTokens { get; init; } = [];
+
+    /// <summary>
+    /// Whether models may be registered and unregistered over the management API. Null, the default: where the listener is
+    /// on loopback or has tokens.
+    /// </summary>
+    public bool? EnableModelApi { get; init; }
 
     /// <summary>
     /// Which URLs models may be fetched from, or <c>file://</c> URLs outside the store be opened: regular expressions for whole
@@ -57,8 +69,44 @@ public sealed record ServerConfiguration
     /// <summary>The largest request body, in bytes. Default 64 MiB; a larger one is answered 413.</summary>
     public long MaxRequestSize { get; init; } = 64L << 20;
 
+    /// <summary>
+    /// Origins (<c>https://app.example.com</c>) whose pages may call the inference listener, or <c>*</c> for all of them.
+    /// TorchServe's <c>cors_allowed_origin</c>. Default none: browsers then keep pages of other origins from reading answers.
+    /// </summary>
+    public IReadOnlyList<string> CorsAllowedOrigin { get; init; } = [];
+
+    /// <summary>Verbs that such pages may use. TorchServe's <c>cors_allowed_methods</c>. Default GET, POST, PUT, OPTIONS.</summary>
+    public IReadOnlyList<string> CorsAllowedMethods { get; init; } = ["GET", "POST", "PUT", "OPTIONS"];
+
+    /// <summary>
+    /// Request headers that such pages may set. TorchServe's <c>cors_allowed_headers</c>. Default all: <c>*</c>, and
+    /// <c>authorization</c>, which <c>*</c> does not include.
+    /// </summary>
+    public IReadOnlyList<string> CorsAllowedHeaders { get; init; } = ["*", "authorization"];
+
     /// <summary>The most open connections of each listener. Default 10,000.</summary>
     public int MaxConnections { get; init; } = 10_000;
+
+    /// <summary>The most bytes of one request's headers together. Default 32 KiB; more are answered 431.</summary>
+    public long MaxHeadersSize { get; init; } = 32L << 10;
+
+    /// <summary>The most headers of one request. Default 100; more are answered 431.</summary>
+    public int MaxHeaders { get; init; } = 100;
+
+    /// <summary>How long a request's headers, and the first bytes of a connection to a gRPC listener, may take to arrive. Seconds in the file. Default 30 s.</summary>
+    public TimeSpan HeadersTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a connection may stay open without a request. Seconds in the file. Default 120 s.</summary>
+    public TimeSpan KeepAliveTimeout { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>The slowest that a request's body may arrive, in bytes a second; 0: any. Default 1024.</summary>
+    public long MinRequestRate { get; init; } = 1024;
+
+    /// <summary>The slowest that a client may take its answer, in bytes a second; 0: any. Default 240.</summary>
+    public long MinResponseRate { get; init; } = 240;
+
+    /// <summary>How long a body or an answer may be slower than that. Seconds in the file. Default 10 s.</summary>
+    public TimeSpan RateGracePeriod { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>The queue length of models that do not say one. TorchServe's <c>job_queue_size</c>. Default 100.</summary>
     public int? DefaultMaxQueueSize { get; init; } = 100;

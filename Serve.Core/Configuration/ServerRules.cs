@@ -38,14 +38,21 @@ internal static class ServerRules
     {
         foreach (var (key, address) in addresses.Where(listener => !listener.Address.IsLoopback))
         {
-            if (configuration.Auth is null)
+            var tokens = Exposure.IsManagement(key) ? "managementTokens" : "inferenceTokens";
+            if (Exposure.IsGuarded(configuration, key))
+            {
+                if (key != "metricsAddress") problems.Warn(originOf(key), key, $"{address} can be reached from other machines, and tokens travel there as they are; have TLS in front of it");
+            }
+            else if (configuration.Auth is null)
             {
                 problems.Add(originOf(key), key,
-                    $"{address} can be reached from other machines, and nothing would ask who calls; give a loopback address (http://127.0.0.1:{address.Port}), or `auth: none` if the network in front of it is trusted or guarded otherwise");
+                    $"{address} can be reached from other machines, and nothing would ask who calls; give a loopback address (http://127.0.0.1:{address.Port}), tokens ({tokens}), or `auth: none` if the network in front of it is trusted or guarded otherwise");
             }
-            else if (key is "managementAddress" or "grpcManagementAddress" && configuration.EnableModelApi)
+            else if (Exposure.IsManagement(key))
             {
-                problems.Warn(originOf(key), key, $"{address} lets everyone who reaches it register and remove models, and models run code; give a loopback address, or `enableModelApi: false`");
+                problems.Warn(originOf(key), key, configuration.EnableModelApi == true
+                    ? $"{address} lets everyone who reaches it register and remove models, and models run code; give a loopback address, managementTokens, or `enableModelApi: false`"
+                    : $"{address} can be used by everyone who reaches it, so models cannot be registered and removed there; give a loopback address or managementTokens, or take the risk with `enableModelApi: true`");
             }
         }
     }

@@ -1,3 +1,5 @@
+using Serve.Core.Configuration.Tokens;
+
 namespace Serve.Core.Configuration;
 
 /// <summary>The keys of the server's configuration.</summary>
@@ -21,7 +23,9 @@ internal static class ServerSettings
         ModelStore = settings.Has("modelStore") ? FullPath(settings.RequiredText("modelStore", below.ModelStore), folder) : Known(settings, "modelStore", below.ModelStore),
         LoadModels = LoadModels(settings, below.LoadModels),
         Auth = Auth(settings, below.Auth),
-        EnableModelApi = settings.Flag("enableModelApi", below.EnableModelApi),
+        InferenceTokens = Tokens(settings, "inferenceTokens", below.InferenceTokens, folder),
+        ManagementTokens = Tokens(settings, "managementTokens", below.ManagementTokens, folder),
+        EnableModelApi = settings.OptionalFlag("enableModelApi", below.EnableModelApi),
         AllowedUrls = AllowedUrls(settings, below.AllowedUrls),
         AllowedPrivateHosts = settings.Words("allowedPrivateHosts", below.AllowedPrivateHosts, [], "host names or addresses, for example [models.internal, 10.0.0.5]"),
         MaxDownloadSize = settings.Size("maxDownloadSize", below.MaxDownloadSize, 1024, 1L << 50),
@@ -29,7 +33,17 @@ internal static class ServerSettings
         Snapshots = settings.Flag("snapshots", below.Snapshots),
         SnapshotFolder = OptionalPath(settings, "snapshotFolder", below.SnapshotFolder, folder),
         MaxRequestSize = settings.Size("maxRequestSize", below.MaxRequestSize, 1024, 2_000_000_000),
+        CorsAllowedOrigin = Checked(settings, "corsAllowedOrigin", below.CorsAllowedOrigin, CorsNames.IsOrigin, "origins as browsers send them, for example [https://app.example.com], or *"),
+        CorsAllowedMethods = Checked(settings, "corsAllowedMethods", below.CorsAllowedMethods, CorsNames.IsMethod, "HTTP verbs in capitals, for example [GET, POST, OPTIONS]"),
+        CorsAllowedHeaders = Checked(settings, "corsAllowedHeaders", below.CorsAllowedHeaders, CorsNames.IsToken, "names of headers, for example [content-type, authorization], or *"),
         MaxConnections = settings.Integer("maxConnections", below.MaxConnections, 1, 1_000_000),
+        MaxHeadersSize = settings.Size("maxHeadersSize", below.MaxHeadersSize, 1024, 512 << 10),
+        MaxHeaders = settings.Integer("maxHeaders", below.MaxHeaders, 1, 10_000),
+        HeadersTimeout = settings.Duration("headersTimeout", below.HeadersTimeout, Second, Second, TimeSpan.FromHours(1)),
+        KeepAliveTimeout = settings.Duration("keepAliveTimeout", below.KeepAliveTimeout, Second, Second, Day),
+        MinRequestRate = settings.Size("minRequestRate", below.MinRequestRate, 0, 1L << 30),
+        MinResponseRate = settings.Size("minResponseRate", below.MinResponseRate, 0, 1L << 30),
+        RateGracePeriod = settings.Duration("rateGracePeriod", below.RateGracePeriod, Second, 2 * Second, TimeSpan.FromHours(1)),
         DefaultMaxQueueSize = settings.IntegerOrAuto("defaultMaxQueueSize", below.DefaultMaxQueueSize, 1, 1_000_000),
         DefaultResponseTimeout = settings.Duration("defaultResponseTimeout", below.DefaultResponseTimeout, Second, Millisecond, Day),
         DefaultStartupTimeout = settings.Duration("defaultStartupTimeout", below.DefaultStartupTimeout, Second, Millisecond, Day),
@@ -60,8 +74,28 @@ internal static class ServerSettings
         var text = settings.Text("auth", below);
         if (text is null or "none") return text;
 
-        settings.Problem("auth", $"{text} is not allowed; give none (only needed where a listener is not on loopback), or remove the line. Tokens are not available yet");
+        settings.Problem("auth", $"{text} is not allowed; give none (only needed where a listener is not on loopback), or remove the line. Tokens are inferenceTokens and managementTokens");
         return below;
+    }
+
+    private static IReadOnlyList<string> Tokens(SettingsReader settings, string key, IReadOnlyList<string> below, string folder)
+    {
+        if (!settings.Has(key)) return Known(settings, key, below);
+        if (settings.Secrets(key) is not { } items) return below;
+
+        var sources = new List<string>();
+        for (var i = 0; i < items.Count; i++)
+        {
+            if (TokenSource.Parse(items[i], out var fault) is not { } source)
+            {
+                settings.Problem(key, $"item {i + 1}: {fault}");
+                continue;
+            }
+
+            sources.Add((source.Kind == TokenSourceKind.File ? source with { Value = FullPath(source.Value, folder) } : source).ToString());
+        }
+
+        return sources;
     }
 
     private static IReadOnlyList<string> LoadModels(SettingsReader settings, IReadOnlyList<string> below)
@@ -91,6 +125,16 @@ internal static class ServerSettings
         return patterns;
     }
 
+    /// <summary>Words of which each is right.</summary>
+    private static IReadOnlyList<string> Checked(SettingsReader settings, string key, IReadOnlyList<string> below, Func<string, bool> isRight, string right)
+    {
+        var words = settings.Words(key, below, [], right);
+        if (!settings.Has(key) || words.FirstOrDefault(word => !isRight(word)) is not { } wrong) return words;
+
+        settings.Problem(key, $"{wrong} is not allowed; give {right}");
+        return below;
+    }
+
     private static string? OptionalPath(SettingsReader settings, string key, string? below, string folder)
     {
         var text = settings.Text(key, below);
@@ -103,7 +147,7 @@ internal static class ServerSettings
 
     private static string FullPath(string path, string folder) => Path.GetFullPath(path, folder);
 
-    private static string Known(SettingsReader settings, string key, string below)
+    private static T Known<T>(SettingsReader settings, string key, T below)
     {
         settings.Take(key);
         return below;

@@ -71,6 +71,13 @@ internal sealed class SettingsReader
         };
     }
 
+    /// <summary><c>true</c>, <c>false</c>, or null.</summary>
+    public bool? OptionalFlag(string key, bool? fallback)
+    {
+        if (!Has(key)) return Unset(key, fallback);
+        return _entries[key].Value is YamlScalar { IsNull: true } ? Unset<bool?>(key, null) : Flag(key, fallback ?? false);
+    }
+
     /// <summary>A duration; a number without a unit counts in <paramref name="unit"/>.</summary>
     public TimeSpan Duration(string key, TimeSpan fallback, TimeSpan unit, TimeSpan min, TimeSpan max)
     {
@@ -212,6 +219,18 @@ internal sealed class SettingsReader
         }
 
         return items;
+    }
+
+    /// <summary>A list of words, or text with commas, of which no message shows anything; null if it is wrong.</summary>
+    public IReadOnlyList<string>? Secrets(string key)
+    {
+        if (Take(key) is not { } node) return null;
+        var items = Items(node);
+        if (items.All(item => item is YamlScalar { IsNull: false }))
+            return [.. items.Cast<YamlScalar>().SelectMany(item => item.Text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))];
+
+        Problem(key, "is no list of texts");
+        return null;
     }
 
     /// <summary>Free keys with scalar values, as text.</summary>

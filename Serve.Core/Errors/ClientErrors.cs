@@ -17,6 +17,11 @@ public class InvalidModelException(string message, Exception? inner = null)
 public sealed class DownloadArchiveException(string message)
     : ServeException(400, "DownloadArchiveException", message);
 
+/// <summary>401: no token, or one that is not valid here. TorchServe's type and text; its status is 400.</summary>
+/// <param name="message">TorchServe's text.</param>
+public sealed class InvalidKeyException(string message = "Token Authorization failed. Token either incorrect, expired, or not provided correctly")
+    : ServeException(401, "InvalidKeyException", message);
+
 /// <summary>403: TorchServe's answer to removing the default version while others exist.</summary>
 /// <param name="message">What was refused.</param>
 public sealed class InvalidModelVersionException(string message)

@@ -7,12 +7,18 @@ public sealed class HttpMetrics
 {
     private readonly Counter.Child[] _byClass = new Counter.Child[6];
 
-    internal HttpMetrics(Counter requests, string listener)
+    private readonly Counter.Child _unauthorized;
+
+    internal HttpMetrics(Counter requests, Counter unauthorized, string listener)
     {
+        _unauthorized = unauthorized.WithLabels(listener);
         for (var c = 1; c < _byClass.Length; c++) _byClass[c] = requests.WithLabels(listener, $"{c}xx");
     }
 
     /// <summary>A request was answered.</summary>
     /// <param name="status">Its HTTP status code.</param>
     public void Answered(int status) => _byClass[Math.Clamp(status / 100, 1, 5)].Inc();
+
+    /// <summary>A request was refused because it had no valid token.</summary>
+    public void Unauthorized() => _unauthorized.Inc();
 }

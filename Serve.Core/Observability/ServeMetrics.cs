@@ -164,9 +164,12 @@ public static class ServeMetrics
     private static readonly Counter HttpRequests = Metrics.CreateCounter("serve_http_requests_total",
         "HTTP requests and gRPC calls that were answered, by listener and class of (for gRPC the corresponding) HTTP status code.", "listener", "code");
 
+    private static readonly Counter Unauthorized = Metrics.CreateCounter("serve_unauthorized_total",
+        "HTTP requests and gRPC calls that were refused because they had no valid token, by listener.", "listener");
+
     /// <summary>The counters of one listener, by the first digit of the status code.</summary>
     /// <param name="listener">The listener's name: <c>inference</c>, <c>management</c>, <c>metrics</c>, <c>grpc_inference</c> or <c>grpc_management</c>.</param>
-    public static HttpMetrics Http(string listener) => new(HttpRequests, listener);
+    public static HttpMetrics Http(string listener) => new(HttpRequests, Unauthorized, listener);
 
     /// <summary>A label value for an enumeration's name: <c>QueueFull</c> is <c>queue_full</c>.</summary>
     internal static string Label<T>(T value)

@@ -1,4 +1,5 @@
 using Serve.Core.Configuration;
+using Serve.Core.Configuration.Tokens;
 
 namespace Serve.Core.Workers;
 
@@ -26,6 +27,9 @@ public sealed record WorkerSettings
     /// <summary>What workers may keep between starts.</summary>
     public required Protocol.CacheMessage Cache { get; init; }
 
+    /// <summary>Environment variables with tokens: not for workers, which run the code of models.</summary>
+    public required IReadOnlyList<string> SecretVariables { get; init; }
+
     /// <summary>From the server's configuration; makes the folder if it is not there.</summary>
     /// <param name="configuration">The server's settings.</param>
     /// <exception cref="Errors.InternalServerException">The worker's executable is not there.</exception>
@@ -48,6 +52,13 @@ public sealed record WorkerSettings
             DrainTimeout = configuration.DrainTimeout,
             Cache = Protocol.CacheMessage.From(configuration),
             CompleteInline = configuration.FastPath == "inline",
+            SecretVariables =
+            [
+                EnvironmentNames.ClientToken,
+                .. configuration.InferenceTokens.Concat(configuration.ManagementTokens)
+                    .Select(text => TokenSource.Parse(text, out _)).OfType<TokenSource>()
+                    .Where(source => source.Kind == TokenSourceKind.Variable).Select(source => source.Value),
+            ],
         };
     }
 

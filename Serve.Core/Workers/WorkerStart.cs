@@ -92,6 +92,7 @@ internal sealed partial class WorkerStart(string id, WorkerSettings settings, st
             UseShellExecute = false,
             WorkingDirectory = modelFolder,
         };
+        foreach (var name in settings.SecretVariables) start.Environment.Remove(name);
         start.Environment["SERVE_WORKER_TOKEN"] = token;
 
         // Only the environment before the process starts stops ONNX Runtime's telemetry.

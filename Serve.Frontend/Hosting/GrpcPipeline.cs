@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Globalization;
+using Google.Protobuf;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
@@ -6,6 +8,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Serve.Core.Errors;
 using Serve.Frontend.Grpc;
 using Serve.Management.Grpc;
 
@@ -45,6 +48,13 @@ internal sealed partial class GrpcPipeline : IDisposable
         // Kestrel begins a stream of HTTP/2 on a thread of the pool. Should it once be the socket's own, all that follows would stall others.
         if (!Thread.CurrentThread.IsThreadPoolThread) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         var started = Stopwatch.GetTimestamp();
+        if (_listener.Guard is { } guard && !guard.Allows(context))
+        {
+            Refuse(context.Response);
+            Answered(context, StatusCode.Unauthenticated, started);
+            return;
+        }
+
         var (services, answer) = _built.Value;
         context.RequestServices = services;
         try
@@ -54,16 +64,8 @@ internal sealed partial class GrpcPipeline : IDisposable
         finally
         {
             var code = CodeOf(context);
-            _listener.Metrics.Answered(code is { } known ? GrpcStatus.HttpOf(known) : context.Response.StatusCode);
-            if (_accessLog)
-            {
-                LogAccess(
-                    $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}",
-                    context.Request.Path,
-                    context.Request.Protocol,
-                    (int)(code ?? StatusCode.Unknown),
-                    (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds);
-            }
+            if (code == StatusCode.Unknown && IsMalformed(context)) code = BlameMessage(context.Response);
+            Answered(context, code, started);
         }
     }
 
@@ -107,6 +109,44 @@ internal sealed partial class GrpcPipeline : IDisposable
     {
         if (context.RequestAborted.IsCancellationRequested) return StatusCode.Cancelled;
         return context.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.StatusCode;
+    }
+
+    private void Answered(HttpContext context, StatusCode? code, long started)
+    {
+        _listener.Metrics.Answered(code is { } known ? GrpcStatus.HttpOf(known) : context.Response.StatusCode);
+        if (!_accessLog) return;
+        LogAccess(
+            $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}",
+            context.Request.Path,
+            context.Request.Protocol,
+            (int)(code ?? StatusCode.Unknown),
+            (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+    }
+
+    // An answer that is nothing but its status ("Trailers-Only"): no message is read, and nothing is built for strangers.
+    private void Refuse(HttpResponse response)
+    {
+        var error = new InvalidKeyException();
+        _listener.Metrics.Unauthorized();
+        response.ContentType = "application/grpc";
+        SetStatus(response, GrpcStatus.CodeOf(error.Status), error.Type, error.Message);
+    }
+
+    // The library reads messages before any code of ours is asked, and calls every failure Unknown.
+    private static bool IsMalformed(HttpContext context) =>
+        context.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.DebugException is InvalidProtocolBufferException && !context.Response.HasStarted;
+
+    private static StatusCode BlameMessage(HttpResponse response)
+    {
+        SetStatus(response, StatusCode.InvalidArgument, "BadRequestException", "The request is not a valid message of this method.");
+        return StatusCode.InvalidArgument;
+    }
+
+    private static void SetStatus(HttpResponse response, StatusCode code, string type, string message)
+    {
+        response.Headers["grpc-status"] = ((int)code).ToString(CultureInfo.InvariantCulture);
+        response.Headers["grpc-message"] = message;
+        response.Headers[GrpcStatus.ErrorType] = type;
     }
 
     // TorchServe's access log of gRPC: client, method, status code, milliseconds.

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Serve.Core.Configuration;
 using Serve.Core.Observability;
+using Serve.Management.Authorization;
 
 namespace Serve.Frontend.Hosting;
 
@@ -13,7 +14,6 @@ internal sealed class Listener : IDisposable
 {
     private const int Backlog = 512;
 
-    private readonly string _key;
     private readonly string _address;
     private readonly HttpProtocols _protocols;
     private Socket? _socket;
@@ -27,7 +27,7 @@ internal sealed class Listener : IDisposable
     public Listener(string name, string key, string address, HttpProtocols protocols = HttpProtocols.Http1, bool isOptional = false)
     {
         var parsed = ListenAddress.Parse(address, out var fault) ?? throw new ListenException($"{key}: {fault}.");
-        (Name, _key, _address, _protocols) = (name, key, address, protocols);
+        (Name, Key, _address, _protocols) = (name, key, address, protocols);
         var ip = parsed.Address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6 ? IPAddress.Any : parsed.Address;
         EndPoint = new IPEndPoint(ip, parsed.Port);
         IsOptional = isOptional;
@@ -37,8 +37,17 @@ internal sealed class Listener : IDisposable
     /// <summary>The value of the label <c>listener</c>.</summary>
     public string Name { get; }
 
+    /// <summary>The configuration's key of the address.</summary>
+    public string Key { get; }
+
+    /// <summary>Asks who calls, before anything else is done; null: everybody may.</summary>
+    public TokenGuard? Guard { get; init; }
+
     /// <summary>Whether the server can go without it.</summary>
     public bool IsOptional { get; }
+
+    /// <summary>Whether it speaks HTTP/1.1.</summary>
+    public bool IsHttp1 => _protocols == HttpProtocols.Http1;
 
     /// <summary>Whether it has its address.</summary>
     public bool IsBound => _socket is not null;
@@ -72,6 +81,11 @@ internal sealed class Listener : IDisposable
             connection.Features.Set(this);
             return next(connection);
         });
+        if (_protocols == HttpProtocols.Http2)
+        {
+            var first = FirstBytes.OfHttp2(kestrel.Limits.RequestHeadersTimeout);
+            options.Use(next => connection => first.CheckAsync(connection, next));
+        }
     });
 
     /// <summary>
@@ -96,7 +110,7 @@ internal sealed class Listener : IDisposable
                 SocketError.AccessDenied => "this user may not listen there",
                 _ => e.Message,
             };
-            throw new ListenException($"{_key}: cannot listen on {_address}: {why}.", e);
+            throw new ListenException($"{Key}: cannot listen on {_address}: {why}.", e);
         }
     }
 

@@ -38,9 +38,11 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
         app.Run(Guard(static _ => throw new ResourceNotFoundException()));
         var routed = app.Build();
 
+        var guard = listener.Guard;
         RequestDelegate answer = context =>
         {
             CommonHeaders.Apply(context);
+            if (guard is not null && !guard.Allows(context)) return RefuseAsync(context);
             if (direct?.Invoke(context) is { } answered) return answered;
             var task = routed(context);
 
@@ -78,6 +80,12 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
 
     private async Task RefuseMethodAsync(HttpContext context) =>
         listener.Metrics.Answered(await ErrorResponse.WriteAsync(context, new MethodNotAllowedException()));
+
+    private async Task RefuseAsync(HttpContext context)
+    {
+        listener.Metrics.Unauthorized();
+        listener.Metrics.Answered(await ErrorResponse.WriteAsync(context, new InvalidKeyException()));
+    }
 
     private RequestDelegate Logged(RequestDelegate answer) => async context =>
     {

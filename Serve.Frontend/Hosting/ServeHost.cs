@@ -10,7 +10,9 @@ using Serve.Core.Configuration;
 using Serve.Core.Models;
 using Serve.Frontend.Grpc;
 using Serve.Frontend.Inference;
+using Serve.Frontend.Inference.KServe;
 using Serve.Frontend.Metrics;
+using Serve.Management.Authorization;
 using Serve.Management.Grpc;
 using Serve.Management.Rest;
 using Serve.Management.Sources;
@@ -30,12 +32,13 @@ internal sealed partial class ServeHost : IAsyncDisposable
     private readonly Shutdown _shutdown;
     private readonly ModelLoading _loading;
     private readonly IReadOnlyList<Listener> _listeners;
+    private readonly AccessControl _access;
     private readonly IReadOnlyList<GrpcPipeline> _grpc;
     private readonly ILogger _log;
 
-    private ServeHost(WebApplication app, ModelRegistry registry, Shutdown shutdown, ModelLoading loading, IReadOnlyList<Listener> listeners, IReadOnlyList<GrpcPipeline> grpc, ILogger log)
+    private ServeHost(WebApplication app, ModelRegistry registry, Shutdown shutdown, ModelLoading loading, IReadOnlyList<Listener> listeners, AccessControl access, IReadOnlyList<GrpcPipeline> grpc, ILogger log)
     {
-        (_app, _registry, _shutdown, _loading, _listeners, _grpc, _log) = (app, registry, shutdown, loading, listeners, grpc, log);
+        (_app, _registry, _shutdown, _loading, _listeners, _access, _grpc, _log) = (app, registry, shutdown, loading, listeners, access, grpc, log);
     }
 
     public Listener Inference => _listeners[0];
@@ -53,16 +56,11 @@ internal sealed partial class ServeHost : IAsyncDisposable
 
     /// <summary>Takes the addresses, begins to load the models, and serves.</summary>
     /// <exception cref="ListenException">An address cannot be used; nothing has been started.</exception>
+    /// <exception cref="ConfigurationException">Tokens cannot be read; likewise.</exception>
     public static async Task<ServeHost> StartAsync(ServerConfiguration configuration, ILoggerFactory loggers, Shutdown shutdown)
     {
-        Listener[] listeners =
-        [
-            new("inference", "inferenceAddress", configuration.InferenceAddress),
-            new("management", "managementAddress", configuration.ManagementAddress),
-            new("metrics", "metricsAddress", configuration.MetricsAddress),
-            new("grpc_inference", "grpcInferenceAddress", configuration.GrpcInferenceAddress, HttpProtocols.Http2, isOptional: configuration.GrpcInferenceAddress == Defaults.GrpcInferenceAddress),
-            new("grpc_management", "grpcManagementAddress", configuration.GrpcManagementAddress, HttpProtocols.Http2, isOptional: configuration.GrpcManagementAddress == Defaults.GrpcManagementAddress),
-        ];
+        var access = new AccessControl(configuration, TimeProvider.System, loggers);
+        var listeners = Listeners(configuration, access);
         ModelRegistry? registry = null;
         ModelLoading? loading = null;
         WebApplication? app = null;
@@ -78,7 +76,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             var grpc = MapGrpc(configuration, registry, loading, shutdown, listeners, loggers);
             await app.StartAsync();
 
-            var host = new ServeHost(app, registry, shutdown, loading, listeners, grpc, loggers.CreateLogger<ServeHost>());
+            var host = new ServeHost(app, registry, shutdown, loading, listeners, access, grpc, loggers.CreateLogger<ServeHost>());
             host.LogListening(host.Inference.Url, host.Management.Url, host.Metrics.Url, UrlOf(host.GrpcInference), UrlOf(host.GrpcManagement));
             return host;
 
@@ -90,6 +88,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             if (registry is not null) await registry.DisposeAsync();
             if (app is not null) await app.DisposeAsync();
             foreach (var listener in listeners) listener.Dispose();
+            access.Dispose();
             throw;
         }
     }
@@ -105,19 +104,36 @@ internal sealed partial class ServeHost : IAsyncDisposable
         await _app.DisposeAsync();
         foreach (var pipeline in _grpc) pipeline.Dispose();
         foreach (var listener in _listeners) listener.Dispose();
+        _access.Dispose();
         LogStopped();
     }
+
+    private static Listener[] Listeners(ServerConfiguration configuration, AccessControl access) =>
+    [
+        new("inference", "inferenceAddress", configuration.InferenceAddress) { Guard = access.Inference },
+        new("management", "managementAddress", configuration.ManagementAddress) { Guard = access.Management },
+        new("metrics", "metricsAddress", configuration.MetricsAddress),
+        new("grpc_inference", "grpcInferenceAddress", configuration.GrpcInferenceAddress, HttpProtocols.Http2, isOptional: configuration.GrpcInferenceAddress == Defaults.GrpcInferenceAddress) { Guard = access.Inference },
+        new("grpc_management", "grpcManagementAddress", configuration.GrpcManagementAddress, HttpProtocols.Http2, isOptional: configuration.GrpcManagementAddress == Defaults.GrpcManagementAddress) { Guard = access.Management },
+    ];
 
     private static void MapRoutes(WebApplication app, ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, ILoggerFactory loggers)
     {
         var inline = IsInline(configuration);
         var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
-        var endpoint = new InferenceEndpoint(registry, new ModelLookup(registry, loading), configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferenceEndpoint>());
+        var models = new ModelLookup(registry, loading);
+        var kserve = new KServePredict(models, configuration.MaxRequestSize, shutdown);
+        var endpoint = new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferenceEndpoint>());
         inference.Pipeline = PipelineOf(inference).Build(
             app.Services,
-            routes => routes.MapInference(endpoint, new Ping(registry, loading, shutdown)),
+            routes =>
+            {
+                routes.MapInference(endpoint, kserve, new Ping(registry, loading, shutdown));
+                routes.MapKServeModels(registry);
+            },
             context => InferenceRoutes.TryPredict(context, endpoint, registry));
-        management.Pipeline = PipelineOf(management).Build(app.Services, routes => routes.MapManagement(registry, configuration.EnableModelApi));
+        if (Cors.IsConfigured(configuration)) inference.Pipeline = new Cors(configuration, inference.Metrics).Before(inference.Pipeline);
+        management.Pipeline = PipelineOf(management).Build(app.Services, routes => routes.MapManagement(registry, Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress)));
         metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry));
         app.Run(static context => Listener.Of(context).Pipeline(context));
 
@@ -133,7 +149,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             routes => routes.MapGrpcService<InferenceService>());
         var management = PipelineOf(
             listeners[4],
-            services => services.AddSingleton(new ManagementService(registry, configuration.EnableModelApi)),
+            services => services.AddSingleton(new ManagementService(registry, Exposure.AllowsModelApi(configuration, listeners[4].Key, configuration.GrpcManagementAddress))),
             routes => routes.MapGrpcService<ManagementService>());
         return [inference, management];
 
@@ -182,19 +198,12 @@ internal sealed partial class ServeHost : IAsyncDisposable
         // Empty: no appsettings.json, no ASPNETCORE_ variables, no console logger. The configuration is ours alone.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "serve", ContentRootPath = AppContext.BaseDirectory });
         builder.Services.Replace(ServiceDescriptor.Singleton(loggers));
+        builder.Services.AddSingleton<RejectedRequests>();
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxConcurrentConnections = configuration.MaxConnections;
-
-            // The endpoints count bodies themselves, so that a refused upload gets its JSON and can be read to its end.
-            kestrel.Limits.MaxRequestBodySize = null;
-            kestrel.Limits.MaxRequestHeaderCount = 100;
-            kestrel.Limits.MaxRequestHeadersTotalSize = 32 << 10;
-            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(30);
-            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
-            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 1024, gracePeriod: TimeSpan.FromSeconds(10));
+            ConnectionLimits.Apply(configuration, kestrel.Limits);
             foreach (var listener in listeners.Where(listener => listener.IsBound)) listener.Listen(kestrel);
         });
         builder.WebHost.UseSockets(sockets =>
@@ -208,6 +217,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
             // By reference: two listeners may both ask for a free port of one address.
             sockets.CreateBoundListenSocket = endPoint => listeners.First(listener => ReferenceEquals(listener.EndPoint, endPoint)).TakeSocket();
         });
+
+        // Kestrel's alone: what the host itself tells of every request has another source.
+        builder.Services.Replace(ServiceDescriptor.Singleton(services => services.GetRequiredService<RejectedRequests>().Source));
 
         // After UseKestrelCore, which adds a factory of its own: the last one counts.
         builder.Services.Replace(ServiceDescriptor.Singleton<IMemoryPoolFactory<byte>>(

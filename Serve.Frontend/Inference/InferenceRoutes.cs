@@ -3,17 +3,19 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Serve.Core.Models;
 using Serve.Frontend.Hosting;
+using Serve.Frontend.Inference.KServe;
 
 namespace Serve.Frontend.Inference;
 
 /// <summary>TorchServe's inference API. Every route leads to one data plane, <see cref="InferenceEndpoint"/>.</summary>
 internal static class InferenceRoutes
 {
-    public static void MapInference(this IEndpointRouteBuilder routes, InferenceEndpoint endpoint, Ping ping)
+    public static void MapInference(this IEndpointRouteBuilder routes, InferenceEndpoint endpoint, KServePredict kserve, Ping ping)
     {
         routes.Map("/ping", ping.HandleAsync).WithTags("Inference").WithSummary("The server's health");
         routes.MapPredictions(endpoint);
         routes.MapInvocations(endpoint);
+        routes.Map("/v1/models/{model}:predict", kserve.HandleAsync).WithTags("KServe").WithSummary("Runs the default version for each of the instances");
     }
 
     /// <summary>
@@ -23,7 +25,7 @@ internal static class InferenceRoutes
     /// <returns>Null: routing may know what it is.</returns>
     public static Task? TryPredict(HttpContext context, InferenceEndpoint endpoint, ModelRegistry registry)
     {
-        if (!PredictionPath.TryParse(context.Request.Path.Value, out var model, out var version)) return null;
+        if (!PredictionPath.TryParse(context.Request.Path.Value, out var model, out var version) || HttpMethods.IsOptions(context.Request.Method)) return null;
         return registry.Find(model, version) is { } target ? endpoint.HandleAsync(context, target) : null;
     }
 
@@ -46,6 +48,23 @@ internal static class InferenceRoutes
         routes.Map("/invocations", Invoke).WithTags("Inference").WithMetadata(ListenerPipeline.SelfContained.Instance)
             .WithSummary("SageMaker's route: the model by the query's or form's model_name, or the only one there is");
 
+        // Multi-model endpoints of SageMaker, and the routes of the server that TorchServe came from.
+        foreach (var (pattern, summary) in (ReadOnlySpan<(string, string)>)
+        [
+            ("/models/{model}/invoke", "SageMaker's route for one of several models"),
+            ("/{model}/predict", "Runs the default version; query parameters are inputs"),
+            ("/{model}/{version}/predict", "Runs one version; query parameters are inputs"),
+        ])
+        {
+            routes.Map(pattern, InvokeNamed).WithTags("Inference").WithMetadata(ListenerPipeline.SelfContained.Instance).WithSummary(summary);
+        }
+
         Task Invoke(HttpContext context) => endpoint.HandleAsync(context, InferenceRoute.Invocations);
+
+        Task InvokeNamed(HttpContext context)
+        {
+            var values = context.Request.RouteValues;
+            return endpoint.HandleAsync(context, new InferenceRoute((string?)values["model"], (string?)values["version"], null, QueryUse.Inputs));
+        }
     }
 }

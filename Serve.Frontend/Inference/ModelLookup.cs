@@ -12,17 +12,22 @@ internal sealed class ModelLookup(ModelRegistry registry, ModelLoading loading)
     /// <exception cref="ServeException">404, or 503 as long as it may still come.</exception>
     public ModelVersion Accept(string model, string? version)
     {
-        ModelVersion target;
+        var target = Find(model, version);
+        target.Metrics.RequestAccepted();
+        return target;
+    }
+
+    /// <summary>The version.</summary>
+    /// <exception cref="ServeException">404, or 503 as long as it may still come.</exception>
+    public ModelVersion Find(string model, string? version)
+    {
         try
         {
-            target = registry.Resolve(model, version);
+            return registry.Resolve(model, version);
         }
         catch (ServeException e) when (e.Status == StatusCodes.Status404NotFound && !loading.IsDone)
         {
             throw ModelLoading.NotYet(model);
         }
-
-        target.Metrics.RequestAccepted();
-        return target;
     }
 }

@@ -96,8 +96,8 @@ internal static class RequestParts
         }
     }
 
-    // Headers that speak of this connection mean nothing to a worker.
-    private static void AddHeaders(IHeaderDictionary headers, RequestPayload payload, string? path)
+    /// <summary>Adds the request's headers; those that speak of this connection mean nothing to a worker.</summary>
+    internal static void AddHeaders(IHeaderDictionary headers, RequestPayload payload, string? path)
     {
         foreach (var (name, values) in headers)
         {

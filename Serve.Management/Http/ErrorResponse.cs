@@ -47,6 +47,8 @@ public static class ErrorResponse
             context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         }
 
+        if (error.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
+
         // A client that asked before it sends will not send now (RFC 9110, section 10.1.1): what it sends next must not be
         // taken for the body. And one that sends too much should not be read for ever.
         if (error.Status == StatusCodes.Status413PayloadTooLarge || context.Request.Headers.Expect.Count > 0) context.Response.Headers.Connection = "close";

@@ -13,4 +13,6 @@ public sealed record ModelListEntry(string ModelName, string ModelUrl);
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ModelList))]
 [JsonSerializable(typeof(List<VersionBody>))]
+[JsonSerializable(typeof(KServeModelList))]
+[JsonSerializable(typeof(KServeModel))]
 public sealed partial class ManagementJson : JsonSerializerContext;

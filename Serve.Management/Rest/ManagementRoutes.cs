@@ -14,6 +14,7 @@ public static class ManagementRoutes
     /// <param name="enableModelApi">Whether models may be registered and unregistered.</param>
     public static void MapManagement(this IEndpointRouteBuilder routes, ModelRegistry registry, bool enableModelApi)
     {
+        routes.MapKServeModels(registry);
         var models = routes.MapGroup("/models").WithTags("Management");
         models.MapGet("", new ListModels(registry).HandleAsync).WithSummary("Lists the registered models, page by page");
         models.MapPost("", new RegisterModel(registry, enableModelApi).HandleAsync).WithSummary("Registers a model version from the model store");

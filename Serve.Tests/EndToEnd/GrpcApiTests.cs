@@ -103,6 +103,24 @@ public sealed class GrpcApiTests : IClassFixture<ServerFixture>, IDisposable
     }
 
     [Fact]
+    public async Task A_message_that_is_none_is_the_clients_fault()
+    {
+        var bytes = Marshallers.Create(static (byte[] message) => message, static message => message);
+        foreach (var (channel, service, name) in new[] { (_inferenceChannel, "org.pytorch.serve.grpc.inference.InferenceAPIsService", "Predictions"), (_managementChannel, "org.pytorch.serve.grpc.management.ManagementAPIsService", "RegisterModel") })
+        {
+            var method = new Method<byte[], byte[]>(MethodType.Unary, service, name, bytes, bytes);
+            foreach (var message in (byte[][])[[0], [0x0A, 0x7F, 1], [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]])
+            {
+                var error = await Assert.ThrowsAsync<RpcException>(async () => await channel.CreateCallInvoker().AsyncUnaryCall(method, null, new global::Grpc.Core.CallOptions(cancellationToken: Cancellation), message));
+                Assert.Equal((StatusCode.InvalidArgument, "The request is not a valid message of this method."), (error.StatusCode, error.Status.Detail));
+                Assert.Equal("BadRequestException", error.Trailers.GetValue("serve-error-type"));
+            }
+        }
+
+        Assert.DoesNotContain(_server.Log, line => line.Contains("InvalidProtocolBuffer", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_message_beyond_maxRequestSize_is_refused_also_when_it_is_packed_small()
     {
         await _server.ServeAsync("large-over-grpc", "EchoHandler");

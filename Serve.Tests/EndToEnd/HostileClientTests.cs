@@ -103,8 +103,25 @@ public sealed class HostileClientTests : IClassFixture<ServerFixture>, IAsyncLif
     {
         using var client = await ConnectAsync();
         await client.SendAsync(Encoding.Latin1.GetBytes(bytes));
-        var text = await ReadToEndAsync(client);
+        var text = await client.ReadToEndAsync();
         if (status.Length > 0) Assert.StartsWith($"HTTP/1.1 {status} ", text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\0\0\0\0", "")]
+    [InlineData("\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003", "")]
+    [InlineData("hello", "")]
+    [InlineData("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 Bad Request")]
+    [InlineData("PRI * HTTP/1.1\r\n", "HTTP/1.1 400 Bad Request")]
+    [InlineData("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nthese are no frames", "")]
+    public async Task What_is_no_HTTP_2_does_not_hold_a_connection_to_a_gRPC_listener(string bytes, string answer)
+    {
+        foreach (var listener in (string[])[_server.GrpcInference, _server.GrpcManagement])
+        {
+            using var client = await RawClient.ConnectAsync(listener);
+            await client.SendAsync(Encoding.Latin1.GetBytes(bytes));
+            Assert.StartsWith(answer, await client.ReadToEndAsync(), StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -112,7 +129,7 @@ public sealed class HostileClientTests : IClassFixture<ServerFixture>, IAsyncLif
     {
         using var client = await ConnectAsync();
         await client.SendAsync(Encoding.ASCII.GetBytes($"GET /ping HTTP/1.1\r\nHost: x\r\nX-Long: {new string('x', 100_000)}"));
-        Assert.StartsWith("HTTP/1.1 431 ", await ReadToEndAsync(client), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 431 ", await client.ReadToEndAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -141,28 +158,5 @@ public sealed class HostileClientTests : IClassFixture<ServerFixture>, IAsyncLif
         Assert.Equal(before, (await _server.ScrapeAsync()).Split('\n').Length);
     }
 
-    private async Task<Socket> ConnectAsync()
-    {
-        var client = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        var address = new Uri(_server.Inference);
-        await client.ConnectAsync(address.Host, address.Port);
-        return client;
-    }
-
-    private static async Task<string> ReadToEndAsync(Socket client)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        using var text = new MemoryStream();
-        var piece = new byte[4096];
-        try
-        {
-            while (await client.ReceiveAsync(piece, patience.Token) is > 0 and var length) text.Write(piece, 0, length);
-        }
-        catch (SocketException)
-        {
-            // Closed with bytes unread, which is a reset: what was answered before counts.
-        }
-
-        return Encoding.ASCII.GetString(text.ToArray());
-    }
+    private Task<Socket> ConnectAsync() => RawClient.ConnectAsync(_server.Inference);
 }

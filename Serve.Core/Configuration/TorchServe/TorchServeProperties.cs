@@ -4,7 +4,7 @@ namespace Serve.Core.Configuration.TorchServe;
 internal static class TorchServeProperties
 {
     private const string RunsNoPython = "Serve runs no Python";
-    private const string InFront = "TLS and CORS belong to the proxy in front of Serve";
+    private const string InFront = "TLS belongs to the proxy in front of Serve";
     private const string BySelf = "Serve chooses its threads by itself";
     private const string InModel = "a setting of each model (model-config.yaml)";
 
@@ -23,6 +23,9 @@ internal static class TorchServeProperties
         ["default_startup_timeout"] = "defaultStartupTimeout",
         ["unregister_model_timeout"] = "unregisterTimeout",
         ["allowed_urls"] = "allowedUrls",
+        ["cors_allowed_origin"] = "corsAllowedOrigin",
+        ["cors_allowed_methods"] = "corsAllowedMethods",
+        ["cors_allowed_headers"] = "corsAllowedHeaders",
     };
 
     /// <summary>Keys that have no counterpart, and why none is needed or what to do instead.</summary>
@@ -38,9 +41,6 @@ internal static class TorchServeProperties
         ["limit_max_image_pixels"] = $"there always is a limit; preprocessing.maxImagePixels is {InModel}",
         ["async_logging"] = "the log never holds a request up",
         ["blacklist_env_vars"] = RunsNoPython,
-        ["cors_allowed_origin"] = InFront,
-        ["cors_allowed_methods"] = InFront,
-        ["cors_allowed_headers"] = InFront,
         ["keystore"] = InFront,
         ["keystore_pass"] = InFront,
         ["keystore_type"] = InFront,

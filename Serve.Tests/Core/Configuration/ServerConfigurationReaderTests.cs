@@ -28,6 +28,9 @@ public sealed class ServerConfigurationReaderTests
             auth: none
             enableModelApi: false
             maxRequestSize: 1MiB
+            corsAllowedOrigin: https://app.example.com
+            corsAllowedMethods: [GET, POST]
+            corsAllowedHeaders: "content-type, x-mine"
             maxConnections: 5
             defaultMaxQueueSize: 6
             defaultResponseTimeout: 7
@@ -53,6 +56,9 @@ public sealed class ServerConfigurationReaderTests
             Auth = "none",
             EnableModelApi = false,
             MaxRequestSize = 1 << 20,
+            CorsAllowedOrigin = ["https://app.example.com"],
+            CorsAllowedMethods = ["GET", "POST"],
+            CorsAllowedHeaders = ["content-type", "x-mine"],
             MaxConnections = 5,
             DefaultMaxQueueSize = 6,
             DefaultResponseTimeout = TimeSpan.FromSeconds(7),
@@ -114,7 +120,7 @@ public sealed class ServerConfigurationReaderTests
     public void An_address_that_others_can_reach_needs_auth_none(string address)
     {
         var error = Assert.Throws<ConfigurationException>(() => Read($"inferenceAddress: '{address}'"));
-        Assert.Contains("can be reached from other machines, and nothing would ask who calls; give a loopback address (http://127.0.0.1:8080), or `auth: none`", error.Message, StringComparison.Ordinal);
+        Assert.Contains("can be reached from other machines, and nothing would ask who calls; give a loopback address (http://127.0.0.1:8080), tokens (inferenceTokens), or `auth: none`", error.Message, StringComparison.Ordinal);
 
         Assert.Equal(address, Read($"inferenceAddress: '{address}'\nauth: none").Configuration.InferenceAddress);
     }
@@ -127,8 +133,59 @@ public sealed class ServerConfigurationReaderTests
     [Theory]
     [InlineData("managementAddress: http://0.0.0.0:8081")]
     [InlineData("grpcManagementAddress: http://0.0.0.0:7071")]
-    public void Exposed_management_is_a_warning_even_then(string yaml) =>
-        Assert.Contains("lets everyone who reaches it register", Assert.Single(Read($"{yaml}\nauth: none").Warnings), StringComparison.Ordinal);
+    public void Management_for_everybody_is_a_warning_and_registers_only_if_that_is_said(string yaml)
+    {
+        Assert.Contains("models cannot be registered and removed there", Assert.Single(Read($"{yaml}\nauth: none").Warnings), StringComparison.Ordinal);
+        Assert.Contains("lets everyone who reaches it register", Assert.Single(Read($"{yaml}\nauth: none\nenableModelApi: true").Warnings), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("enableModelApi: false", false)]
+    [InlineData("managementAddress: http://0.0.0.0:8081\nauth: none", false)]
+    [InlineData("managementAddress: http://0.0.0.0:8081\nauth: none\nenableModelApi: true", true)]
+    [InlineData("managementAddress: http://0.0.0.0:8081\nmanagementTokens: env:X", true)]
+    [InlineData("managementAddress: http://0.0.0.0:8081\nmanagementTokens: env:X\nenableModelApi: false", false)]
+    public void Models_are_registered_where_management_is_on_loopback_or_has_tokens(string yaml, bool allows)
+    {
+        var configuration = Read(yaml).Configuration;
+        Assert.Equal(allows, Exposure.AllowsModelApi(configuration, "managementAddress", configuration.ManagementAddress));
+    }
+
+    [Theory]
+    [InlineData("inferenceAddress: http://0.0.0.0:8080\ninferenceTokens: env:X", null)]
+    [InlineData("metricsAddress: http://0.0.0.0:8082\ninferenceTokens: env:X", null)]
+    [InlineData("managementAddress: http://0.0.0.0:8081\ninferenceTokens: env:X", "tokens (managementTokens)")]
+    [InlineData("inferenceAddress: http://0.0.0.0:8080\nmanagementTokens: env:X", "tokens (inferenceTokens)")]
+    [InlineData("metricsAddress: http://0.0.0.0:8082\nmanagementTokens: env:X", "tokens (inferenceTokens)")]
+    public void Tokens_of_its_own_let_a_listener_be_reached_by_others(string yaml, string? problem)
+    {
+        if (problem is null) Read(yaml);
+        else Assert.Contains(problem, Assert.Throws<ConfigurationException>(() => Read(yaml)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Sources_of_tokens_are_read_and_files_are_found_from_where_they_are_named()
+    {
+        var hash = new string('a', 64);
+        var read = Read($"inferenceTokens: [file:tokens, 'env:X', 'sha256:{hash} expires=2026-12-31']", environment: new() { ["SERVE_MANAGEMENT_TOKENS"] = "env:A,env:B", ["SERVE_TOKEN"] = "a-token-of-a-client" });
+        Assert.Equal([$"file:{Path.Combine(Root, "tokens")}", "env:X", $"sha256:{hash} expires=2026-12-31"], read.Configuration.InferenceTokens);
+        Assert.Equal(["env:A", "env:B"], read.Configuration.ManagementTokens);
+        Assert.Empty(read.Warnings);
+    }
+
+    [Theory]
+    [InlineData("inferenceTokens: secret-in-the-wrong-place")]
+    [InlineData("inferenceTokens: [\"secret\\nwith a line\"]")]
+    [InlineData("inferenceTokens: [[secret]]")]
+    [InlineData("inferenceTokens: sha256:secret")]
+    public void A_token_in_the_wrong_place_is_not_repeated(string yaml)
+    {
+        var error = Assert.Throws<ConfigurationException>(() => Read(yaml));
+        Assert.StartsWith($"{ConfigFile}:1:18: inferenceTokens: ", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", Assert.Throws<ConfigurationException>(() => Read("", environment: new() { ["SERVE_INFERENCE_TOKENS"] = "secret" })).Message, StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData("inferenceAddress: localhost:8080", "localhost:8080 is no address; give http://HOST:PORT")]
@@ -146,6 +203,10 @@ public sealed class ServerConfigurationReaderTests
     [InlineData("loadModels: [all, a]", "has all beside other names")]
     [InlineData("heartbeatTimeout: 1500", "1500ms is not allowed with heartbeatInterval 1s; give at least twice the interval")]
     [InlineData("runtimeFolder: /tmp/a-folder-with-a-name-that-is-much-too-long/for-a-socket-path-of-108-bytes", "is longer than 70 bytes")]
+    [InlineData("corsAllowedOrigin: https://app.example.com/", "https://app.example.com/ is not allowed; give origins as browsers send them")]
+    [InlineData("corsAllowedOrigin: app.example.com", "app.example.com is not allowed; give origins")]
+    [InlineData("corsAllowedMethods: [get]", "get is not allowed; give HTTP verbs in capitals")]
+    [InlineData("corsAllowedHeaders: [\"x y\"]", "x y is not allowed; give names of headers")]
     [InlineData("fastPath: fast", "fast is not allowed; give pool or inline.")]
     [InlineData("accessLog: yes", "yes is not allowed; give true or false")]
     public void A_wrong_value_is_named_with_what_would_be_right(string yaml, string message) =>

@@ -1,0 +1,20 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Serve.Management.Authorization;
+
+/// <summary>
+/// What never needs a token: the API's description, as in TorchServe, and the probes of orchestrators, which have none to
+/// send. <c>/ping</c> needs one, as in TorchServe.
+/// </summary>
+internal static class OpenRoutes
+{
+    private const string GrpcHealth = "/grpc.health.v1.Health/";
+
+    public static bool Include(HttpRequest request) => request.Path.Value switch
+    {
+        "/" => HttpMethods.IsOptions(request.Method),
+        "/api-description" or "/livez" or "/readyz" or "/startupz" => true,
+        { } path => path.StartsWith(GrpcHealth, StringComparison.Ordinal),
+        null => false,
+    };
+}
