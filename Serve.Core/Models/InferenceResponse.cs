@@ -1,5 +1,6 @@
 using System.Buffers;
 using Microsoft.Extensions.ObjectPool;
+using Serve.Core.Errors;
 using Serve.Core.Protocol;
 
 namespace Serve.Core.Models;
@@ -52,6 +53,24 @@ public sealed class InferenceResponse : IDisposable
         Parts?.Dispose();
         Parts = null;
         Idle.Return(this);
+    }
+
+    /// <summary>Waits for what follows, and puts all of it into this body: for protocols that answer whole.</summary>
+    /// <param name="mostBytes">The most that an answer in parts may have then.</param>
+    /// <exception cref="ServeException">The answer breaks off, or is larger.</exception>
+    public async ValueTask JoinPartsAsync(long mostBytes)
+    {
+        if (Parts is not { } parts) return;
+        while (await parts.NextAsync().ConfigureAwait(false) is { } part)
+        {
+            using (part)
+            {
+                if (_length + (long)part.Body.Length > mostBytes) throw new OutOfResourcesException($"The answer in parts has more than {mostBytes} bytes (maxRequestSize), too many to give it whole.");
+                Append(part.Body.Span);
+            }
+        }
+
+        Parts = null;
     }
 
     internal static InferenceResponse Rent(int status, string? contentType, IReadOnlyList<KeyValuePair<string, string>> headers, in OutputTimes times)

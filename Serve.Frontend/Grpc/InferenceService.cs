@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Serve.Core.Errors;
@@ -26,16 +27,11 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
         Task.FromResult(new TorchServeHealthResponse { Health = Encoding.UTF8.GetString(ping.Ask().Document.Span) });
 
     /// <summary>Answers whole: the parts of an answer in parts are put together.</summary>
-    public override async Task<PredictionResponse> Predictions(PredictionsRequest request, ServerCallContext context)
-    {
-        var whole = new WholeAnswer(maxRequestBytes);
-        await PredictAsync(request, context, whole);
-        return whole.Message;
-    }
+    public override async Task<PredictionResponse> Predictions(PredictionsRequest request, ServerCallContext context) => (await PredictAsync(request, context, null))!;
 
     /// <summary>Answers with a message for each part, when it is there; with one where the handler answers whole.</summary>
     public override Task StreamPredictions(PredictionsRequest request, IServerStreamWriter<PredictionResponse> responseStream, ServerCallContext context) =>
-        PredictAsync(request, context, new StreamedAnswer(responseStream, sequence: null, context.CancellationToken));
+        PredictAsync(request, context, new AnswerStream(responseStream, sequence: null, context.CancellationToken));
 
     /// <summary>
     /// Runs one request after the other, each answered as by <see cref="StreamPredictions"/>. One that fails has a message with
@@ -46,7 +42,7 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
         while (await requestStream.MoveNext(context.CancellationToken))
         {
             var request = requestStream.Current;
-            var answer = new StreamedAnswer(responseStream, request.HasSequenceId ? request.SequenceId : null, context.CancellationToken);
+            var answer = new AnswerStream(responseStream, request.HasSequenceId ? request.SequenceId : null, context.CancellationToken);
             try
             {
                 await PredictAsync(request, context, answer);
@@ -58,7 +54,8 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
         }
     }
 
-    private async Task PredictAsync(PredictionsRequest request, ServerCallContext context, IAnswer answer)
+    // The answer is written to the stream; without one it is the result.
+    private async Task<PredictionResponse?> PredictAsync(PredictionsRequest request, ServerCallContext context, AnswerStream? stream)
     {
         var started = Stopwatch.GetTimestamp();
         var (requestBytes, responseBytes) = (0, 0L);
@@ -75,17 +72,20 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
             responseBytes = response.Body.Length;
             if (inline && responseBytes > BriefBytes) await Task.Yield();
             if (response.Status >= 400) throw Refused(response);
-            await answer.AddAsync(response.Body);
-            if (response.Parts is { } parts)
+            PredictionResponse? whole = null;
+            if (stream is not null)
             {
-                while (await parts.NextAsync() is { } part)
-                {
-                    using (part) await answer.AddAsync(part.Body);
-                    responseBytes = parts.Bytes;
-                }
+                responseBytes = await stream.WriteAsync(response);
+            }
+            else
+            {
+                await response.JoinPartsAsync(maxRequestBytes);
+                responseBytes = response.Body.Length;
+                whole = new PredictionResponse { Prediction = ByteString.CopyFrom(response.Body.Span) };
             }
 
             target.Metrics.RequestAnswered(response.Status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);
+            return whole;
         }
         catch (Exception e)
         {

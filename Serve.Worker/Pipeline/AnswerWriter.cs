@@ -93,7 +93,7 @@ internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, 
     {
         var response = request.Response;
         var isFirst = request.PartsSent == 0;
-        var (status, contentType, headers) = (response.Status, isFirst ? response.ContentType : null, isFirst ? response.Headers : NoHeaders);
+        var (status, contentType, headers) = (isFirst ? response.Status : 200, isFirst ? response.ContentType : null, isFirst ? response.Headers : NoHeaders);
         var head = Head(OutputFrame.HeadBytes(contentType, headers));
         var length = OutputFrame.WriteHead(head, status, times, contentType, headers);
         var body = response.DetachBody(out var bodyLength);
