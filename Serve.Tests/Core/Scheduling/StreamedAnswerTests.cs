@@ -1,5 +1,3 @@
-using Serve.Core.Scheduling;
-
 namespace Serve.Tests.Core.Scheduling;
 
 /// <summary>What answers in parts change for the dispatcher.</summary>
