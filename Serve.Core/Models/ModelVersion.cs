@@ -134,7 +134,7 @@ public sealed partial class ModelVersion
     /// <param name="payload">Headers, parts and body.</param>
     /// <param name="options">Priority and timeout, if the client named them.</param>
     /// <param name="clientGone">Cancelled when the client has left: the request leaves the queue, or its row is freed.</param>
-    /// <returns>The answer; dispose it when it is written.</returns>
+    /// <returns>The answer, or its first part (<see cref="InferenceResponse.Parts"/>); dispose it when all is written.</returns>
     /// <exception cref="ServeException">
     /// The answer is an error: 400 (the handler refuses the request), 500, 503 (queue full, no worker, draining), 504; 499
     /// when <paramref name="clientGone"/> was cancelled first.
@@ -158,7 +158,7 @@ public sealed partial class ModelVersion
 
         var wished = options.Timeout ?? _configuration.LatencyTarget ?? _configuration.ResponseTimeout;
         var timeout = wished < _configuration.ResponseTimeout ? wished : _configuration.ResponseTimeout;
-        return _scheduler.Submit(payload, priority - 1, timeout, clientGone);
+        return _scheduler.Submit(payload, priority - 1, timeout, isClients: options.Timeout < _configuration.ResponseTimeout, clientGone);
     }
 
     /// <summary>Asks the handler, in one of its workers, what it has to say about itself (<see cref="Handlers.IDescribesItself"/>).</summary>

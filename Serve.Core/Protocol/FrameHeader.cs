@@ -49,6 +49,9 @@ public enum FrameType : byte
 
     /// <summary>Frontend to worker: leave.</summary>
     Stop = 14,
+
+    /// <summary>Frontend to worker: the client has taken parts of an answer.</summary>
+    Taken = 15,
 }
 
 /// <summary>The 16 bytes before each frame's body.</summary>

@@ -55,6 +55,9 @@ internal sealed class FrameIntake(FrameReader reader, FrameSender sender, TimePr
                 var id = reader.Header.Id;
                 if (Pipeline.Pending.Cancel(id)) Pipeline.Answers.WriteCancelled(id);
                 break;
+            case FrameType.Taken:
+                Pipeline.Pending.Taken(reader.Header.Id, PartWindow.ReadTaken(reader.Body));
+                break;
             case FrameType.Recall:
                 Recall(Pipeline);
                 break;

@@ -12,7 +12,10 @@ internal sealed class HandlerWork(IBatchHandler handler, int batchSize) : IModel
 
     public int MaxBatchRows => batchSize;
 
-    public bool MayRunOnReader => true;
+    // While the reader executes it takes in neither a Cancel nor a Taken.
+    public bool MayRunOnReader => !Streams;
+
+    public bool Streams { get; } = handler.Streams;
 
     public IReadOnlyList<WarmUpTime> WarmUpTimes => [];
 
@@ -51,7 +54,7 @@ internal sealed class HandlerWork(IBatchHandler handler, int batchSize) : IModel
             {
                 foreach (var call in batch.Calls)
                 {
-                    if (call.Error is null) call.Fail(e);
+                    if (call is { Error: null, IsEnded: false }) call.Fail(e);
                 }
             }
         }

@@ -17,6 +17,9 @@ internal interface IModelWork : IDisposable
     /// <summary>Whether a batch may run on the reader's thread when batches turn out to cost next to nothing.</summary>
     bool MayRunOnReader { get; }
 
+    /// <summary>Whether requests of a batch may be answered in parts, and end one by one.</summary>
+    bool Streams { get; }
+
     /// <summary>Rows that lay apart from the others of their batch and were copied, since the start.</summary>
     long CopiedRows { get; }
 

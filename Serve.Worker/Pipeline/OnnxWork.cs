@@ -43,6 +43,8 @@ internal sealed partial class OnnxWork : IModelWork
 
     public bool MayRunOnReader => false;
 
+    public bool Streams => false;
+
     public long CopiedRows => _slabs.CopiedRows;
 
     public DecodedRow Decode(WorkerRequest request)

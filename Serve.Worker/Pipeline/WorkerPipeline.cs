@@ -33,6 +33,7 @@ internal sealed class WorkerPipeline
         Pending = new PendingRequests(work, Pool, instances, time);
         Pending.Learn(work.WarmUpTimes);
         Answers = new AnswerWriter(sender, work, time, logger);
+        if (work.Streams) Pool.PartSender = new PartSender(Pending, Answers);
         _answerThread = new AnswerThread(Pending, Answers);
         var executor = _executor = new BatchExecutor(Pending, sender, Answers, time);
         var shortcut = new ReaderShortcut(Pending, mayRunOnReader && work.MayRunOnReader, time);
