@@ -64,7 +64,7 @@ internal static class BehaviourRows
         new("5.8", "Continuous batching",
         [
             Row.Later("`continuousBatching`: a batch is filled up after each step"),
-            Row.Later("A request stays until its handler says that it is done; a client that leaves takes it out"),
+            Row.Same("A request stays in the batch until its handler says that it is done; a client that leaves takes it out", Evidence.In<StreamingTests>(nameof(StreamingTests.A_client_that_leaves_stops_its_own_stream_and_no_other))),
         ]),
         new("5.9", "Large models",
         [
