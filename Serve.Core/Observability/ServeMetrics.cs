@@ -61,6 +61,13 @@ public static class ServeMetrics
         "Time that a request spent in one stage: read (body), queue, transfer (to the worker and back), decode_wait, decode, assemble (ready until its batch began), execute, encode, write (answer).",
         new HistogramConfiguration { LabelNames = [.. ModelLabels, "stage"], Buckets = StageSeconds });
 
+    internal static readonly Histogram FirstPart = Metrics.CreateHistogram("serve_first_part_seconds",
+        "Time from the arrival of a request until the first part of its answer came from the worker; of answers in parts only.",
+        new HistogramConfiguration { LabelNames = ModelLabels, Buckets = RequestSeconds });
+
+    internal static readonly Counter AnswerParts = Metrics.CreateCounter("serve_answer_parts_total",
+        "Parts of answers in parts that came from workers.", ModelLabels);
+
     internal static readonly Gauge RequestsInFlight = Metrics.CreateGauge("serve_requests_in_flight",
         "Requests that are accepted and not yet answered.", ModelLabels);
 
@@ -162,6 +169,14 @@ public static class ServeMetrics
 
     private static readonly Counter Unauthorized = Metrics.CreateCounter("serve_unauthorized_total",
         "HTTP requests and gRPC calls that were refused because they had no valid token, by listener.", "listener");
+
+    private static readonly Gauge CertificateExpiry = Metrics.CreateGauge("serve_tls_certificate_expiry_timestamp_seconds",
+        "When the certificate of a listener ends, in Unix time.", "listener");
+
+    /// <summary>When a listener's certificate ends.</summary>
+    /// <param name="listener">The listener's name.</param>
+    /// <param name="expires">The end of its validity.</param>
+    public static void CertificateExpires(string listener, DateTimeOffset expires) => CertificateExpiry.WithLabels(listener).Set(expires.ToUnixTimeSeconds());
 
     /// <summary>The counters of one listener, by the first digit of the status code.</summary>
     /// <param name="listener">The listener's name: <c>inference</c>, <c>management</c>, <c>metrics</c>, <c>grpc_inference</c> or <c>grpc_management</c>.</param>

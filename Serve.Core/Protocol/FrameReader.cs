@@ -7,7 +7,8 @@ namespace Serve.Core.Protocol;
 /// Reads frames from a socket, for one reader: <see cref="Receive"/> takes what has arrived, or the reader receives into
 /// <see cref="Space"/> by itself and calls <see cref="Received"/>; <see cref="TryRead"/> yields the frames that are complete.
 /// Small frames are parsed in place; the body of a large frame is received straight into a pooled array that
-/// <see cref="TakeBody"/> hands over without a copy. Hot path: allocates nothing.
+/// <see cref="TakeBody"/> hands over without a copy. What a peer announces is believed up to a limit; beyond, memory grows with
+/// what has really arrived. Hot path: allocates nothing.
 /// </summary>
 public sealed class FrameReader : IDisposable
 {
@@ -15,6 +16,10 @@ public sealed class FrameReader : IDisposable
 
     // A body above this is received into an array of its own; up to it, copying is cheaper than a second system call.
     private const int LargeBodyBytes = 16 << 10;
+
+    // An announced length is believed up to here; then the array grows to this many times what has arrived.
+    private const int MostRentedAhead = 1 << 20;
+    private const int Growth = 4;
 
     private static readonly Action Yield = static () => Thread.Yield();
 
@@ -67,7 +72,12 @@ public sealed class FrameReader : IDisposable
     /// <returns>At least one byte; valid until the next call of any method.</returns>
     public Memory<byte> Space()
     {
-        if (IsLargeUnderWay) return _large.AsMemory(_largeFilled, _header.Length - _largeFilled);
+        if (IsLargeUnderWay)
+        {
+            if (_largeFilled == _large!.Length) GrowLarge();
+            return _large.AsMemory(_largeFilled, Math.Min(_large.Length, _header.Length) - _largeFilled);
+        }
+
         ReleaseFrame();
         if (_start == _end)
         {
@@ -121,7 +131,7 @@ public sealed class FrameReader : IDisposable
 
         if (header.Length <= LargeBodyBytes) return false;
         _header = header;
-        _large = ArrayPool<byte>.Shared.Rent(header.Length);
+        _large = ArrayPool<byte>.Shared.Rent(Math.Min(header.Length, MostRentedAhead));
         _largeFilled = available - FrameHeader.Size;
         _buffer.AsSpan(_start + FrameHeader.Size, _largeFilled).CopyTo(_large);
         _start = _end = 0;
@@ -154,6 +164,14 @@ public sealed class FrameReader : IDisposable
     }
 
     private bool IsLargeUnderWay => _large is not null && _largeFilled < _header.Length;
+
+    private void GrowLarge()
+    {
+        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(_header.Length, (long)Growth * _largeFilled));
+        _large.AsSpan(0, _largeFilled).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(_large!);
+        _large = larger;
+    }
 
     private void ReleaseFrame()
     {

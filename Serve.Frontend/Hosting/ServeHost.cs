@@ -8,12 +8,15 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Models;
+using Serve.Core.Security;
 using Serve.Frontend.Grpc;
+using Serve.Frontend.Hosting.Tls;
 using Serve.Frontend.Inference;
 using Serve.Frontend.Inference.KServe;
 using Serve.Frontend.Metrics;
 using Serve.Management.Authorization;
 using Serve.Management.Grpc;
+using Serve.Management.Http.OpenApi;
 using Serve.Management.Rest;
 using Serve.Management.Sources;
 
@@ -66,13 +69,14 @@ internal sealed partial class ServeHost : IAsyncDisposable
         WebApplication? app = null;
         try
         {
+            LoadTls(configuration, listeners, access.Files, loggers.CreateLogger("Serve.Secrets"));
             Bind(listeners, loggers.CreateLogger<ServeHost>());
             registry = new ModelRegistry(configuration, TimeProvider.System, loggers, new HttpArchiveFetcher(configuration, TimeProvider.System, loggers.CreateLogger("Serve.Sources")));
 
             // Workers start while Kestrel does: the first answer comes a tenth of a second earlier.
             loading = new ModelLoading(registry, loggers.CreateLogger<ModelLoading>());
             app = BuildApplication(configuration, loggers, listeners);
-            MapRoutes(app, configuration, registry, loading, shutdown, listeners, loggers);
+            MapRoutes(app, configuration, registry, loading, shutdown, listeners, access, loggers);
             var grpc = MapGrpc(configuration, registry, loading, shutdown, listeners, loggers);
             await app.StartAsync();
 
@@ -117,7 +121,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         new("grpc_management", "grpcManagementAddress", configuration.GrpcManagementAddress, HttpProtocols.Http2, isOptional: configuration.GrpcManagementAddress == Defaults.GrpcManagementAddress) { Guard = access.Management },
     ];
 
-    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, ILoggerFactory loggers)
+    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, AccessControl access, ILoggerFactory loggers)
     {
         var inline = IsInline(configuration);
         var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
@@ -128,16 +132,27 @@ internal sealed partial class ServeHost : IAsyncDisposable
             app.Services,
             routes =>
             {
-                routes.MapInference(endpoint, kserve, new Ping(registry, loading, shutdown));
+                var ping = new Ping(registry, loading, shutdown);
+                routes.MapOpenApi("What runs models.");
+                routes.MapModelOpenApi("/predictions/{model}", "modelApiDescription", model => Describe(models.Find(model, null)));
+                routes.MapInference(endpoint, kserve, ping);
+                new Probes(ping, loading).Map(routes);
                 routes.MapKServeModels(registry);
             },
             context => InferenceRoutes.TryPredict(context, endpoint, registry));
         if (Cors.IsConfigured(configuration)) inference.Pipeline = new Cors(configuration, inference.Metrics).Before(inference.Pipeline);
-        management.Pipeline = PipelineOf(management).Build(app.Services, routes => routes.MapManagement(registry, Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress)));
+        management.Pipeline = PipelineOf(management).Build(app.Services, routes =>
+        {
+            routes.MapManagement(registry, Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress));
+            access.MapTokens(routes);
+        });
         metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry));
         app.Run(static context => Listener.Of(context).Pipeline(context));
 
         ListenerPipeline PipelineOf(Listener listener) => new(listener, inline, configuration.AccessLog, loggers.CreateLogger($"Serve.{listener.Name}"));
+
+        static (string, string) Describe(ModelVersion version) =>
+            ($"RESTful API for: {version.Name}", $"What runs the model {version.Name}; its default version is {version.Version}, its handler {version.Describe().Handler ?? "not known yet"}.");
     }
 
     private static GrpcPipeline[] MapGrpc(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, ILoggerFactory loggers)
@@ -172,6 +187,18 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 });
             listener.Pipeline = pipeline.AnswerAsync;
             return pipeline;
+        }
+    }
+
+    // Listeners with the same files share what is read from them.
+    private static void LoadTls(ServerConfiguration configuration, Listener[] listeners, WatchedFiles watched, ILogger log)
+    {
+        var loaded = new Dictionary<TlsFiles, ServerTls>();
+        foreach (var listener in listeners.Where(listener => listener.IsHttps))
+        {
+            var files = TlsFiles.Of(configuration, listener.Key);
+            if (!loaded.TryGetValue(files, out var tls)) loaded[files] = tls = ServerTls.Load(files, watched, log);
+            listener.Tls = tls;
         }
     }
 
