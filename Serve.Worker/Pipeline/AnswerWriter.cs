@@ -52,6 +52,22 @@ internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, 
     /// <summary>Answers a request that was cancelled before it had begun.</summary>
     public void WriteCancelled(ulong id) => WriteEmpty(id, 499, default);
 
+    /// <summary>Answers with what the handler says about itself, and sends it.</summary>
+    public void WriteDescription(WorkerRequest request)
+    {
+        try
+        {
+            HandlerDescription.Write(work.Handler, request.Response);
+            WriteResponse(request, default);
+        }
+        catch (Exception e)
+        {
+            WriteError(request.Id, e, default);
+        }
+
+        Flush();
+    }
+
     /// <summary>Has everything sent that was written.</summary>
     public void Flush() => sender.Flush(onThisThread: true);
 

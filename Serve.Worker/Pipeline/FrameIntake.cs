@@ -75,7 +75,8 @@ internal sealed class FrameIntake(FrameReader reader, FrameSender sender, TimePr
         var header = reader.Header;
         var request = pipeline.Pool.Rent();
         request.Accept(header.Id, reader.TakeBody(), header.Length, time.GetTimestamp(), time.TimestampFrequency);
-        pipeline.Pending.Arrive(request, (header.Flags & FrameHeader.More) != 0);
+        if ((header.Flags & FrameHeader.Describe) != 0) pipeline.Describe(request);
+        else pipeline.Pending.Arrive(request, (header.Flags & FrameHeader.More) != 0);
     }
 
     private void Recall(WorkerPipeline pipeline)

@@ -6,6 +6,8 @@ namespace Serve.Worker.Pipeline;
 /// <summary>A batch handler: it computes by itself, so there is nothing to decode and nothing to encode.</summary>
 internal sealed class HandlerWork(IBatchHandler handler, int batchSize) : IModelWork
 {
+    public object Handler => handler;
+
     public bool Decodes => false;
 
     public int MaxBatchRows => batchSize;

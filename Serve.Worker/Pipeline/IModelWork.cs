@@ -5,6 +5,9 @@ namespace Serve.Worker.Pipeline;
 /// <summary>What a worker does with requests: an ONNX model behind a handler, or a batch handler that computes by itself.</summary>
 internal interface IModelWork : IDisposable
 {
+    /// <summary>The handler, which may have something to say about itself.</summary>
+    object Handler { get; }
+
     /// <summary>Whether requests must be decoded before they can be batched.</summary>
     bool Decodes { get; }
 

@@ -35,6 +35,8 @@ internal sealed partial class OnnxWork : IModelWork
     // Device threads warm up one after the other, all before the worker is ready.
     public IReadOnlyList<WarmUpTime> WarmUpTimes => _warmUpTimes;
 
+    public object Handler => _handler;
+
     public bool Decodes => true;
 
     public int MaxBatchRows { get; }
