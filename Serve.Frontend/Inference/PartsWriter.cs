@@ -26,7 +26,9 @@ internal static class PartsWriter
         ValueTask WriteAsync(ReadOnlyMemory<byte> body)
         {
             var write = writer.WriteAsync(body, clientGone);
-            return write.IsCompletedSuccessfully && !write.Result.IsCanceled ? ValueTask.CompletedTask : parts.UntilWrittenAsync(write.AsTask());
+            if (!write.IsCompletedSuccessfully) return parts.UntilWrittenAsync(write.AsTask());
+            write.GetAwaiter().GetResult();
+            return ValueTask.CompletedTask;
         }
     }
 }
