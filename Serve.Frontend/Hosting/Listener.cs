@@ -1,7 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Serve.Core.Configuration;
@@ -69,6 +70,9 @@ internal sealed class Listener : IDisposable
 
     /// <summary>What it answers; set before the server starts.</summary>
     public RequestDelegate Pipeline { get; set; } = static _ => Task.CompletedTask;
+
+    /// <summary>Its routes, for tests.</summary>
+    internal IEnumerable<EndpointDataSource> Routes { get; set; } = [];
 
     /// <summary>Where a client on this machine reaches it: with the port that the system chose where 0 was asked for.</summary>
     public string Url => UrlOf(IsHttps ? "https" : "http", _socket?.LocalEndPoint as IPEndPoint ?? EndPoint);

@@ -35,6 +35,7 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
             var group = routes.MapGroup("");
             ((IEndpointConventionBuilder)group).Finally(Surround);
             map(group);
+            listener.Routes = routes.DataSources;
         });
         app.Run(Guard(static _ => throw new ResourceNotFoundException()));
         var routed = app.Build();

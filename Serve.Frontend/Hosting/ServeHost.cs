@@ -16,6 +16,7 @@ using Serve.Frontend.Inference.KServe;
 using Serve.Frontend.Metrics;
 using Serve.Management.Authorization;
 using Serve.Management.Grpc;
+using Serve.Management.Http.OpenApi;
 using Serve.Management.Rest;
 using Serve.Management.Sources;
 
@@ -132,6 +133,8 @@ internal sealed partial class ServeHost : IAsyncDisposable
             routes =>
             {
                 var ping = new Ping(registry, loading, shutdown);
+                routes.MapOpenApi("What runs models.");
+                routes.MapModelOpenApi("/predictions/{model}", "modelApiDescription", model => Describe(models.Find(model, null)));
                 routes.MapInference(endpoint, kserve, ping);
                 new Probes(ping, loading).Map(routes);
                 routes.MapKServeModels(registry);
@@ -147,6 +150,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
         app.Run(static context => Listener.Of(context).Pipeline(context));
 
         ListenerPipeline PipelineOf(Listener listener) => new(listener, inline, configuration.AccessLog, loggers.CreateLogger($"Serve.{listener.Name}"));
+
+        static (string, string) Describe(ModelVersion version) =>
+            ($"RESTful API for: {version.Name}", $"What runs the model {version.Name}; its default version is {version.Version}, its handler {version.Describe().Handler ?? "not known yet"}.");
     }
 
     private static GrpcPipeline[] MapGrpc(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, ILoggerFactory loggers)
