@@ -1,4 +1,5 @@
 using Serve.Core.Protocol;
+using Serve.Core.Scheduling;
 
 namespace Serve.Worker.Pipeline;
 
@@ -11,11 +12,17 @@ internal interface IModelWork : IDisposable
     /// <summary>The most rows in one batch.</summary>
     int MaxBatchRows { get; }
 
+    /// <summary>The sizes in which batches are executed.</summary>
+    BatchBuckets Buckets { get; }
+
     /// <summary>Whether a batch may run on the reader's thread when batches turn out to cost next to nothing.</summary>
     bool MayRunOnReader { get; }
 
     /// <summary>Rows that lay apart from the others of their batch and were copied, since the start.</summary>
     long CopiedRows { get; }
+
+    /// <summary>Rows that nobody asked for, executed to fill a batch up to a size of <see cref="Buckets"/>, since the start.</summary>
+    long PaddedRows { get; }
 
     /// <summary>What batches took that runners were warmed up with.</summary>
     IReadOnlyList<WarmUpTime> WarmUpTimes { get; }

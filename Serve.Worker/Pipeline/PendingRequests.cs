@@ -11,7 +11,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
 {
     private readonly object _gate = new();
     private readonly Dictionary<ulong, WorkerRequest> _byId = [];
-    private readonly BatchFormer<WorkerRequest> _former = new(new BatchFormerOptions(), time.TimestampFrequency, new BatchCostModel(Math.Max(1, work.MaxBatchRows)));
+    private readonly BatchFormer<WorkerRequest> _former = new(new BatchFormerOptions(), time.TimestampFrequency, new BatchCostModel(Math.Max(1, work.MaxBatchRows)), work.Buckets);
     private readonly List<WorkerRequest> _recalled = [];
     private readonly StageClock _stages = new(time);
     private int _executing;
@@ -28,7 +28,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
     {
         lock (_gate)
         {
-            foreach (var (rows, microseconds) in times) _former.Cost.Learn(rows, (long)(microseconds / 1e6 * time.TimestampFrequency));
+            foreach (var (rows, microseconds) in times) _former.Learn(rows, (long)(microseconds / 1e6 * time.TimestampFrequency));
         }
     }
 
@@ -140,7 +140,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
             _executing--;
             _stages.CountBatch(batch.Rows);
             Observe(batch.ExecutedTimestamp);
-            _former.Cost.Learn(batch.Rows, Math.Max(0, batch.ExecutedTimestamp - batch.ExecutionTimestamp));
+            _former.Learn(batch.Rows, Math.Max(0, batch.ExecutedTimestamp - batch.ExecutionTimestamp));
             return _former.ReadyRequests > 0;
         }
     }
