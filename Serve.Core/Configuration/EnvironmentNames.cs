@@ -11,6 +11,15 @@ public static class EnvironmentNames
     /// <summary>The token that the commands send to a server: not a setting.</summary>
     public const string ClientToken = "SERVE_TOKEN";
 
+    /// <summary>Whom the commands trust: not a setting, nor are the next two.</summary>
+    public const string ClientCaFile = "SERVE_CLIENT_CA";
+
+    /// <summary>The certificate that the commands show.</summary>
+    public const string ClientCertificateFile = "SERVE_CLIENT_CERT";
+
+    /// <summary>Its key.</summary>
+    public const string ClientKeyFile = "SERVE_CLIENT_KEY";
+
     /// <summary>The one-time token that the frontend gives to a worker: not a setting.</summary>
     private const string WorkerToken = "SERVE_WORKER_TOKEN";
 
@@ -25,11 +34,11 @@ public static class EnvironmentNames
     /// <summary>The settings in an environment, by key. An empty variable counts as not set.</summary>
     /// <remarks>
     /// Variables that Kubernetes makes for a service called <c>serve</c> (<c>SERVE_SERVICE_HOST</c>, <c>SERVE_PORT_…</c>)
-    /// are not settings, nor are the tokens of a worker and of the commands.
+    /// are not settings, nor is what belongs to a worker and to the commands.
     /// </remarks>
     internal static IEnumerable<KeyValuePair<string, string>> Settings(IReadOnlyDictionary<string, string> environment) => environment
         .Where(variable => variable.Key.StartsWith(Prefix, StringComparison.Ordinal) && variable.Value.Trim().Length > 0)
-        .Where(variable => variable.Key is not (WorkerToken or ClientToken) && !IsOfKubernetes(variable.Key))
+        .Where(variable => variable.Key is not (WorkerToken or ClientToken or ClientCaFile or ClientCertificateFile or ClientKeyFile) && !IsOfKubernetes(variable.Key))
         .OrderBy(variable => variable.Key, StringComparer.Ordinal)
         .Select(variable => KeyValuePair.Create(Key(variable.Key), variable.Value))
         .DistinctBy(setting => setting.Key, StringComparer.Ordinal);

@@ -15,10 +15,10 @@ public sealed record ServerConfiguration
     /// <summary>Where Prometheus scrapes. Default <c>http://127.0.0.1:8082</c>.</summary>
     public string MetricsAddress { get; init; } = "http://127.0.0.1:8082";
 
-    /// <summary>Where inference is served over gRPC (HTTP/2 without TLS). Default <c>http://127.0.0.1:7070</c>.</summary>
+    /// <summary>Where inference is served over gRPC (HTTP/2). Default <c>http://127.0.0.1:7070</c>.</summary>
     public string GrpcInferenceAddress { get; init; } = "http://127.0.0.1:7070";
 
-    /// <summary>Where models are managed over gRPC (HTTP/2 without TLS). Default <c>http://127.0.0.1:7071</c>.</summary>
+    /// <summary>Where models are managed over gRPC (HTTP/2). Default <c>http://127.0.0.1:7071</c>.</summary>
     public string GrpcManagementAddress { get; init; } = "http://127.0.0.1:7071";
 
     /// <summary>The model store's folder; relative paths are relative to the configuration file's parent folder. Default <c>model-store</c>.</summary>
@@ -35,6 +35,48 @@ public sealed record ServerConfiguration
     /// <see cref="ManagementTokens"/> open it too. Default none: nobody is asked.
     /// </summary>
     public IReadOnlyList<string> InferenceTokens { get; init; } = [];
+
+    /// <summary>
+    /// TorchServe's <c>key_file.json</c>: the server makes tokens when it starts, writes them there, and replaces them at
+    /// <c>/token</c>. Null: it makes none.
+    /// </summary>
+    public string? KeyFile { get; init; }
+
+    /// <summary>How long tokens of the key file are valid. TorchServe's <c>token_expiration_min</c>. Seconds in the file. Default 60 minutes.</summary>
+    public TimeSpan TokenExpiration { get; init; } = TimeSpan.FromMinutes(60);
+
+    /// <summary>PEM: the certificate of every <c>https://</c> listener that has none of its own, and after it those of its issuers. Default none.</summary>
+    public string? CertificateFile { get; init; }
+
+    /// <summary>PEM: its key, not encrypted.</summary>
+    public string? PrivateKeyFile { get; init; }
+
+    /// <summary>PEM: the certificate of management, over REST and gRPC. Null: <see cref="CertificateFile"/>.</summary>
+    public string? ManagementCertificateFile { get; init; }
+
+    /// <summary>PEM: its key.</summary>
+    public string? ManagementPrivateKeyFile { get; init; }
+
+    /// <summary>PEM: the certificate of the metrics listener. Null: <see cref="CertificateFile"/>.</summary>
+    public string? MetricsCertificateFile { get; init; }
+
+    /// <summary>PEM: its key.</summary>
+    public string? MetricsPrivateKeyFile { get; init; }
+
+    /// <summary>PEM: the authorities whose client certificates open inference, over REST and gRPC. Null: none is asked for.</summary>
+    public string? InferenceClientCaFile { get; init; }
+
+    /// <summary>PEM: the authorities whose client certificates open management.</summary>
+    public string? ManagementClientCaFile { get; init; }
+
+    /// <summary>PEM: the authorities whose client certificates open metrics.</summary>
+    public string? MetricsClientCaFile { get; init; }
+
+    /// <summary>
+    /// <c>required</c>: where there are such authorities, a client without a certificate is refused, and tokens are asked for as
+    /// well. <c>optional</c>: a client with one needs no token. Default required.
+    /// </summary>
+    public string ClientCertificates { get; init; } = TlsSettings.Required;
 
     /// <summary>Where the tokens come from that open management. Default none: nobody is asked.</summary>
     public IReadOnlyList<string> ManagementTokens { get; init; } = [];

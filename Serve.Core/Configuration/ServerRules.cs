@@ -20,6 +20,7 @@ internal static class ServerRules
 
         CheckExposure(configuration, addresses, originOf, problems);
         CheckPorts(addresses, originOf, problems);
+        TlsSettings.Check(configuration, addresses, originOf, problems);
 
         if (configuration.HeartbeatTimeout < configuration.HeartbeatInterval * 2)
         {
@@ -39,14 +40,14 @@ internal static class ServerRules
         foreach (var (key, address) in addresses.Where(listener => !listener.Address.IsLoopback))
         {
             var tokens = Exposure.IsManagement(key) ? "managementTokens" : "inferenceTokens";
-            if (Exposure.IsGuarded(configuration, key))
+            if (Exposure.IsGuarded(configuration, key, address))
             {
-                if (key != "metricsAddress") problems.Warn(originOf(key), key, $"{address} can be reached from other machines, and tokens travel there as they are; have TLS in front of it");
+                if (!address.IsHttps && key != "metricsAddress") problems.Warn(originOf(key), key, $"{address} can be reached from other machines, and tokens travel there as they are; give https://, or have TLS in front of it");
             }
             else if (configuration.Auth is null)
             {
                 problems.Add(originOf(key), key,
-                    $"{address} can be reached from other machines, and nothing would ask who calls; give a loopback address (http://127.0.0.1:{address.Port}), tokens ({tokens}), or `auth: none` if the network in front of it is trusted or guarded otherwise");
+                    $"{address} can be reached from other machines, and nothing would ask who calls; give a loopback address ({address.Scheme}://127.0.0.1:{address.Port}), tokens ({tokens}), or `auth: none` if the network in front of it is trusted or guarded otherwise");
             }
             else if (Exposure.IsManagement(key))
             {

@@ -13,18 +13,31 @@ internal static class ServerSettings
     /// <param name="settings">One source's settings.</param>
     /// <param name="below">What holds for keys that it does not set.</param>
     /// <param name="folder">What its relative paths are relative to.</param>
-    public static ServerConfiguration Bind(SettingsReader settings, ServerConfiguration below, string folder) => below with
+    /// <param name="asClient">Whether addresses are where somebody else listens.</param>
+    public static ServerConfiguration Bind(SettingsReader settings, ServerConfiguration below, string folder, bool asClient) => below with
     {
-        InferenceAddress = Address(settings, "inferenceAddress", below.InferenceAddress),
-        ManagementAddress = Address(settings, "managementAddress", below.ManagementAddress),
-        MetricsAddress = Address(settings, "metricsAddress", below.MetricsAddress),
-        GrpcInferenceAddress = Address(settings, "grpcInferenceAddress", below.GrpcInferenceAddress),
-        GrpcManagementAddress = Address(settings, "grpcManagementAddress", below.GrpcManagementAddress),
+        InferenceAddress = Address(settings, "inferenceAddress", below.InferenceAddress, asClient),
+        ManagementAddress = Address(settings, "managementAddress", below.ManagementAddress, asClient),
+        MetricsAddress = Address(settings, "metricsAddress", below.MetricsAddress, asClient),
+        GrpcInferenceAddress = Address(settings, "grpcInferenceAddress", below.GrpcInferenceAddress, asClient),
+        GrpcManagementAddress = Address(settings, "grpcManagementAddress", below.GrpcManagementAddress, asClient),
         ModelStore = settings.Has("modelStore") ? FullPath(settings.RequiredText("modelStore", below.ModelStore), folder) : Known(settings, "modelStore", below.ModelStore),
         LoadModels = LoadModels(settings, below.LoadModels),
         Auth = Auth(settings, below.Auth),
         InferenceTokens = Tokens(settings, "inferenceTokens", below.InferenceTokens, folder),
         ManagementTokens = Tokens(settings, "managementTokens", below.ManagementTokens, folder),
+        KeyFile = OptionalPath(settings, "keyFile", below.KeyFile, folder),
+        TokenExpiration = settings.Duration("tokenExpiration", below.TokenExpiration, Second, Second, 365 * Day),
+        CertificateFile = OptionalPath(settings, "certificateFile", below.CertificateFile, folder),
+        PrivateKeyFile = OptionalPath(settings, "privateKeyFile", below.PrivateKeyFile, folder),
+        ManagementCertificateFile = OptionalPath(settings, "managementCertificateFile", below.ManagementCertificateFile, folder),
+        ManagementPrivateKeyFile = OptionalPath(settings, "managementPrivateKeyFile", below.ManagementPrivateKeyFile, folder),
+        MetricsCertificateFile = OptionalPath(settings, "metricsCertificateFile", below.MetricsCertificateFile, folder),
+        MetricsPrivateKeyFile = OptionalPath(settings, "metricsPrivateKeyFile", below.MetricsPrivateKeyFile, folder),
+        InferenceClientCaFile = OptionalPath(settings, "inferenceClientCaFile", below.InferenceClientCaFile, folder),
+        ManagementClientCaFile = OptionalPath(settings, "managementClientCaFile", below.ManagementClientCaFile, folder),
+        MetricsClientCaFile = OptionalPath(settings, "metricsClientCaFile", below.MetricsClientCaFile, folder),
+        ClientCertificates = settings.Choice("clientCertificates", below.ClientCertificates, [TlsSettings.Required, TlsSettings.Optional]),
         EnableModelApi = settings.OptionalFlag("enableModelApi", below.EnableModelApi),
         AllowedUrls = AllowedUrls(settings, below.AllowedUrls),
         AllowedPrivateHosts = settings.Words("allowedPrivateHosts", below.AllowedPrivateHosts, [], "host names or addresses, for example [models.internal, 10.0.0.5]"),
@@ -60,9 +73,10 @@ internal static class ServerSettings
         AccessLog = settings.Flag("accessLog", below.AccessLog),
     };
 
-    private static string Address(SettingsReader settings, string key, string below)
+    private static string Address(SettingsReader settings, string key, string below, bool asClient)
     {
         var text = settings.RequiredText(key, below);
+        if (asClient && Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps) && url is { PathAndQuery: "/", Host.Length: > 0, UserInfo: "" }) return text.TrimEnd('/');
         if (!settings.Has(key) || ListenAddress.Parse(text, out var fault) is not null) return text;
 
         settings.Problem(key, fault);

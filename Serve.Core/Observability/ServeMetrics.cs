@@ -163,6 +163,14 @@ public static class ServeMetrics
     private static readonly Counter Unauthorized = Metrics.CreateCounter("serve_unauthorized_total",
         "HTTP requests and gRPC calls that were refused because they had no valid token, by listener.", "listener");
 
+    private static readonly Gauge CertificateExpiry = Metrics.CreateGauge("serve_tls_certificate_expiry_timestamp_seconds",
+        "When the certificate of a listener ends, in Unix time.", "listener");
+
+    /// <summary>When a listener's certificate ends.</summary>
+    /// <param name="listener">The listener's name.</param>
+    /// <param name="expires">The end of its validity.</param>
+    public static void CertificateExpires(string listener, DateTimeOffset expires) => CertificateExpiry.WithLabels(listener).Set(expires.ToUnixTimeSeconds());
+
     /// <summary>The counters of one listener, by the first digit of the status code.</summary>
     /// <param name="listener">The listener's name: <c>inference</c>, <c>management</c>, <c>metrics</c>, <c>grpc_inference</c> or <c>grpc_management</c>.</param>
     public static HttpMetrics Http(string listener) => new(HttpRequests, Unauthorized, listener);

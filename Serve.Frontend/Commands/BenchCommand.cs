@@ -204,7 +204,7 @@ internal sealed class BenchCommand
         {
             var own = paths.Where(path => path.StartsWith(model.Label + "=", StringComparison.Ordinal)).Select(path => path[(model.Label.Length + 1)..]).ToList();
             if (own.Count == 0) own = [.. paths.Where(path => !models.Any(other => path.StartsWith(other.Label + "=", StringComparison.Ordinal)))];
-            var (bodies, description) = own.Count > 0 ? (DataFiles.Read(own), string.Join(", ", own)) : await GenerateAsync(server, model, arguments.GetValue(_dynamicSize), cancellation);
+            var (bodies, description) = own.Count > 0 ? (DataFiles.Read(own), string.Join(", ", own)) : await GenerateAsync(arguments, model, cancellation);
             targets.Add(BenchSession.Target(model.Label, model.Weight, new Uri(url, model.Path), bodies, headers));
             descriptions.Add(description);
         }
@@ -212,12 +212,12 @@ internal sealed class BenchCommand
         return (targets, string.Join("; ", descriptions.Distinct()), url);
     }
 
-    private static async Task<(IReadOnlyList<RequestBody> Bodies, string Description)> GenerateAsync(ServerAddresses server, ModelShare model, int dynamicSize, CancellationToken cancellation)
+    private async Task<(IReadOnlyList<RequestBody> Bodies, string Description)> GenerateAsync(ParseResult arguments, ModelShare model, CancellationToken cancellation)
     {
-        using var client = new ServerClient(server.Inference, server.Management);
+        using var client = _connection.Connect(arguments);
         var (_, versions) = await client.DescribeAsync(model.Name, model.Version, cancellation);
         var version = versions.FirstOrDefault(version => version.DefaultVersion) ?? versions[0];
-        return (GeneratedData.For(version, dynamicSize), GeneratedData.Describe(version));
+        return (GeneratedData.For(version, arguments.GetValue(_dynamicSize)), GeneratedData.Describe(version));
     }
 
     private List<KeyValuePair<string, string>> Headers(ParseResult arguments)
@@ -230,6 +230,8 @@ internal sealed class BenchCommand
             headers.Add(new(header[..colon].Trim(), header[(colon + 1)..].Trim()));
         }
 
+        // Not to another server, which could keep it.
+        if (arguments.GetValue(_url) is null && _connection.Credentials(arguments).Token is { } token) headers.Add(new("Authorization", $"Bearer {token}"));
         return headers;
     }
 }

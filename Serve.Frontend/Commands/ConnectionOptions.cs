@@ -9,12 +9,14 @@ namespace Serve.Frontend.Commands;
 internal sealed class ConnectionOptions(bool readsMetrics = false)
 {
     private readonly ServerFlags _flags = readsMetrics ? ServerFlags.OfMeasuring() : ServerFlags.OfConnection();
+    private readonly CredentialOptions _credentials = new();
     private readonly Option<bool> _json = new("--json") { Description = readsMetrics ? "Print the figures as JSON instead of text" : "Print the server's JSON instead of text" };
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
         command.Options.Add(_json);
+        _credentials.AddTo(command);
         _flags.AddTo(command);
     }
 
@@ -24,11 +26,14 @@ internal sealed class ConnectionOptions(bool readsMetrics = false)
     /// <summary>The configuration that holds, for the folder and addresses in it.</summary>
     public ServerConfiguration Configuration(ParseResult arguments) => _flags.Read(arguments).Configuration;
 
+    /// <summary>How the command shows who it is.</summary>
+    public ClientCredentials Credentials(ParseResult arguments) => _credentials.Read(arguments);
+
     /// <summary>A client of the server that the options mean.</summary>
     public ServerClient Connect(ParseResult arguments)
     {
         var server = Addresses(arguments);
-        return new ServerClient(server.Inference, server.Management);
+        return new ServerClient(server.Inference, server.Management, Credentials(arguments));
     }
 
     /// <summary>Where the server that the options mean listens.</summary>

@@ -67,6 +67,7 @@ internal static class ServeCommandLine
             UnregisterCommand.Create(),
             ArchiveCommand.Create(),
             ImportConfigCommand.Create(),
+            TokenCommand.Create(),
             DoctorCommand.Create(),
             BenchCommand.Create(),
             TuneCommand.Create(),

@@ -1,16 +1,18 @@
 using System.Net.Http.Headers;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Text.Json;
+using Serve.Core.Configuration;
 using Serve.Management.Http;
 using Serve.Management.Rest;
 
 namespace Serve.Frontend.Commands;
 
 /// <summary>Talks to a running server. Its errors become a <see cref="CommandException"/> with the server's own message.</summary>
-internal sealed class ServerClient(string inferenceAddress, string managementAddress) : IDisposable
+internal sealed class ServerClient(string inferenceAddress, string managementAddress, ClientCredentials credentials) : IDisposable
 {
     // Waiting is the server's to limit: a synchronous registration takes as long as its startupTimeout allows.
-    private readonly HttpClient _http = new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5), UseProxy = false }) { Timeout = Timeout.InfiniteTimeSpan };
+    private readonly HttpClient _http = new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5), UseProxy = false, SslOptions = credentials.Tls() }) { Timeout = Timeout.InfiniteTimeSpan };
 
     public string InferenceAddress { get; } = inferenceAddress;
 
@@ -48,6 +50,7 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
     public async Task<(string Status, bool Serves)> PingAsync(CancellationToken cancellation)
     {
         var (status, body) = await SendAsync(HttpMethod.Get, InferenceAddress + "/ping", null, cancellation);
+        if (status == 401) throw Refused(status, body);
         var text = JsonSerializer.Deserialize(body, HttpJson.Default.StatusBody)?.Status ?? body;
         return (text, status == 200);
     }
@@ -67,7 +70,7 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
     private async Task<string> SucceedAsync(HttpMethod method, string url, HttpContent? content, CancellationToken cancellation)
     {
         var (status, body) = await SendAsync(method, url, content, cancellation);
-        return status < 400 ? body : throw new CommandException(ExitCode.Failed, MessageOf(status, body));
+        return status < 400 ? body : throw Refused(status, body);
     }
 
     private async Task<(int Status, string Body)> SendAsync(HttpMethod method, string url, HttpContent? content, CancellationToken cancellation)
@@ -75,12 +78,21 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
         try
         {
             using var request = new HttpRequestMessage(method, url) { Content = content };
+            if (credentials.Token is { } token && !request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}")) throw new CommandException(ExitCode.Usage, "The token has letters that an HTTP header cannot carry.");
             using var response = await _http.SendAsync(request, cancellation);
             return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(cancellation));
         }
         catch (HttpRequestException e)
         {
             var address = new Uri(url).GetLeftPart(UriPartial.Authority);
+            if (e.InnerException is AuthenticationException untrusted)
+            {
+                throw new CommandException(ExitCode.Unreachable, $"""
+                    No secure connection to {address}: {untrusted.Message}
+                    Give --ca-cert with the certificate of its authority, or with its own; and --cert where it asks for one.
+                    """);
+            }
+
             var why = e.InnerException is SocketException socket ? socket.Message : e.Message;
             throw new CommandException(ExitCode.Unreachable, $"""
                 No server answers at {address}: {why}.
@@ -93,6 +105,9 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
             throw new CommandException(ExitCode.Unreachable, $"No server answers at {url}: the connection could not be made in time.");
         }
     }
+
+    private static CommandException Refused(int status, string body) =>
+        new(ExitCode.Failed, MessageOf(status, body) + (status == 401 ? $" Set {EnvironmentNames.ClientToken}, or give --token." : ""));
 
     private static string MessageOf(int status, string body)
     {

@@ -18,6 +18,18 @@ internal sealed class ServerFlags
         ("auth", "none", "Needed to listen on anything but loopback without tokens"),
         ("inferenceTokens", "SOURCES", "Where the tokens for inference come from: file:PATH, env:NAME, sha256:HASH [default: none]"),
         ("managementTokens", "SOURCES", "Where the tokens for management come from [default: none]"),
+        ("keyFile", "FILE", "TorchServe's key_file.json: tokens are made at the start and written there"),
+        ("tokenExpiration", "TIME", "How long those are valid [default: 60m]"),
+        ("certificateFile", "FILE", "PEM: the certificate of the https:// listeners"),
+        ("privateKeyFile", "FILE", "PEM: its key"),
+        ("managementCertificateFile", "FILE", "PEM: management's own certificate"),
+        ("managementPrivateKeyFile", "FILE", "PEM: its key"),
+        ("metricsCertificateFile", "FILE", "PEM: the metrics listener's own certificate"),
+        ("metricsPrivateKeyFile", "FILE", "PEM: its key"),
+        ("inferenceClientCaFile", "FILE", "PEM: authorities whose client certificates open inference"),
+        ("managementClientCaFile", "FILE", "PEM: authorities whose client certificates open management"),
+        ("metricsClientCaFile", "FILE", "PEM: authorities whose client certificates open metrics"),
+        ("clientCertificates", "required|optional", "Whether a client needs a certificate there, or may have a token instead [default: required]"),
         ("enableModelApi", "BOOL", "Whether models may be registered and unregistered [default: where management is on loopback or has tokens]"),
         ("allowedUrls", "PATTERNS", "Regular expressions for URLs that models may be fetched from [default: none]"),
         ("allowedPrivateHosts", "HOSTS", "Hosts that models may be fetched from although their addresses are not public [default: none]"),
@@ -59,10 +71,10 @@ internal sealed class ServerFlags
     public static ServerFlags All() => new(Keys);
 
     /// <summary>The flags that say where a running server is, for the commands that talk to it.</summary>
-    public static ServerFlags OfConnection() => new(Keys.Where(key => key.Key is "managementAddress" or "inferenceAddress" or "runtimeFolder"));
+    public static ServerFlags OfConnection() => new(Keys.Where(key => key.Key is "managementAddress" or "inferenceAddress" or "runtimeFolder")) { IsOfClient = true };
 
     /// <summary>The same with the metrics, for the commands that also read those.</summary>
-    public static ServerFlags OfMeasuring() => new(Keys.Where(key => key.Key is "managementAddress" or "inferenceAddress" or "metricsAddress" or "runtimeFolder"));
+    public static ServerFlags OfMeasuring() => new(Keys.Where(key => key.Key is "managementAddress" or "inferenceAddress" or "metricsAddress" or "runtimeFolder")) { IsOfClient = true };
 
     /// <summary>The flags that say where models are and how they are loaded, for the commands that load one themselves.</summary>
     public static ServerFlags OfLoading() => new(Keys.Where(key => key.Key is "modelStore" or "runtimeFolder" or "cacheFolder" or "workerExecutable"));
@@ -79,6 +91,9 @@ internal sealed class ServerFlags
 
     /// <summary>The configuration file.</summary>
     public Option<string?> Config { get; }
+
+    /// <summary>Whether they say where a server is, and not what it should be.</summary>
+    private bool IsOfClient { get; init; }
 
     /// <summary>The keys that have a flag.</summary>
     internal IEnumerable<string> FlagKeys => _options.Select(option => option.Key);
@@ -100,6 +115,6 @@ internal sealed class ServerFlags
             if (arguments.GetValue(option) is { } value) flags[key] = value;
         }
 
-        return ServerConfigurationReader.Read(arguments.GetValue(Config), ServerConfigurationReader.ProcessEnvironment(), flags);
+        return ServerConfigurationReader.Read(arguments.GetValue(Config), ServerConfigurationReader.ProcessEnvironment(), flags, asClient: IsOfClient);
     }
 }

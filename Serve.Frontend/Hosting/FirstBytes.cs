@@ -15,6 +15,7 @@ namespace Serve.Frontend.Hosting;
 /// <param name="patience">How long the first bytes may take.</param>
 internal sealed class FirstBytes(ReadOnlyMemory<byte> expected, ReadOnlyMemory<byte> refusal, TimeSpan patience)
 {
+    private static readonly ReadOnlyMemory<byte> TlsHandshake = new byte[] { 0x16 };
     private static readonly ReadOnlyMemory<byte> Http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8.ToArray();
 
     private enum Verdict
@@ -27,6 +28,9 @@ internal sealed class FirstBytes(ReadOnlyMemory<byte> expected, ReadOnlyMemory<b
 
     /// <summary>HTTP/2 with prior knowledge.</summary>
     public static FirstBytes OfHttp2(TimeSpan patience) => new(Http2Preface, Refusal(400, "BadRequestException", "Only gRPC (HTTP/2) is spoken here."), patience);
+
+    /// <summary>TLS: a record of a handshake.</summary>
+    public static FirstBytes OfTls(TimeSpan patience) => new(TlsHandshake, Refusal(403, "HttpsRequiredException", "This server only accepts HTTPS requests here."), patience);
 
     /// <summary>Reads until it is clear who is there, and hands the connection on with all its bytes, or ends it.</summary>
     public async Task CheckAsync(ConnectionContext connection, ConnectionDelegate next)

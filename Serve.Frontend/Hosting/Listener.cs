@@ -1,10 +1,15 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Observability;
+using Serve.Core.Security;
+using Serve.Frontend.Hosting.Tls;
 using Serve.Management.Authorization;
 
 namespace Serve.Frontend.Hosting;
@@ -30,6 +35,7 @@ internal sealed class Listener : IDisposable
         (Name, Key, _address, _protocols) = (name, key, address, protocols);
         var ip = parsed.Address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6 ? IPAddress.Any : parsed.Address;
         EndPoint = new IPEndPoint(ip, parsed.Port);
+        IsHttps = parsed.IsHttps;
         IsOptional = isOptional;
         Metrics = ServeMetrics.Http(name);
     }
@@ -42,6 +48,12 @@ internal sealed class Listener : IDisposable
 
     /// <summary>Asks who calls, before anything else is done; null: everybody may.</summary>
     public TokenGuard? Guard { get; init; }
+
+    /// <summary>Whether TLS is spoken there.</summary>
+    public bool IsHttps { get; }
+
+    /// <summary>How; set before the server starts where <see cref="IsHttps"/>.</summary>
+    public ServerTls? Tls { get; private set; }
 
     /// <summary>Whether the server can go without it.</summary>
     public bool IsOptional { get; }
@@ -62,11 +74,11 @@ internal sealed class Listener : IDisposable
     public RequestDelegate Pipeline { get; set; } = static _ => Task.CompletedTask;
 
     /// <summary>Where a client on this machine reaches it: with the port that the system chose where 0 was asked for.</summary>
-    public string Url => UrlOf(_socket?.LocalEndPoint as IPEndPoint ?? EndPoint);
+    public string Url => UrlOf(IsHttps ? "https" : "http", _socket?.LocalEndPoint as IPEndPoint ?? EndPoint);
 
     /// <summary>Where a client on this machine reaches a server that listens at an address.</summary>
     public static string UrlOf(string address) =>
-        ListenAddress.Parse(address, out _) is { } parsed ? UrlOf(new IPEndPoint(parsed.Address, parsed.Port)) : address;
+        ListenAddress.Parse(address, out _) is { } parsed ? UrlOf(parsed.Scheme, new IPEndPoint(parsed.Address, parsed.Port)) : address;
 
     /// <summary>The listener that a connection came in by.</summary>
     public static Listener Of(HttpContext context) =>
@@ -81,12 +93,23 @@ internal sealed class Listener : IDisposable
             connection.Features.Set(this);
             return next(connection);
         });
-        if (_protocols == HttpProtocols.Http2)
+        var patience = kestrel.Limits.RequestHeadersTimeout;
+        if (Tls is not null)
         {
-            var first = FirstBytes.OfHttp2(kestrel.Limits.RequestHeadersTimeout);
-            options.Use(next => connection => first.CheckAsync(connection, next));
+            Begin(options, FirstBytes.OfTls(patience));
+            options.UseHttps(Tls.Callback);
         }
+
+        if (_protocols == HttpProtocols.Http2) Begin(options, FirstBytes.OfHttp2(patience));
     });
+
+    /// <summary>Reads certificate and key where the address begins with <c>https://</c>.</summary>
+    /// <exception cref="ConfigurationException">They are not what they should be.</exception>
+    public void LoadTls(ServerConfiguration configuration, WatchedFiles files, ILogger log)
+    {
+        if (!IsHttps) return;
+        Tls = ServerTls.Load(TlsFiles.Of(configuration, Key), _protocols == HttpProtocols.Http2 ? SslApplicationProtocol.Http2 : SslApplicationProtocol.Http11, Name, files, log);
+    }
 
     /// <summary>
     /// Takes the address, before anything else is started. From now on the system accepts connections, which wait until
@@ -120,9 +143,11 @@ internal sealed class Listener : IDisposable
     /// <summary>Gives the address back, if Kestrel has not done so already.</summary>
     public void Dispose() => _socket?.Dispose();
 
-    private static string UrlOf(IPEndPoint bound)
+    private static void Begin(ListenOptions options, FirstBytes first) => options.Use(next => connection => first.CheckAsync(connection, next));
+
+    private static string UrlOf(string scheme, IPEndPoint bound)
     {
         var any = bound.Address.Equals(IPAddress.Any) || bound.Address.Equals(IPAddress.IPv6Any);
-        return $"http://{new IPEndPoint(any ? IPAddress.Loopback : bound.Address, bound.Port)}";
+        return $"{scheme}://{new IPEndPoint(any ? IPAddress.Loopback : bound.Address, bound.Port)}";
     }
 }

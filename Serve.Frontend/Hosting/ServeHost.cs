@@ -66,13 +66,14 @@ internal sealed partial class ServeHost : IAsyncDisposable
         WebApplication? app = null;
         try
         {
+            foreach (var listener in listeners) listener.LoadTls(configuration, access.Files, loggers.CreateLogger("Serve.Secrets"));
             Bind(listeners, loggers.CreateLogger<ServeHost>());
             registry = new ModelRegistry(configuration, TimeProvider.System, loggers, new HttpArchiveFetcher(configuration, TimeProvider.System, loggers.CreateLogger("Serve.Sources")));
 
             // Workers start while Kestrel does: the first answer comes a tenth of a second earlier.
             loading = new ModelLoading(registry, loggers.CreateLogger<ModelLoading>());
             app = BuildApplication(configuration, loggers, listeners);
-            MapRoutes(app, configuration, registry, loading, shutdown, listeners, loggers);
+            MapRoutes(app, configuration, registry, loading, shutdown, listeners, access, loggers);
             var grpc = MapGrpc(configuration, registry, loading, shutdown, listeners, loggers);
             await app.StartAsync();
 
@@ -117,7 +118,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         new("grpc_management", "grpcManagementAddress", configuration.GrpcManagementAddress, HttpProtocols.Http2, isOptional: configuration.GrpcManagementAddress == Defaults.GrpcManagementAddress) { Guard = access.Management },
     ];
 
-    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, ILoggerFactory loggers)
+    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, AccessControl access, ILoggerFactory loggers)
     {
         var inline = IsInline(configuration);
         var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
@@ -128,12 +129,18 @@ internal sealed partial class ServeHost : IAsyncDisposable
             app.Services,
             routes =>
             {
-                routes.MapInference(endpoint, kserve, new Ping(registry, loading, shutdown));
+                var ping = new Ping(registry, loading, shutdown);
+                routes.MapInference(endpoint, kserve, ping);
+                new Probes(ping, loading).Map(routes);
                 routes.MapKServeModels(registry);
             },
             context => InferenceRoutes.TryPredict(context, endpoint, registry));
         if (Cors.IsConfigured(configuration)) inference.Pipeline = new Cors(configuration, inference.Metrics).Before(inference.Pipeline);
-        management.Pipeline = PipelineOf(management).Build(app.Services, routes => routes.MapManagement(registry, Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress)));
+        management.Pipeline = PipelineOf(management).Build(app.Services, routes =>
+        {
+            routes.MapManagement(registry, Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress));
+            access.MapTokens(routes);
+        });
         metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry));
         app.Run(static context => Listener.Of(context).Pipeline(context));
 

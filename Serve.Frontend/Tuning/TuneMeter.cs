@@ -43,7 +43,7 @@ internal sealed class TuneMeter : IDisposable
     {
         (_overlay, _server, _window, _bound, _clients) = (overlay, server, window, bound, clients);
         _model = overlay.Url[..overlay.Url.IndexOf('/', StringComparison.Ordinal)];
-        _client = new ServerClient(server.Addresses.Inference, server.Addresses.Management);
+        _client = new ServerClient(server.Addresses.Inference, server.Addresses.Management, ClientCredentials.None);
         var url = new Uri(new Uri(server.Addresses.Inference), $"/predictions/{Uri.EscapeDataString(_model)}");
         _load = new LoadOptions { Server = BenchSession.EndPointOf(url), Targets = [BenchSession.Target(_model, 1, url, bodies, [])], Timeout = TimeSpan.FromMinutes(2) };
     }

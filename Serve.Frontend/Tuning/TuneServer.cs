@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
+using Serve.Core.Configuration;
 using Serve.Frontend.Commands;
 using Serve.Frontend.Hosting;
 
@@ -34,6 +35,10 @@ internal sealed partial class TuneServer : IDisposable
             RedirectStandardError = true,
             RedirectStandardInput = true,
         };
+
+        // Nobody else reaches it, and it has no certificate.
+        foreach (var key in (string[])["inferenceTokens", "managementTokens", "inferenceClientCaFile", "managementClientCaFile", "metricsClientCaFile", "clientCertificates"])
+            start.Environment.Remove(EnvironmentNames.Of(key));
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, line) => Keep(line.Data);
         _process.ErrorDataReceived += (_, line) => Keep(line.Data);

@@ -14,6 +14,12 @@ public sealed class TokenGuard(params TokenSet[] accepted)
 {
     private const string Scheme = "Bearer ";
 
+    /// <summary>Whether a client certificate, which the handshake has checked, does as well.</summary>
+    public bool TakesCertificates { get; init; }
+
+    /// <summary>A route that asks by itself; null: none.</summary>
+    public string? OwnGuardPath { get; init; }
+
     /// <summary>Whether a request may go on. Hot path: one hash, no allocation.</summary>
     public bool Allows(HttpContext context)
     {
@@ -24,7 +30,9 @@ public sealed class TokenGuard(params TokenSet[] accepted)
             return true;
         }
 
-        return OpenRoutes.Include(context.Request);
+        return (TakesCertificates && context.Connection.ClientCertificate is not null)
+            || (OwnGuardPath is not null && context.Request.Path.Value == OwnGuardPath)
+            || OpenRoutes.Include(context.Request);
     }
 
     private bool IsValid(StringValues values)

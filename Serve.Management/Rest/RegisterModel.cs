@@ -11,6 +11,7 @@ internal sealed class RegisterModel(ModelRegistry registry, bool enabled)
     public async Task HandleAsync(HttpContext context)
     {
         if (!enabled) throw new MethodNotAllowedException();
+        CrossSite.Refuse(context.Request);
         var (status, text) = await RunAsync(await RequestParameters.ReadAsync(context), context.RequestAborted);
         await PrettyJson.WriteStatusAsync(context, status, text);
     }

@@ -14,6 +14,7 @@ public sealed class LifecycleTests(ITestOutputHelper output)
     {
         await using var server = await ServerFixture.StartAsync(new ServerOptions { WaitUntilReady = false }, output);
         var early = await server.PredictAsync("fashion-vit", Boot);
+        Assert.Equal(HttpStatusCode.OK, (await server.GetAsync("/livez")).Status);
 
         // Never 404, and if it is not ready yet, when to come back.
         if (early.Status != HttpStatusCode.OK)
@@ -24,6 +25,11 @@ public sealed class LifecycleTests(ITestOutputHelper output)
 
         await server.WaitUntilReadyAsync("fashion-vit");
         Assert.Equal(HttpStatusCode.OK, (await server.PredictAsync("fashion-vit", Boot)).Status);
+        await server.ScaleAsync("fashion-vit", 1);
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK), ((await server.GetAsync("/readyz")).Status, (await server.GetAsync("/startupz")).Status));
+        Signals.Kill((await server.WorkerPidsAsync("fashion-vit")).Single());
+        await Eventually.BecomesAsync("it is not ready without its worker", async () => (await server.GetAsync("/readyz")).Status, status => status == HttpStatusCode.ServiceUnavailable);
+        Assert.Equal(HttpStatusCode.OK, (await server.GetAsync("/livez")).Status);
     }
 
     [Fact]

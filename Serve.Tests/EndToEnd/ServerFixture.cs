@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Serve.Management.Http;
@@ -38,7 +40,7 @@ public sealed partial class ServerFixture : IAsyncLifetime
     private ServerFixture(ServerOptions options)
     {
         _options = options;
-        Http = new HttpClient(new SocketsHttpHandler { UseProxy = false, MaxConnectionsPerServer = 10_000 }) { Timeout = Patience };
+        Http = new HttpClient(new SocketsHttpHandler { UseProxy = false, MaxConnectionsPerServer = 10_000, SslOptions = Trust(options.Authority) }) { Timeout = Patience };
     }
 
     /// <summary>Starts a server of one's own.</summary>
@@ -85,6 +87,14 @@ public sealed partial class ServerFixture : IAsyncLifetime
     public IReadOnlyList<string> Log => _log.Lines;
 
     private Process Running => _process ?? throw new InvalidOperationException("The server has not been started.");
+
+    /// <summary>TLS that trusts an authority instead of the system's.</summary>
+    public static SslClientAuthenticationOptions Trust(X509Certificate2? authority)
+    {
+        var options = new SslClientAuthenticationOptions();
+        if (authority is not null) options.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, CustomTrustStore = { authority } };
+        return options;
+    }
 
     /// <summary>From now on log lines go to this test's output too, beginning with those already there.</summary>
     public void ShowLogs(ITestOutputHelper output)
@@ -310,6 +320,9 @@ public sealed record ServerOptions
 
     /// <summary>More environment variables.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Whom its client trusts, where it speaks TLS.</summary>
+    public X509Certificate2? Authority { get; init; }
 
     /// <summary>Whether the start ends when all models are ready, and not already when the listeners are.</summary>
     public bool WaitUntilReady { get; init; } = true;

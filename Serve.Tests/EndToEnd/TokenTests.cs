@@ -68,6 +68,17 @@ public sealed class TokenTests(TokenTests.GuardedServer guarded, ITestOutputHelp
         Assert.Equal(before + 1, await _server.MetricAsync(Series));
     }
 
+    [Theory]
+    [InlineData("/livez")]
+    [InlineData("/readyz")]
+    [InlineData("/startupz")]
+    public async Task Probes_of_an_orchestrator_need_no_token(string path)
+    {
+        var answer = await AskAsync(HttpMethod.Get, _server.Inference + path, null);
+        Assert.Equal((HttpStatusCode.OK, "OK"), (answer.Status, answer.Json.GetProperty("status").GetString()));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(HttpMethod.Get, _server.Inference + path + "/more", null)).Status);
+    }
+
     [Fact]
     public async Task A_handler_sees_no_token()
     {
@@ -138,6 +149,33 @@ public sealed class TokenTests(TokenTests.GuardedServer guarded, ITestOutputHelp
         Assert.Contains("SERVE_WORKER_TOKEN=", environment, StringComparison.Ordinal);
         Assert.DoesNotContain(guarded.ManagementToken, environment, StringComparison.Ordinal);
         Assert.DoesNotContain(guarded.InferenceToken, environment, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Commands_send_the_token_that_they_are_given()
+    {
+        var (code, text) = await _server.RunAsync("status", "--token", guarded.ManagementToken);
+        Assert.True(code == 0 && text.Contains("fashion-vit", StringComparison.Ordinal), text);
+        foreach (var arguments in (string[][])[["status"], ["models", "--token", "wrong-token-000000000"]])
+        {
+            (code, text) = await _server.RunAsync(arguments);
+            Assert.Equal((1, $"{Refusal} Set SERVE_TOKEN, or give --token."), (code, text.Trim()));
+        }
+
+        (code, text) = await _server.RunAsync("bench", "fashion-vit", "--concurrency", "1", "--duration", "100ms", "--warm-up", "1ms", "--json", "--token", guarded.ManagementToken);
+        Assert.True(code == 0, text);
+    }
+
+    [Fact]
+    public async Task A_token_that_a_command_makes_is_one_that_a_server_takes()
+    {
+        using var output = new StringWriter();
+        Assert.Equal(0, await Serve.Frontend.Commands.ServeCommandLine.RunAsync(["token", "create", "--expires-in-days", "1"], output, output));
+        var lines = output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line[7..].Trim()).ToList();
+        await guarded.WriteTokensAsync(lines[1]);
+        Assert.Equal(HttpStatusCode.OK, await PingAsync(lines[0]));
+        Assert.Contains(" expires=", lines[1], StringComparison.Ordinal);
+        Assert.StartsWith(AccessToken.HashText(lines[0]), lines[1], StringComparison.Ordinal);
     }
 
     private static Metadata Bearer(string? token) => token is null ? [] : new Metadata { { "authorization", $"Bearer {token}" } };

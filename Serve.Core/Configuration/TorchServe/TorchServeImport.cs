@@ -59,7 +59,11 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
                     break;
                 case "disable_token_authorization":
                     _isOpen = value == "true";
-                    Note(entry, _isOpen ? "auth: none, where a listener is not on loopback" : "ignored: see docs/configuration.md for who may call");
+                    if (_isOpen) Note(entry, "auth: none, where a listener is not on loopback");
+                    else Set(entry, "keyFile", Path.GetFullPath("key_file.json", folder));
+                    break;
+                case "keystore" or "keystore_pass" or "keystore_type" or "enable_grpc_ssl":
+                    Ignore(entry, needsAttention: entry.Key is "keystore" || value == "true");
                     break;
                 case "debug":
                     if (value == "true") Set(entry, "logLevel", "debug");
@@ -109,7 +113,8 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
         private void Map(PropertiesEntry entry, string key, string value)
         {
             if (key == "loadModels") MapLoadModels(entry, value);
-            else if (key == "modelStore") Set(entry, key, Path.GetFullPath(value, folder));
+            else if (key is "modelStore" or "certificateFile" or "privateKeyFile") Set(entry, key, Path.GetFullPath(value, folder));
+            else if (key == "tokenExpiration") Set(entry, key, value + "m");
             else Set(entry, key, key == "allowedUrls" ? value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) : [value]);
         }
 
@@ -142,8 +147,8 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
             var yaml = values is [var only] && key != "allowedUrls" ? Scalar(only) : $"[{string.Join(", ", values.Select(Quoted))}]";
             try
             {
-                // A listener that is open to others is told about apart.
-                ServerConfigurationReader.ReadText($"{key}: {yaml}\nauth: none\n", target);
+                // A listener that is open to others, or has no certificate, is told about apart.
+                ServerConfigurationReader.ReadText($"{key}: {yaml}\nauth: none\n{Companion(key, values[0])}", target);
             }
             catch (ConfigurationException error)
             {
@@ -155,11 +160,20 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
             Note(entry, $"{key}: {yaml}");
         }
 
-        private void Ignore(PropertiesEntry entry)
+        // What a key cannot be without; where it is in the file too, both are read together at the end.
+        private static string Companion(string key, string value) => key switch
+        {
+            "certificateFile" => "privateKeyFile: x\n",
+            "privateKeyFile" => "certificateFile: x\n",
+            _ when value.StartsWith("https://", StringComparison.OrdinalIgnoreCase) => "certificateFile: x\nprivateKeyFile: x\n",
+            _ => "",
+        };
+
+        private void Ignore(PropertiesEntry entry, bool needsAttention = false)
         {
             var reason = TorchServeProperties.Ignored.GetValueOrDefault(entry.Key)
                 ?? TorchServeProperties.IgnoredPrefixes.FirstOrDefault(prefix => entry.Key.StartsWith(prefix.Key, StringComparison.Ordinal)).Value;
-            if (reason is not null) Note(entry, $"ignored: {reason}");
+            if (reason is not null) Note(entry, $"ignored: {reason}", needsAttention);
             else Note(entry, "ignored: no key of TorchServe's", needsAttention: true);
         }
 
@@ -173,7 +187,7 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
                     ServerConfigurationReader.ReadText(Write("") + "auth: none\n", target);
                     return;
                 }
-                catch (ConfigurationException error) when (_settings.FindLastIndex(setting => Listeners.Contains(setting.Key)) is >= 0 and var last)
+                catch (ConfigurationException error) when (_settings.FindLastIndex(setting => Listeners.Contains(setting.Key) || setting.Key.EndsWith("File", StringComparison.Ordinal)) is >= 0 and var last)
                 {
                     // The one that is in the way, or where that one is a default, the last that was mapped.
                     var at = _settings.FindIndex(setting => error.Problems.Any(problem => problem.Key == setting.Key)) is >= 0 and var found ? found : last;
@@ -189,7 +203,7 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
             if (open.Count == 0) return;
 
             if (_isOpen) _settings.Add((0, "auth", "none", "none"));
-            else
+            else if (_settings.All(setting => setting.Key != "keyFile"))
             {
                 _isExposed = true;
                 _notes.Add(new ImportNote(open[0].Line, $"{open[0].Key} can be reached from other machines, which Serve refuses until the configuration says who may call: docs/configuration.md, \"Other machines\"", NeedsAttention: true));

@@ -4,7 +4,7 @@ namespace Serve.Core.Configuration.TorchServe;
 internal static class TorchServeProperties
 {
     private const string RunsNoPython = "Serve runs no Python";
-    private const string InFront = "TLS belongs to the proxy in front of Serve";
+    private const string IsPem = "Serve takes PEM files (certificateFile, privateKeyFile); docs/configuration.md, \"TLS\", has the commands that convert a keystore";
     private const string BySelf = "Serve chooses its threads by itself";
     private const string InModel = "a setting of each model (model-config.yaml)";
 
@@ -23,6 +23,9 @@ internal static class TorchServeProperties
         ["default_startup_timeout"] = "defaultStartupTimeout",
         ["unregister_model_timeout"] = "unregisterTimeout",
         ["allowed_urls"] = "allowedUrls",
+        ["certificate_file"] = "certificateFile",
+        ["private_key_file"] = "privateKeyFile",
+        ["token_expiration_min"] = "tokenExpiration",
         ["cors_allowed_origin"] = "corsAllowedOrigin",
         ["cors_allowed_methods"] = "corsAllowedMethods",
         ["cors_allowed_headers"] = "corsAllowedHeaders",
@@ -41,12 +44,10 @@ internal static class TorchServeProperties
         ["limit_max_image_pixels"] = $"there always is a limit; preprocessing.maxImagePixels is {InModel}",
         ["async_logging"] = "the log never holds a request up",
         ["blacklist_env_vars"] = RunsNoPython,
-        ["keystore"] = InFront,
-        ["keystore_pass"] = InFront,
-        ["keystore_type"] = InFront,
-        ["private_key_file"] = InFront,
-        ["certificate_file"] = InFront,
-        ["enable_grpc_ssl"] = InFront,
+        ["keystore"] = IsPem,
+        ["keystore_pass"] = IsPem,
+        ["keystore_type"] = IsPem,
+        ["enable_grpc_ssl"] = "give grpcInferenceAddress and grpcManagementAddress as https://",
         ["prefer_direct_buffer"] = "a setting of Java's network library",
         ["use_native_io"] = "workers always speak over Unix sockets",
         ["io_ratio"] = "a setting of Java's network library",
@@ -72,7 +73,6 @@ internal static class TorchServeProperties
         ["vmargs"] = "Serve runs no Java",
         ["plugins_path"] = "Java plug-ins cannot be loaded",
         ["enable_envvars_config"] = "variables always go before the file, by the names SERVE_…",
-        ["token_expiration_min"] = "see docs/configuration.md for who may call",
         ["ts_header_key_sequence_id"] = "Serve has no sequences of requests",
         ["ts_header_key_sequence_start"] = "Serve has no sequences of requests",
         ["ts_header_key_sequence_end"] = "Serve has no sequences of requests",

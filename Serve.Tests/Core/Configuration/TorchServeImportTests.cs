@@ -71,7 +71,7 @@ public sealed class TorchServeImportTests
 
         var read = ServerConfigurationReader.ReadText(import.Yaml, "/etc/serve.yaml").Configuration;
         Assert.Equivalent(new ServerConfiguration { ManagementAddress = "http://127.0.0.1:9000", ModelStore = "/ts/models" }, read, strict: true);
-        Notes(import, "1: ! inference_address: not mapped:", "3: ! metricsAddress is left out:", "4: ! max_request_size: not mapped: lots is not allowed", "5: ! allowed_urls: not mapped: ( is no regular expression", "6: ! job_queue_size: not mapped");
+        Notes(import, "1: ! inferenceAddress is left out: https://127.0.0.1:8443 needs a certificate", "3: ! metricsAddress is left out:", "4: ! max_request_size: not mapped: lots is not allowed", "5: ! allowed_urls: not mapped: ( is no regular expression", "6: ! job_queue_size: not mapped");
     }
 
     [Fact]
@@ -81,6 +81,28 @@ public sealed class TorchServeImportTests
         Notes(import, "1: ! inferenceAddress can be reached from other machines");
         Assert.Throws<ConfigurationException>(() => ServerConfigurationReader.ReadText(import.Yaml, "/etc/serve.yaml"));
         Notes(import, "0: ! allowed_urls is not set: TorchServe then fetches models from every URL, Serve from none");
+    }
+
+    [Fact]
+    public void PEM_files_and_the_key_file_are_kept_and_a_keystore_needs_attention()
+    {
+        var import = Import("""
+            inference_address=https://0.0.0.0:8443
+            management_address=https://127.0.0.1:8444
+            private_key_file=mykey.key
+            certificate_file=/certs/mycert.pem
+            disable_token_authorization=false
+            token_expiration_min=30
+            keystore=keystore.p12
+            keystore_pass=changeit
+            enable_grpc_ssl=true
+            """);
+
+        var read = ServerConfigurationReader.ReadText(import.Yaml, "/etc/serve.yaml").Configuration;
+        Assert.Equal(("https://0.0.0.0:8443", "/certs/mycert.pem", "/ts/mykey.key"), (read.InferenceAddress, read.CertificateFile, read.PrivateKeyFile));
+        Assert.Equal(("/ts/key_file.json", TimeSpan.FromMinutes(30)), (read.KeyFile, read.TokenExpiration));
+        Notes(import, "7: ! keystore: ignored: Serve takes PEM files", "8: keystore_pass: ignored", "9: ! enable_grpc_ssl: ignored: give grpcInferenceAddress");
+        Assert.DoesNotContain(import.Notes, note => note.Text.Contains("changeit", StringComparison.Ordinal));
     }
 
     [Fact]
