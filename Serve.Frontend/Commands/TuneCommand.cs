@@ -60,7 +60,7 @@ internal sealed class TuneCommand
     {
         using var interruption = new Interruption();
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, interruption.Token);
-        using var unpacked = new UnpackFolder();
+        using var unpacked = TuneFolder.CreateTemporary();
         var configuration = Server(arguments);
         var store = new ModelStore(configuration, unpacked.Path);
         var stored = store.Resolve(arguments.GetRequiredValue(_model));
@@ -72,51 +72,27 @@ internal sealed class TuneCommand
         var data = DataFiles.Read(arguments.GetRequiredValue(_data));
         var bound = arguments.GetValue(_p99)?.TotalMilliseconds;
         var window = arguments.GetValue(_window) ?? TimeSpan.FromSeconds(1);
-        var how = string.Create(CultureInfo.InvariantCulture, $"{window.Ticks}/{bound}/{arguments.GetValue(_concurrency)}");
+        var how = string.Create(CultureInfo.InvariantCulture, $"turns/{window.Ticks}/{bound}/{arguments.GetValue(_concurrency)}");
         var results = TuneResultsFile.Open(arguments.GetValue(_results) ?? TuneResultsFile.DefaultFolder, source, data, how, arguments.GetValue(_fresh));
         var errors = arguments.InvocationConfiguration.Error;
+        if (TuneFolder.RemoveLeftOvers(store.Root) is > 0 and var folders) errors.WriteLine($"Removed what killed tunings had left: {folders} folders.");
         if (results.Results.Count > 0) errors.WriteLine($"Going on with {results.Results.Count} measurements of an earlier run ({results.FilePath}); --fresh begins anew.");
 
         var isGrid = arguments.GetValue(_grid);
         var ranking = new TuneRanking(bound);
-        var measured = new List<TuneResult>();
-        TuneResult? best = null;
-        using (var stand = new TuneStand(source, store.Root, data, window, bound, arguments.GetValue(_concurrency)))
+        TuneResult? best;
+        TuneSession session;
+        using (var stand = new TuneStand(source, store.Root, data, either.Token))
         {
-            TuneResult Measure(TuneSetting setting, TuneEffort effort, TuneResult? rival, int left)
-            {
-                either.Token.ThrowIfCancellationRequested();
-                if (results.Find(setting, effort) is { } known)
-                {
-                    measured.Add(known);
-                    return known;
-                }
-
-                var result = stand.Measure(setting, effort, rival, either.Token);
-                results.Add(result);
-                measured.Add(result);
-                Report(errors, result, left, isGrid, measured);
-                return result;
-            }
-
+            session = new TuneSession(results, new TuneMeter(stand, window, bound, arguments.GetValue(_concurrency)), errors, either.Token);
             try
             {
-                if (isGrid)
-                {
-                    var left = space.Count;
-                    foreach (var setting in space.All()) Measure(setting, TuneEffort.Full, rival: null, --left);
-                    best = ranking.Best(measured);
-                }
-                else
-                {
-                    TuneSearch search = null!;
-                    search = new TuneSearch(space, ranking, (setting, effort, rival) => Measure(setting, effort, rival, search.MostSettings - search.Results.Count));
-                    best = search.Run(Now(source.Configuration));
-                }
+                if (isGrid) session.RunGrid(space);
+                best = isGrid ? ranking.Best(session.Measured) : session.RunSearch(space, ranking, Now(source.Configuration));
             }
             catch (OperationCanceledException) when (either.IsCancellationRequested)
             {
-                best = ranking.Best(measured);
+                best = ranking.Best(session.Measured);
             }
         }
 
@@ -128,22 +104,13 @@ internal sealed class TuneCommand
             GridSize = space.Count,
             IsWholeGrid = isGrid,
             WasInterrupted = either.IsCancellationRequested,
-            Seconds = Math.Round(measured.Sum(result => result.Seconds), 1),
+            Seconds = Math.Round(session.Measured.Sum(result => result.Seconds), 1),
             Best = best,
             IsBestWithinBound = best is not null && ranking.IsWithin(best),
-            Results = measured,
+            Results = session.Measured,
         };
         return Finish(arguments, report, source);
     }
-
-    private static void Report(TextWriter errors, TuneResult result, int left, bool isGrid, List<TuneResult> measured)
-    {
-        var mean = measured.Average(one => one.Seconds);
-        var time = left > 0 ? $"; {(isGrid ? "about" : "at most")} {Time(left * mean)} left" : "";
-        errors.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{TuneTexts.Describe(result.Setting)}: {(result.Failure is { } failure ? failure.ReplaceLineEndings(" ") : $"{result.PerSecond:#,0.##}/s, p50 {result.P50Milliseconds:0.#} ms, p99 {result.P99Milliseconds:0.#} ms ({result.Clients} clients)")}{time}"));
-    }
-
-    private static string Time(double seconds) => seconds < 90 ? $"{seconds:0} s" : $"{seconds / 60:0} min";
 
     private int Finish(ParseResult arguments, TuneReport report, ModelSource source)
     {
@@ -192,9 +159,9 @@ internal sealed class TuneCommand
 
     private static void Show(Screen screen, TuneReport report)
     {
-        // Each setting once, by its best measurement; the best throughput first.
+        // Each setting once, by its best measurement; the best throughput first. A final's come before glances, whose figures are of other minutes.
         var rows = report.Results.GroupBy(result => result.Setting).Select(same => same.Contains(report.Best) ? report.Best! : same.MaxBy(result => result.Effort)!)
-            .OrderByDescending(result => ReferenceEquals(result, report.Best)).ThenByDescending(result => result.PerSecond).ToList();
+            .OrderByDescending(result => ReferenceEquals(result, report.Best)).ThenByDescending(result => result.Effort).ThenByDescending(result => result.PerSecond).ToList();
         screen.Table(TuneTexts.Headers, rows.Select(result => TuneTexts.Row(result, report)));
         if (report.WasInterrupted) screen.Line("Interrupted: the same command goes on from here.");
         if (report.Best is not { } best)
@@ -208,7 +175,7 @@ internal sealed class TuneCommand
             ? string.Create(CultureInfo.InvariantCulture, $"Best{bound}: {TuneTexts.Describe(best.Setting)}: {best.PerSecond:#,0.##} answers/s, p99 {best.P99Milliseconds:0.#} ms.")
             : string.Create(CultureInfo.InvariantCulture, $"No setting is{bound}. Nearest: {TuneTexts.Describe(best.Setting)}, p99 {best.P99Milliseconds:0.#} ms."));
         screen.Line($"What limits it: {TuneTexts.Bottleneck(best)}.");
-        screen.Line(string.Create(CultureInfo.InvariantCulture, $"{rows.Count} of {report.GridSize} settings were measured, in {Time(report.Seconds)}."));
+        screen.Line(string.Create(CultureInfo.InvariantCulture, $"{rows.Count} of {report.GridSize} settings were measured, in {TuneSession.Time(report.Seconds)}."));
     }
 
     private ServerConfiguration Server(ParseResult arguments)
@@ -253,15 +220,5 @@ internal sealed class TuneCommand
         {
             throw new CommandException(ExitCode.Usage, $"{option.Name}: {e.Message}");
         }
-    }
-
-    /// <summary>Where archives are unpacked for the tuning.</summary>
-    private sealed class UnpackFolder : IDisposable
-    {
-        private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("serve-tune-model-");
-
-        public string Path => _folder.FullName;
-
-        public void Dispose() => _folder.Delete(recursive: true);
     }
 }

@@ -1,183 +1,162 @@
-using System.Diagnostics;
-using System.Text.Json;
-using Serve.Frontend.Commands;
-using Serve.Frontend.Commands.Bench;
-using Serve.LoadGenerator.Load;
-using Serve.LoadGenerator.Measurement;
-using Serve.LoadGenerator.ServerSide;
-
 namespace Serve.Frontend.Tuning;
 
-/// <summary>Measures one setting: registers the model with it, loads it, and unregisters it.</summary>
-internal sealed class TuneMeter : IDisposable
+/// <summary>
+/// Measures settings. A machine's speed drifts by more within minutes than good settings differ, so a setting is measured in
+/// turns with the best so far, and its throughput is told by the ratio: what slows both cancels.
+/// </summary>
+/// <param name="machine">Where.</param>
+/// <param name="window">The least length of a turn's window; twice as long to decide.</param>
+/// <param name="bound">The most milliseconds for the 99th percentile; null: any.</param>
+/// <param name="fixedClients">Always so many clients; null: enough to fill the device, or as many as the bound allows.</param>
+internal sealed class TuneMeter(ITuneMachine machine, TimeSpan window, double? bound, int? fixedClients)
 {
-    private const int MostClients = 512;
+    /// <summary>The most clients of a load.</summary>
+    public const int MostClients = 512;
+
     private const int MostTries = 4;
 
     // How often each client is answered in a window at the least: less, and it is chance how many batches end in it.
     private const double RoundsOfGlance = 1;
     private const double RoundsInFull = 2;
+    private const double WarmUpShare = 1 / 3.0;
 
-    // A glance at what is slower than this part of the best so far ends after two windows instead of three.
-    private const double HopelessShare = 0.8;
-    private const int WindowsOfHopeless = 2;
+    // Two turns each tell most settings apart; a third one where the two disagree. One is enough for what is far behind.
+    private const int TurnsOfGlance = 2;
+    private const double Disagreement = 0.15;
+    private const double HopelessRatio = 0.8;
+
+    private const int WindowsInFull = 6;
+    private const double ToleranceInFull = 0.07;
     private static readonly TimeSpan LongestWindow = TimeSpan.FromSeconds(20);
 
-    private readonly TuneOverlay _overlay;
-    private readonly TuneServer _server;
-    private readonly ServerClient _client;
-    private readonly LoadOptions _load;
-    private readonly TimeSpan _window;
-    private readonly double? _bound;
-    private readonly int? _clients;
-    private readonly string _model;
-    private double _lastPerSecond;
+    /// <summary>The machine.</summary>
+    public ITuneMachine Machine => machine;
 
-    /// <param name="overlay">The model.</param>
-    /// <param name="server">A server whose store that is.</param>
-    /// <param name="bodies">What to send.</param>
-    /// <param name="window">Length of a window of a glance.</param>
-    /// <param name="bound">The most milliseconds for the 99th percentile; null: any.</param>
-    /// <param name="clients">Always so many clients; null: enough to fill the device, or as many as the bound allows.</param>
-    public TuneMeter(TuneOverlay overlay, TuneServer server, IReadOnlyList<RequestBody> bodies, TimeSpan window, double? bound, int? clients)
-    {
-        (_overlay, _server, _window, _bound, _clients) = (overlay, server, window, bound, clients);
-        _model = overlay.Url[..overlay.Url.IndexOf('/', StringComparison.Ordinal)];
-        _client = new ServerClient(server.Addresses.Inference, server.Addresses.Management, ClientCredentials.None);
-        var url = new Uri(new Uri(server.Addresses.Inference), $"/predictions/{Uri.EscapeDataString(_model)}");
-        _load = new LoadOptions { Server = BenchSession.EndPointOf(url), Targets = [BenchSession.Target(_model, 1, url, bodies, [])], Timeout = TimeSpan.FromMinutes(2) };
-    }
+    /// <summary>How long a turn was that decides, at the clients and the speed of the last measurement.</summary>
+    public TimeSpan LastFullTurn { get; private set; } = 2 * window;
 
-    /// <summary>Measures a setting. One that does not start, or does not answer, is a result with its failure.</summary>
+    /// <summary>Measures a setting shortly. One that does not start, or does not answer, is a result with its failure.</summary>
     /// <param name="setting">The setting.</param>
-    /// <param name="effort">How well.</param>
-    /// <param name="rival">The best so far: a glance at one that is hopeless beside it ends early. Null: none does.</param>
-    /// <param name="cancellation">Ends it.</param>
-    /// <exception cref="OperationCanceledException">Somebody has ended it.</exception>
-    public TuneResult Measure(TuneSetting setting, TuneEffort effort, TuneResult? rival, CancellationToken cancellation)
+    /// <param name="rival">The best so far, with which it takes turns; its throughput is what the result's is told by. Null: there is none.</param>
+    public TuneResult Glance(TuneSetting setting, TuneResult? rival)
     {
-        var start = Stopwatch.GetTimestamp();
-        _overlay.Write(setting, maxQueueSize: 4 * MostClients);
-        try
+        var isBesideRival = rival is not null && machine.HasRoomFor([setting, rival.Setting]);
+        var failure = machine.Load(setting, isBesideRival ? [rival!.Setting] : []);
+        if (failure is not null && isBesideRival)
         {
-            _client.ManageAsync(HttpMethod.Post, new QueryText("/models").Add("url", _overlay.Url).ToString(), cancellation).GetAwaiter().GetResult();
-        }
-        catch (CommandException e) when (e.ExitCode == ExitCode.Failed)
-        {
-            return new TuneResult { Setting = setting, Effort = effort, Failure = e.Message, Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds };
+            // It may have failed because of the other.
+            isBesideRival = false;
+            failure = machine.Load(setting, []);
         }
 
-        try
-        {
-            var result = MeasureWithin(setting, effort, rival, cancellation);
-            return result with { Seconds = Math.Round(Stopwatch.GetElapsedTime(start).TotalSeconds, 2) };
-        }
-        finally
-        {
-            _client.ManageAsync(HttpMethod.Delete, $"/models/{Uri.EscapeDataString(_model)}", CancellationToken.None).GetAwaiter().GetResult();
-        }
+        if (failure is not null) return Failed(setting, TuneEffort.Glance, failure);
+        isBesideRival = isBesideRival && machine.Load(rival!.Setting, [setting]) is null;
+        var load = FindLoad(setting);
+        if (load.PerSecond == 0) return Failed(setting, TuneEffort.Glance, load.Error);
+        return isBesideRival ? InTurns(setting, load, rival!) : Alone(setting, load);
     }
 
-    public void Dispose() => _client.Dispose();
-
-    // Fewer clients until the bound holds: in a full server latency is in proportion to them.
-    private TuneResult MeasureWithin(TuneSetting setting, TuneEffort effort, TuneResult? rival, CancellationToken cancellation)
+    /// <summary>Measures a setting by itself until its windows agree.</summary>
+    public TuneResult InFull(TuneSetting setting)
     {
-        var clients = _clients ?? Math.Clamp(2 * setting.BatchSize * setting.Instances * setting.Workers, 4, MostClients);
-        TuneResult result;
+        if (machine.Load(setting, []) is { } failure) return Failed(setting, TuneEffort.Full, failure);
+        var load = FindLoad(setting);
+        if (load.PerSecond == 0) return Failed(setting, TuneEffort.Full, load.Error);
+        var clients = load.Clients;
         for (var tries = 1; ; tries++)
         {
-            result = MeasureAt(setting, effort, clients, rival, cancellation);
-            if (_bound is not { } bound || result.Failure is not null || result.P99Milliseconds <= bound || _clients is not null || clients == 1 || tries == MostTries) return result;
-            clients = Math.Max(1, Math.Min(clients - 1, (int)(clients * 0.9 * bound / result.P99Milliseconds)));
+            var stretch = Stretch(RoundsInFull, setting, clients, load.PerSecond) with { MostWindows = WindowsInFull, Tolerance = ToleranceInFull };
+            var turn = machine.Run(setting, clients, stretch);
+            if (tries == MostTries || FewerClients(clients, [turn]) is not { } fewer) return TuneTurn.Sum(setting, TuneEffort.Full, clients, [turn], turn.PerSecond);
+            clients = fewer;
         }
     }
 
-    private TuneResult MeasureAt(TuneSetting setting, TuneEffort effort, int clients, TuneResult? rival, CancellationToken cancellation)
+    /// <summary>How many clients fill a setting's device, or keep the bound, and how fast it then is, roughly. Warms it up, too.</summary>
+    private TuneLoad FindLoad(TuneSetting setting)
     {
-        using var session = new BenchSession(_load with { Clients = clients }, new MeasurementOptions(), _server.Addresses.Metrics);
-        if (_lastPerSecond == 0) _lastPerSecond = RoughRate(clients, cancellation);
-        var window = effort == TuneEffort.Full ? 2 * _window : _window;
-        if (_lastPerSecond > 0) window = TimeSpan.FromSeconds(Math.Clamp((effort == TuneEffort.Full ? RoundsInFull : RoundsOfGlance) * clients / _lastPerSecond, window.TotalSeconds, Math.Max(window.TotalSeconds, LongestWindow.TotalSeconds)));
-        List<int> pids = [_server.Pid, .. Workers()];
-        var (cpu, since) = (TimeSpan.Zero, 0L);
-        var figures = LoadMeasurement.Run(
-            _load with { Clients = clients },
-            new MeasurementOptions { WarmUp = window / 2, Window = window, Tolerance = effort == TuneEffort.Full ? 0.07 : 0.15, MostWindows = effort == TuneEffort.Full ? 6 : 3 },
-            () =>
-            {
-                // At the first scrape, when the warm-up is over.
-                if (since == 0) (cpu, since) = (ProcessCpu.Of(pids), Stopwatch.GetTimestamp());
-                return session.Scrape();
-            },
-            isEnough: windows => rival is not null && IsHopeless(windows, rival),
-            cancellation: cancellation);
-        cancellation.ThrowIfCancellationRequested();
-        var cores = (ProcessCpu.Of(pids) - cpu) / Stopwatch.GetElapsedTime(since);
-        var (seen, server) = (figures.Seen, figures.Server);
-        if (seen.Answers == 0) return new TuneResult { Setting = setting, Effort = effort, Clients = clients, Failure = seen.FirstError ?? "No request was answered in time." };
-
-        _lastPerSecond = seen.AnswersPerSecond;
-        double Stage(params string[] names) => server?.Stages.Where(stage => names.Contains(stage.Stage)).Sum(stage => stage.Mean.TotalMilliseconds) ?? 0;
-        return new TuneResult
+        var load = Rough(setting, fixedClients ?? Math.Clamp(2 * setting.BatchSize * setting.Instances * setting.Workers, 4, MostClients));
+        for (var tries = 1; tries < MostTries && load.PerSecond > 0 && bound is not null; tries++)
         {
-            Setting = setting,
-            Effort = effort,
-            PerSecond = Math.Round(seen.AnswersPerSecond, 2),
-            P50Milliseconds = Math.Round(seen.Latency.Quantile(.5).TotalMilliseconds, 2),
-            P99Milliseconds = Math.Round(seen.Latency.Quantile(.99).TotalMilliseconds, 2),
-            Clients = clients,
-            MeanBatch = Math.Round(server?.MeanBatch ?? 0, 2),
-            ExecuteMilliseconds = Math.Round(Stage("execute"), 3),
-            DecodeMilliseconds = Math.Round(Stage("decode"), 3),
-            DeviceUse = Math.Round(Math.Min(1, (server?.DeviceBusy ?? 0) / setting.Workers), 3),
-            WorkerMemoryBytes = server?.WorkerMemoryBytes ?? 0,
-            DeviceMemoryBytes = DeviceMemory(session.Scrape()),
-            ServerCores = Math.Round(cores, 2),
-            ClientCores = Math.Round(figures.ClientCores, 2),
-            Errors = seen.Errors,
-            Bottleneck = Bottleneck(),
-        };
+            var turn = machine.Run(setting, load.Clients, Stretch(RoundsOfGlance, setting, load.Clients, load.PerSecond));
+            if (FewerClients(load.Clients, [turn]) is not { } fewer) break;
+            load = new TuneLoad(fewer, turn.PerSecond, turn.FirstError);
+        }
+
+        return load;
     }
 
-    // How fast it is, roughly: how long windows must be is not known before the first measurement, and one that is too short
-    // sees a part of a batch.
-    private double RoughRate(int clients, CancellationToken cancellation)
+    /// <summary>
+    /// How fast a setting is, roughly: how long windows must be is not known before, and one that is too short sees a part of a
+    /// batch. Warms it up, too.
+    /// </summary>
+    /// <param name="setting">One that is loaded.</param>
+    /// <param name="clients">Who asks.</param>
+    public TuneLoad Rough(TuneSetting setting, int clients)
     {
-        var options = new MeasurementOptions { WarmUp = TimeSpan.Zero, Window = _window, MostWindows = (int)Math.Max(1, LongestWindow / _window) };
-        var all = new LoadWindow(1);
-        LoadMeasurement.Run(
-            _load with { Clients = clients },
-            options,
-            isEnough: windows =>
-            {
-                all.Add(windows[^1]);
-                return all.Answers >= RoundsInFull * clients;
-            },
-            cancellation: cancellation);
-        return all.AnswersPerSecond;
+        var turn = machine.Run(setting, clients, new TuneStretch(TimeSpan.Zero, window, (int)Math.Max(1, LongestWindow / window), EnoughAnswers: clients));
+        return new TuneLoad(clients, turn.PerSecond, turn.FirstError);
     }
 
-    // Only throughput is looked at: a bound changes with the clients, and those are not known yet. The better of the windows
-    // counts, for the first one can miss what was under way.
-    private static bool IsHopeless(IReadOnlyList<LoadWindow> windows, TuneResult rival) =>
-        windows.Count >= WindowsOfHopeless && windows.Max(window => window.AnswersPerSecond) < HopelessShare * rival.PerSecond;
+    /// <summary>A turn that decides.</summary>
+    /// <param name="setting">One that is loaded.</param>
+    /// <param name="load">Who asks, and how fast it is, roughly.</param>
+    public TuneTurn FullTurn(TuneSetting setting, TuneLoad load) => machine.Run(setting, load.Clients, Stretch(RoundsInFull, setting, load.Clients, load.PerSecond));
 
-    private static long? DeviceMemory(MetricsSample? sample) =>
-        sample?.Of("serve_worker_device_memory_bytes") is { Count: > 0 } series ? (long)series.Sum(one => one.Value) : null;
-
-    private List<int> Workers()
+    /// <summary>So many clients keep the bound better, since in a full server latency is in proportion to them; null: these do, or there are no fewer.</summary>
+    public int? FewerClients(int clients, IReadOnlyList<TuneTurn> turns)
     {
-        using var description = Describe();
-        return [.. description.RootElement[0].GetProperty("workers").EnumerateArray().Where(worker => worker.TryGetProperty("pid", out _)).Select(worker => worker.GetProperty("pid").GetInt32())];
+        if (bound is not { } most || fixedClients is not null || clients == 1) return null;
+        var p99 = TuneTurn.P99(turns);
+        return p99 <= most ? null : Math.Max(1, Math.Min(clients - 1, (int)(clients * 0.9 * most / p99)));
     }
 
-    private string? Bottleneck()
+    /// <summary>A result of one that could not be measured.</summary>
+    public static TuneResult Failed(TuneSetting setting, TuneEffort effort, string? why) =>
+        new() { Setting = setting, Effort = effort, Failure = why ?? "No request was answered in time." };
+
+    private TuneResult Alone(TuneSetting setting, TuneLoad load)
     {
-        using var description = Describe();
-        return description.RootElement[0].TryGetProperty("bottleneck", out var words) ? words.GetString() : null;
+        List<TuneTurn> turns = [];
+        while (turns.Count < TurnsOfGlance) turns.Add(machine.Run(setting, load.Clients, Stretch(RoundsOfGlance, setting, load.Clients, load.PerSecond)));
+        return TuneTurn.Sum(setting, TuneEffort.Glance, load.Clients, turns, turns.Average(turn => turn.PerSecond));
     }
 
-    private JsonDocument Describe() =>
-        JsonDocument.Parse(_client.ManageAsync(HttpMethod.Get, $"/models/{Uri.EscapeDataString(_model)}", CancellationToken.None).GetAwaiter().GetResult());
+    private TuneResult InTurns(TuneSetting setting, TuneLoad load, TuneResult rival)
+    {
+        List<TuneTurn> turns = [];
+        List<double> ratios = [];
+        var isEnough = false;
+        while (!isEnough)
+        {
+            // This, the other; the other, this: what becomes slower or faster meanwhile cancels too.
+            var isFirst = turns.Count % 2 == 0;
+            TuneTurn Mine() => machine.Run(setting, load.Clients, Stretch(RoundsOfGlance, setting, load.Clients, load.PerSecond));
+            TuneTurn Theirs() => machine.Run(rival.Setting, rival.Clients, Stretch(RoundsOfGlance, rival.Setting, rival.Clients, rival.PerSecond));
+            var (first, second) = isFirst ? (Mine(), Theirs()) : (Theirs(), Mine());
+            var (mine, theirs) = isFirst ? (first, second) : (second, first);
+            turns.Add(mine);
+            if (theirs.PerSecond > 0) ratios.Add(mine.PerSecond / theirs.PerSecond);
+            isEnough = (ratios is [< HopelessRatio] && load.PerSecond < HopelessRatio * rival.PerSecond) || (turns.Count >= TurnsOfGlance && (turns.Count > TurnsOfGlance || ratios.Count < 2 || Math.Abs(ratios[0] - ratios[1]) < Disagreement));
+        }
+
+        return TuneTurn.Sum(setting, TuneEffort.Glance, load.Clients, turns, ratios.Count == 0 ? turns.Average(turn => turn.PerSecond) : rival.PerSecond * TuneFinal.Median(ratios));
+    }
+
+    private TuneStretch Stretch(double rounds, TuneSetting setting, int clients, double perSecond)
+    {
+        // Batches end all at once: two of each instance at the least, where clients are too few to have a second one waiting.
+        var answers = rounds * Math.Max(clients, 2 * Math.Min(clients, setting.BatchSize * setting.Instances * setting.Workers));
+        var least = rounds == RoundsInFull ? 2 * window : window;
+        var length = perSecond > 0 ? TimeSpan.FromSeconds(Math.Clamp(answers / perSecond, least.TotalSeconds, Math.Max(least.TotalSeconds, LongestWindow.TotalSeconds))) : least;
+        var stretch = new TuneStretch(WarmUpShare * length, length);
+        LastFullTurn = (stretch.WarmUp + length) * (rounds == RoundsInFull ? 1 : RoundsInFull / RoundsOfGlance);
+        return stretch;
+    }
 }
+
+/// <summary>Who asks a setting.</summary>
+/// <param name="Clients">Clients of the closed loop.</param>
+/// <param name="PerSecond">Their answers per second, roughly; 0: there are none.</param>
+/// <param name="Error">Why there are none, or the first of the errors.</param>
+internal readonly record struct TuneLoad(int Clients, double PerSecond, string? Error);

@@ -10,11 +10,11 @@ namespace Serve.Frontend.Tuning;
 /// </summary>
 internal sealed partial class TuneOverlay : IDisposable
 {
-    private readonly string _folder;
+    private readonly TuneFolder _folder;
     private readonly string _config;
     private readonly string _original;
 
-    private TuneOverlay(string folder, string store, string url, string config, string original) =>
+    private TuneOverlay(TuneFolder folder, string store, string url, string config, string original) =>
         (_folder, Store, Url, _config, _original) = (folder, store, url, config, original);
 
     /// <summary>The store's folder.</summary>
@@ -29,20 +29,18 @@ internal sealed partial class TuneOverlay : IDisposable
     public static TuneOverlay Create(ModelSource source, string modelStore)
     {
         var configName = source.Manifest?.ConfigFile ?? ModelConfigurationReader.FileName;
-        var folder = Directory.CreateTempSubdirectory("serve-tune-").FullName;
-        var model = Path.Combine(folder, "store", source.Name, source.Version);
+        var folder = TuneFolder.CreateTemporary();
+        var model = ModelFolder(folder, source);
         if (!TryLink(source.Folder, model, configName))
         {
-            Directory.Delete(folder, recursive: true);
-
-            // Names with a dot at their beginning are no models.
-            folder = Directory.CreateDirectory(Path.Combine(modelStore, $".serve-tune-{Environment.ProcessId}")).FullName;
-            model = Path.Combine(folder, "store", source.Name, source.Version);
+            folder.Dispose();
+            folder = TuneFolder.CreateIn(modelStore);
+            model = ModelFolder(folder, source);
             if (!TryLink(source.Folder, model, configName)) Copy(source.Folder, model, configName);
         }
 
         var original = Path.Combine(source.Folder, configName);
-        return new TuneOverlay(folder, Path.Combine(folder, "store"), $"{source.Name}/{source.Version}", Path.Combine(model, configName), File.Exists(original) ? File.ReadAllText(original) : "");
+        return new TuneOverlay(folder, Path.Combine(folder.Path, "store"), $"{source.Name}/{source.Version}", Path.Combine(model, configName), File.Exists(original) ? File.ReadAllText(original) : "");
     }
 
     /// <summary>Gives the model a setting. Without its latencyTarget, by which it would refuse what the tuner offers it.</summary>
@@ -52,7 +50,9 @@ internal sealed partial class TuneOverlay : IDisposable
         File.WriteAllText(_config, YamlEdit.Set(_original, [.. setting.ToYaml(), new("maxQueueSize", maxQueueSize.ToString(System.Globalization.CultureInfo.InvariantCulture)), new("latencyTarget", "null")]));
     }
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
+
+    private static string ModelFolder(TuneFolder folder, ModelSource source) => Path.Combine(folder.Path, "store", source.Name, source.Version);
 
     private static IEnumerable<(string Source, string Target)> Files(string source, string target, string except) =>
         Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories)

@@ -3,10 +3,10 @@ namespace Serve.Frontend.Tuning;
 /// <summary>How well a setting was measured.</summary>
 internal enum TuneEffort
 {
-    /// <summary>Short windows: to see where to go.</summary>
+    /// <summary>Short windows, in turns with the best so far: to see where to go.</summary>
     Glance,
 
-    /// <summary>Long windows: to decide.</summary>
+    /// <summary>Long windows; in the final in turns with each other: to decide.</summary>
     Full,
 }
 
@@ -17,7 +17,10 @@ internal sealed record TuneResult
 
     public TuneEffort Effort { get; init; }
 
-    /// <summary>Answers per second, at the most clients for which the bound holds.</summary>
+    /// <summary>
+    /// Answers per second, at the most clients for which the bound holds. At a glance: as many times those of the best so far as
+    /// both did in turns. Of a final: as many times their mean.
+    /// </summary>
     public double PerSecond { get; init; }
 
     public double P50Milliseconds { get; init; }
@@ -58,6 +61,9 @@ internal sealed record TuneResult
     /// <summary>Why it could not be measured.</summary>
     public string? Failure { get; init; }
 
-    /// <summary>How long starting and measuring it took.</summary>
+    /// <summary>In which final it was measured: only results of the same one are compared. Null: in none.</summary>
+    public int? Final { get; init; }
+
+    /// <summary>How long starting and measuring it took, of a final its share.</summary>
     public double Seconds { get; init; }
 }

@@ -38,13 +38,27 @@ internal sealed class TuneResultsFile
         return new TuneResultsFile(path, isFresh || !File.Exists(path) ? [] : Read(path));
     }
 
-    /// <summary>A result that was measured before.</summary>
-    public TuneResult? Find(TuneSetting setting, TuneEffort effort) => _results.Find(result => result.Setting == setting && result.Effort >= effort && result.Failure is null);
+    /// <summary>A result that was measured before, outside of finals.</summary>
+    public TuneResult? Find(TuneSetting setting, TuneEffort effort) => _results.Find(result => result.Setting == setting && result.Effort >= effort && result.Final is null && result.Failure is null);
 
-    /// <summary>Keeps a result, at once.</summary>
-    public void Add(TuneResult result)
+    /// <summary>The results of a final between these settings; null: there was none, or one failed in it.</summary>
+    public IReadOnlyList<TuneResult>? FindFinal(IReadOnlyCollection<TuneSetting> settings)
     {
-        _results.Add(result);
+        foreach (var final in _results.Where(result => result.Final is not null).GroupBy(result => result.Final).Reverse())
+        {
+            if (final.All(result => result.Failure is null) && settings.ToHashSet().SetEquals(final.Select(result => result.Setting))) return [.. final];
+        }
+
+        return null;
+    }
+
+    /// <summary>A number for another final.</summary>
+    public int NextFinal => 1 + _results.Max(result => result.Final).GetValueOrDefault();
+
+    /// <summary>Keeps results, at once.</summary>
+    public void Add(params IEnumerable<TuneResult> results)
+    {
+        _results.AddRange(results);
         Directory.CreateDirectory(Path.GetDirectoryName(FilePath)!);
         var temporary = $"{FilePath}.{Environment.ProcessId}";
         File.WriteAllText(temporary, JsonSerializer.Serialize(_results, TuneJson.Default.ListTuneResult));

@@ -3,20 +3,20 @@ namespace Serve.Frontend.Tuning;
 /// <summary>
 /// Finds the best setting without measuring all of them: from where the model is now it climbs along one dimension after the
 /// other with short measurements (throughput rises and falls once along each of them, but for noise), until a whole round
-/// changes nothing; then those of the best few that a glance cannot tell apart are measured well, and the best of those is chosen.
+/// changes nothing; then those of the best few that a glance cannot tell apart are measured well, in turns, and the best of
+/// those is chosen.
 /// </summary>
 /// <remarks>
 /// What cannot win is not measured: larger batches when those of the current size stay half empty under full load, or take
-/// longer than the bound by themselves; decode threads when decoding takes next to nothing. A glance is told what is best so
-/// far, so that it need not last when it is hopeless.
+/// longer than the bound by themselves; decode threads when decoding takes next to nothing.
 /// </remarks>
 /// <param name="space">What there is to choose from.</param>
 /// <param name="ranking">Which result is better.</param>
-/// <param name="measure">Measures a setting; the result is the best so far, null where the measurement must last.</param>
-internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<TuneSetting, TuneEffort, TuneResult?, TuneResult> measure)
+/// <param name="glance">Measures a setting shortly, beside the best so far (null: there is none).</param>
+/// <param name="final">Measures the best few well: a result for each.</param>
+internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<TuneSetting, TuneResult?, TuneResult> glance, Func<IReadOnlyList<TuneResult>, IReadOnlyList<TuneResult>> final)
 {
     private const int MostRounds = 3;
-    private const int Finalists = 3;
     private const int FewestMeasurements = 8;
 
     // How many steps that are not better a climb goes on: noise shall not end it.
@@ -24,7 +24,7 @@ internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<Tune
     private const double FilledShare = 0.5;
 
     // How far a glance can be from the truth: what is worse by more is no finalist.
-    private const double GlanceError = 0.15;
+    private const double GlanceError = 0.1;
     private const double NegligibleDecoding = 0.03;
 
     private readonly List<TuneResult> _results = [];
@@ -33,8 +33,8 @@ internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<Tune
     /// <summary>Everything that was measured, in order.</summary>
     public IReadOnlyList<TuneResult> Results => _results;
 
-    /// <summary>The most settings that it looks at: under a third of all, with those that are measured twice.</summary>
-    public int MostSettings => Math.Min(space.Count, Math.Max(FewestMeasurements, (space.Count / 3) - Finalists));
+    /// <summary>The most settings that it looks at: under a third of all, with those that are measured twice; more of a small space.</summary>
+    public int MostSettings => Math.Min(space.Count, Math.Max(FewestMeasurements, (space.Count / 3) - TuneFinal.MostFinalists));
 
     /// <summary>Runs the search.</summary>
     /// <param name="start">Where it begins.</param>
@@ -49,8 +49,11 @@ internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<Tune
             if (best == before) break;
         }
 
-        foreach (var finalist in FinalistsOf()) _results.Add(measure(finalist, TuneEffort.Full, null));
-        return ranking.Best(_results);
+        var finalists = FinalistsOf();
+        if (finalists.Count == 0) return null;
+        var decisive = final(finalists);
+        _results.AddRange(decisive);
+        return ranking.Best(decisive) ?? ranking.Best(_results);
     }
 
     private TuneResult Climb(TuneDimension dimension, TuneResult best)
@@ -84,7 +87,7 @@ internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<Tune
         if (_results.Find(result => result.Setting == setting) is { } known) return known;
         if (_seen.Count >= MostSettings) return null;
         _seen.Add(setting);
-        var result = measure(setting, TuneEffort.Glance, ranking.Best(_results));
+        var result = glance(setting, ranking.Best(_results));
         _results.Add(result);
         return result;
     }
@@ -96,16 +99,16 @@ internal sealed class TuneSearch(TuneSpace space, TuneRanking ranking, Func<Tune
     private static bool IsPointless(TuneDimension dimension, TuneResult best) =>
         dimension == TuneDimension.DecodeThreads && best.ExecuteMilliseconds > 0 && best.DecodeMilliseconds < NegligibleDecoding * best.ExecuteMilliseconds;
 
-    private List<TuneSetting> FinalistsOf()
+    private List<TuneResult> FinalistsOf()
     {
         var left = _results.Where(result => result.Failure is null).ToList();
         if (ranking.Best(left) is { } best) left.RemoveAll(result => ranking.IsBetter(best, result, GlanceError));
-        var chosen = new List<TuneSetting>();
-        while (chosen.Count < Finalists && left.Count > 0)
+        var chosen = new List<TuneResult>();
+        while (chosen.Count < TuneFinal.MostFinalists && left.Count > 0)
         {
             var next = chosen.Count == 0 ? ranking.Best(left)! : left.Aggregate((best, result) => ranking.IsBetter(result, best) ? result : best);
-            chosen.Add(next.Setting);
-            left.RemoveAll(result => result.Setting == next.Setting);
+            chosen.Add(next);
+            left.Remove(next);
         }
 
         return chosen;

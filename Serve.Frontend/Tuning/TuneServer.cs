@@ -18,15 +18,14 @@ internal sealed partial class TuneServer : IDisposable
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     private readonly Process _process;
-    private readonly DirectoryInfo _runtime;
+    private readonly TuneFolder _runtime = TuneFolder.CreateTemporary();
     private readonly StringBuilder _output = new();
 
     private TuneServer(string modelStore)
     {
-        _runtime = Directory.CreateTempSubdirectory("serve-tune-run-");
         string[] arguments =
         [
-            "start", "--model-store", modelStore, "--runtime-folder", _runtime.FullName, "--load-models", "none", "--no-config-snapshots", "--log-level", "warning", "--default-startup-timeout", "10m", "--stop-with-input",
+            "start", "--model-store", modelStore, "--runtime-folder", _runtime.Path, "--load-models", "none", "--no-config-snapshots", "--log-level", "warning", "--default-startup-timeout", "10m", "--stop-with-input",
             "--inference-address", "http://127.0.0.1:0", "--management-address", "http://127.0.0.1:0", "--metrics-address", "http://127.0.0.1:0", "--grpc-inference-address", "http://127.0.0.1:0", "--grpc-management-address", "http://127.0.0.1:0",
         ];
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "serve.exe" : "serve"), arguments)
@@ -80,7 +79,7 @@ internal sealed partial class TuneServer : IDisposable
         if (!_process.WaitForExit(StopPatience)) _process.Kill(entireProcessTree: true);
         _process.WaitForExit();
         _process.Dispose();
-        _runtime.Delete(recursive: true);
+        _runtime.Dispose();
     }
 
     private void WaitUntilItListens(CancellationToken cancellation)
@@ -89,7 +88,7 @@ internal sealed partial class TuneServer : IDisposable
         while (true)
         {
             cancellation.ThrowIfCancellationRequested();
-            if (ServerState.FindOnly(_runtime.FullName) is { } state)
+            if (ServerState.FindOnly(_runtime.Path) is { } state)
             {
                 Addresses = new ServerAddresses(state.InferenceAddress, state.ManagementAddress, state.MetricsAddress);
                 return;

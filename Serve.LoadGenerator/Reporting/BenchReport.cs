@@ -158,8 +158,11 @@ public sealed record BenchServer
 
     public required double MeanBatch { get; init; }
 
-    /// <summary>Instances that were executing, on average.</summary>
+    /// <summary>Share of the time in which a worker's device executed for it, the mean of the workers.</summary>
     public required double DeviceBusy { get; init; }
+
+    /// <summary>The same for each worker, least first; empty where the load did not last long enough to tell.</summary>
+    public required IReadOnlyList<double> WorkersBusy { get; init; }
 
     public required double FrontendCores { get; init; }
 
@@ -172,6 +175,7 @@ public sealed record BenchServer
         StageMilliseconds = figures.Stages.ToDictionary(stage => stage.Stage, stage => Math.Round(stage.Mean.TotalMilliseconds, 4)),
         MeanBatch = Math.Round(figures.MeanBatch, 2),
         DeviceBusy = Math.Round(figures.DeviceBusy, 3),
+        WorkersBusy = [.. figures.WorkersBusy.Select(share => Math.Round(share, 3))],
         FrontendCores = Math.Round(figures.FrontendCores, 3),
         WorkerMemoryBytes = figures.WorkerMemoryBytes,
         Rejected = figures.Rejected,

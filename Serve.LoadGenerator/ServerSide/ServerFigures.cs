@@ -6,6 +6,7 @@ namespace Serve.LoadGenerator.ServerSide;
 public sealed record ServerFigures
 {
     private const double ShortestTold = 2.5;
+    private const string DeviceBusySeconds = "serve_worker_device_busy_seconds_total";
 
     /// <summary>The mean time of a request in each stage, in the order in which it crosses them.</summary>
     public required IReadOnlyList<StageTime> Stages { get; init; }
@@ -14,10 +15,13 @@ public sealed record ServerFigures
     public required double MeanBatch { get; init; }
 
     /// <summary>
-    /// How busy the workers' devices were, added up: 1 is one that always executed. Workers tell it once a second; over a
-    /// shorter stretch it is told from the batches' times, which is right when they are of one size.
+    /// Share of the time in which a worker's device executed for it, 0 to 1, the mean of the workers. Workers tell it once a
+    /// second; over a shorter stretch it is told from the batches' times, which is right when they are of one size.
     /// </summary>
     public required double DeviceBusy { get; init; }
+
+    /// <summary>The same for each worker, least first; empty over a short stretch.</summary>
+    public IReadOnlyList<double> WorkersBusy { get; init; } = [];
 
     /// <summary>CPU of the frontend process, in cores.</summary>
     public required double FrontendCores { get; init; }
@@ -51,18 +55,35 @@ public sealed record ServerFigures
         }
 
         var batches = Grown("serve_batch_size_count", IsMeant);
+        var workersBusy = elapsed < ShortestTold ? [] : WorkersBusyOf(before, after, IsMeant, elapsed);
+        var workers = Math.Max(1, after.Of(DeviceBusySeconds).Count(IsMeant));
         var execute = stages.Find(stage => stage.Stage == "execute")?.Mean.TotalSeconds ?? 0;
         return new ServerFigures
         {
             Stages = stages,
             MeanBatch = batches > 0 ? Grown("serve_batch_size_sum", IsMeant) / batches : 0,
-            DeviceBusy = elapsed >= ShortestTold ? Grown("serve_worker_device_busy_seconds_total", IsMeant) / elapsed : elapsed > 0 ? batches * execute / elapsed : 0,
+            DeviceBusy = workersBusy.Count > 0 ? workersBusy.Average() : elapsed > 0 ? Math.Min(1, batches * execute / elapsed / workers) : 0,
+            WorkersBusy = workersBusy,
             FrontendCores = elapsed > 0 ? Grown("process_cpu_seconds_total", _ => true) / elapsed : 0,
             WorkerMemoryBytes = (long)after.Sum("serve_worker_memory_bytes", IsMeant),
             Rejected = after.Of("serve_rejected_total").Where(IsMeant).GroupBy(series => series.Label("reason"))
                 .Select(reason => KeyValuePair.Create(reason.Key, (long)Grown("serve_rejected_total", series => series.Label("reason") == reason.Key && IsMeant(series))))
                 .Where(reason => reason.Value > 0).ToDictionary(),
         };
+    }
+
+    // Of the workers that are there at the end; one that began meanwhile had the whole time all the same, for somebody was to be there.
+    internal static List<double> WorkersBusyOf(MetricsSample before, MetricsSample after, Func<MetricsSample.Series, bool> isMeant, double elapsed)
+    {
+        var shares = new List<double>();
+        foreach (var worker in after.Of(DeviceBusySeconds).Where(isMeant))
+        {
+            var earlier = before.Sum(DeviceBusySeconds, series => isMeant(series) && series.Label("worker") == worker.Label("worker"));
+            shares.Add(Math.Clamp((worker.Value - earlier) / elapsed, 0, 1));
+        }
+
+        shares.Sort();
+        return shares;
     }
 }
 

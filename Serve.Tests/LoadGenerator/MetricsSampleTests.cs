@@ -34,4 +34,14 @@ public sealed class MetricsSampleTests
             serve_rejected_total{model="m",version="1.0",reason="queue_full"} {{count}}
             """);
     }
+
+    [Fact]
+    public void Devices_are_told_by_worker_and_none_is_busy_for_more_than_the_time()
+    {
+        static MetricsSample Scrape(params (string Worker, double Seconds)[] workers) =>
+            MetricsSample.Parse(string.Join('\n', workers.Select(worker => $"serve_worker_device_busy_seconds_total{{model=\"m\",version=\"1.0\",worker=\"{worker.Worker}\"}} {worker.Seconds}")));
+
+        var shares = ServerFigures.WorkersBusyOf(Scrape(("1", 100), ("2", 50)), Scrape(("1", 110.2), ("2", 51), ("3", 5)), _ => true, elapsed: 10);
+        Assert.Equal([.1, .5, 1], shares.Select(share => Math.Round(share, 9)));
+    }
 }

@@ -7,6 +7,8 @@ namespace Serve.Frontend.Commands.Bench;
 /// <summary>A load's figures as text.</summary>
 internal static class BenchTables
 {
+    private const double UnevenWorkers = 0.1;
+
     /// <summary>Titles of the columns.</summary>
     public static string[] Headers(BenchReport report) =>
     [
@@ -19,7 +21,7 @@ internal static class BenchTables
     [
         Number(point.Load), Number(point.PerSecond), .. report.ObjectiveMilliseconds is null ? (string[])[] : [Number(point.GoodPerSecond)],
         Number(point.P50Milliseconds), Number(point.P90Milliseconds), Number(point.P95Milliseconds), Number(point.P99Milliseconds), Number(point.MaxMilliseconds),
-        point.Server is { } server ? Number(server.MeanBatch) : "", point.Server is { } busy ? Percent(busy.DeviceBusy) : "", Percent(point.ClientCores), Errors(point),
+        point.Server is { } server ? Number(server.MeanBatch) : "", point.Server is { } busy ? DeviceBusy(busy) : "", Percent(point.ClientCores), Errors(point),
     ];
 
     /// <summary>A load that is being measured: its last window.</summary>
@@ -79,6 +81,10 @@ internal static class BenchTables
         if (report.ObjectiveMilliseconds is { } objective && report.Points.Where(point => point.P99Milliseconds <= objective && point.Errors.Count == 0).MaxBy(point => point.PerSecond) is { } best)
             yield return $"Most within {Number(objective)} ms (p99, no errors): {Number(best.PerSecond)} answers/s at {report.Load} {Number(best.Load)}.";
     }
+
+    /// <summary>The mean of the workers, and the least and the most where they differ.</summary>
+    internal static string DeviceBusy(BenchServer server) =>
+        server.WorkersBusy is [var least, .., var most] && most - least > UnevenWorkers ? $"{Percent(server.DeviceBusy)} ({100 * least:0} to {100 * most:0})" : Percent(server.DeviceBusy);
 
     private static string Errors(BenchPoint point) => point.Errors.Count == 0 ? "0" : string.Join(", ", point.Errors.Select(error => $"{error.Key}: {Number(error.Value)}"));
 

@@ -19,12 +19,13 @@ internal static class ServeTune
         try
         {
             var start = new ProcessStartInfo(executable, ["tune", model, "--model-store", modelStore, "--data", data, "--results", results.FullName, "--json", .. flags]) { RedirectStandardOutput = true, RedirectStandardError = true };
+            var began = Stopwatch.GetTimestamp();
             using var process = Process.Start(start)!;
             var errors = process.StandardError.ReadToEndAsync();
             var output = process.StandardOutput.ReadToEnd();
             process.WaitForExit();
             if (process.ExitCode != 0) throw new BenchmarkException($"serve tune {model} ended with {process.ExitCode}: {errors.GetAwaiter().GetResult()}");
-            return TuneOutcome.Parse(output);
+            return TuneOutcome.Parse(output, Stopwatch.GetElapsedTime(began));
         }
         finally
         {
@@ -36,7 +37,7 @@ internal static class ServeTune
 /// <summary>What a tuning found.</summary>
 /// <param name="Best">What it chose.</param>
 /// <param name="GridSize">Settings of the whole space.</param>
-/// <param name="Time">How long its measurements took, starting workers included.</param>
+/// <param name="Time">How long the command took, from its start to its end.</param>
 /// <param name="PerSecond">Answers per second of each setting that was looked at, by its best measurement.</param>
 internal sealed record TuneOutcome(TunedSetting Best, int GridSize, TimeSpan Time, IReadOnlyDictionary<TunedSetting, double> PerSecond)
 {
@@ -44,15 +45,17 @@ internal sealed record TuneOutcome(TunedSetting Best, int GridSize, TimeSpan Tim
     public double BestPerSecond => PerSecond[Best];
 
     /// <summary>Reads the output of <c>--json</c>.</summary>
-    public static TuneOutcome Parse(string json)
+    /// <param name="json">The output.</param>
+    /// <param name="time">How long the command took.</param>
+    public static TuneOutcome Parse(string json, TimeSpan time)
     {
         using var document = JsonDocument.Parse(json);
         var root = document.RootElement;
         var perSecond = new Dictionary<TunedSetting, double>();
 
-        // Measured in full comes after the glances, and counts.
+        // What the final measured comes after the glances, and counts.
         foreach (var result in root.GetProperty("results").EnumerateArray()) perSecond[Setting(result)] = result.GetProperty("perSecond").GetDouble();
-        return new TuneOutcome(Setting(root.GetProperty("best")), root.GetProperty("gridSize").GetInt32(), TimeSpan.FromSeconds(root.GetProperty("seconds").GetDouble()), perSecond);
+        return new TuneOutcome(Setting(root.GetProperty("best")), root.GetProperty("gridSize").GetInt32(), time, perSecond);
     }
 
     private static TunedSetting Setting(JsonElement result)
