@@ -10,10 +10,10 @@ export DOTNET_SKIP_FIRST_TIME_EXPERIENCE := 1
 export MSBUILDTERMINALLOGGER := off
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench bench-parts format clean sdk
+.PHONY: help build run test bench bench-parts compatibility format clean sdk
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: sdk ## Build the server into artifacts/serve/ (serve, serve-worker)
 	@build/publish.sh $(ARTIFACTS)
@@ -29,6 +29,10 @@ bench: build ## Measure the built server (12 minutes); BENCH="--only noop --roun
 
 bench-parts: sdk ## Measure parts of it by themselves, with BenchmarkDotNet (3 minutes); PARTS="--filter *Frame* --job medium"
 	@$(DOTNET) run --project benchmarks/Serve.Benchmarks.Parts -c $(CONFIGURATION) -v quiet -- $(PARTS)
+
+compatibility: sdk ## Check Serve against TorchServe's interfaces, and write docs/torchserve-compatibility.md
+	@$(DOTNET) build Serve.sln -c $(CONFIGURATION) -v quiet
+	@SERVE_TESTS_WRITE_DOCS=1 $(DOTNET) Serve.Tests/bin/$(CONFIGURATION)/net10.0/Serve.Tests.dll -noLogo -class Serve.Tests.Compatibility.CompatibilityTests
 
 format: sdk ## Format the code
 	@$(DOTNET) format whitespace Serve.sln

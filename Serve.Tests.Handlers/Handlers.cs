@@ -107,7 +107,7 @@ public sealed class ThrowsInConstructorHandler : TestHandler
 
 /// <summary>
 /// A body <c>bad</c> is refused with 400, <c>broken</c> fails with 500, <c>teapot</c> is answered with a status of its own,
-/// <c>header</c> and <c>status</c> with what HTTP does not have, each alone; <c>throw</c> takes its whole batch with it. Others are echoed.
+/// <c>513</c> and <c>507</c> likewise, <c>memory</c> with its lack, <c>header</c> and <c>status</c> with what HTTP does not have, each alone; <c>throw</c> takes its whole batch with it. Others are echoed.
 /// </summary>
 public sealed class FailingHandler : TestHandler
 {
@@ -130,6 +130,16 @@ public sealed class FailingHandler : TestHandler
                 break;
             case "status":
                 call.Response.Status = 42;
+                break;
+            case "memory":
+                call.Fail(new InsufficientMemoryException("There is none."));
+                break;
+            case "513":
+                call.Fail(new ServeException(513, "InternalServerException", "Not today."));
+                break;
+            case "507":
+                call.Response.Status = 507;
+                Write(call, "text/plain", "Invalid response");
                 break;
             case "throw":
                 throw new InvalidOperationException("Everything broke.");

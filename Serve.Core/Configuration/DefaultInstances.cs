@@ -15,17 +15,17 @@ public static class DefaultInstances
     /// <param name="configuration">The model's configuration.</param>
     /// <param name="processors">Of the machine.</param>
     /// <returns>
-    /// One with CUDA graphs, which run one batch at a time. What the configuration says; else by its share of the processors: each of up to three, above that two or one for
-    /// every four processors. One for a user's handler, which may not be made for several threads.
+    /// One with CUDA graphs, which run one batch at a time. Otherwise what the configuration says; else by its share of the processors: each of up to three, above that two or one for
+    /// every four processors. One for a handler that computes by itself, which may not be made for several threads.
     /// </returns>
     public static int For(ModelConfiguration configuration, int processors)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         if (configuration.Execution.CudaGraphs && configuration.DeviceType == DeviceType.Gpu) return 1;
         if (configuration.Instances > 0) return configuration.Instances;
-        var isStock = configuration.Handler is null || HandlerName.StockNames.Contains(configuration.Handler);
+        var hasModel = configuration.Handler is null || HandlerName.Parse(configuration.Handler, out _) is { NeedsModel: true };
         var isCpu = configuration.DeviceType == DeviceType.Cpu && configuration.Execution.Providers.All(provider => provider.Equals("cpu", StringComparison.OrdinalIgnoreCase));
-        if (!isStock || !isCpu) return 1;
+        if (!hasModel || !isCpu) return 1;
 
         var share = processors / Math.Max(1, configuration.MinWorkers);
         return share < ThreadsOfLargeMachine ? Math.Max(1, share) : Math.Clamp(share / ThreadsOfLargeMachine, 2, Most);

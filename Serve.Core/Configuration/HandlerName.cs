@@ -7,7 +7,13 @@ namespace Serve.Core.Configuration;
 public sealed record HandlerName(string? Stock, string? Assembly, string? TypeName)
 {
     /// <summary>The stock handlers.</summary>
-    public static IReadOnlyList<string> StockNames { get; } = ["image_classifier", "image_embedder", "tensor"];
+    public static IReadOnlyList<string> StockNames { get; } = ["image_classifier", "image_embedder", "tensor", Repeat];
+
+    /// <summary>The stock handler that answers in parts without a model, for trying clients out.</summary>
+    public const string Repeat = "repeat";
+
+    /// <summary>Whether it stands before an ONNX model.</summary>
+    public bool NeedsModel => Stock is not null and not Repeat;
 
     /// <summary>TorchServe's stock handlers, and the design's, that are not here.</summary>
     private static readonly string[] Absent = ["object_detector", "image_segmenter", "text_classifier", "text_embedder", "text_handler", "vision_handler", "base_handler"];

@@ -7,7 +7,7 @@ namespace Serve.Core.Configuration;
 public sealed record ModelConfiguration
 {
     /// <summary>
-    /// A stock handler (<c>image_classifier</c>, <c>image_embedder</c>, <c>tensor</c>) or a user's class in an assembly of
+    /// A stock handler (<c>image_classifier</c>, <c>image_embedder</c>, <c>tensor</c>, <c>repeat</c>) or a user's class in an assembly of
     /// the model folder, <c>Assembly.dll:Namespace.Type</c>. Null: <c>tensor</c>.
     /// </summary>
     public string? Handler { get; init; }

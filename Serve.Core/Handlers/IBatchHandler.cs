@@ -6,6 +6,13 @@ namespace Serve.Core.Handlers;
 /// </summary>
 public interface IBatchHandler : IDisposable
 {
+    /// <summary>
+    /// Whether the handler may send answers in parts (<see cref="HandlerCall.SendPart"/>) or end calls before their batch
+    /// (<see cref="HandlerCall.End"/>). Read once, after <see cref="Load"/>. False by default: batches of handlers that
+    /// answer whole may run on a thread that cannot take in a cancellation meanwhile.
+    /// </summary>
+    bool Streams => false;
+
     /// <summary>Called once, before the worker is Ready. What it throws fails the load, with its message as the reason.</summary>
     /// <param name="context">The model's folder and configuration; its signature is null.</param>
     void Load(HandlerContext context);

@@ -22,11 +22,11 @@ internal sealed class InferenceRequest : ScheduledRequest, IValueTaskSource<Infe
     /// <summary>When it was last handed to a worker.</summary>
     public long SentTimestamp { get; set; }
 
-    /// <summary>The parts of an answer that comes in several frames.</summary>
-    public InferenceResponse? Partial { get; set; }
+    /// <summary>What follows the first part of an answer in parts; set under the version's lock when that part arrives.</summary>
+    public AnswerParts? Parts { get; set; }
 
-    /// <summary>Whether somebody still waits.</summary>
-    public bool IsAnswered => Volatile.Read(ref _isAnswered) != 0;
+    // Answered, and nothing more is to come.
+    private bool IsOver => Volatile.Read(ref _isAnswered) != 0 && Parts is null or { IsEnded: true };
 
     public ValueTask<InferenceResponse> Answer => new(this, _answer.Version);
 
@@ -35,12 +35,12 @@ internal sealed class InferenceRequest : ScheduledRequest, IValueTaskSource<Infe
     {
         _clientGone = clientGone.UnsafeRegister(left, this);
         Interlocked.MemoryBarrier();
-        if (IsAnswered) _clientGone.Unregister();
+        if (IsOver) _clientGone.Unregister();
     }
 
     /// <summary>
-    /// Answers with a result, and has what waits for it go on on this thread; the response is disposed if the request was
-    /// answered before. The caller holds no lock.
+    /// Answers with a result, or with the first part of one, and has what waits for it go on on this thread; the response is
+    /// disposed if the request was answered before. The caller holds no lock.
     /// </summary>
     public bool TryComplete(InferenceResponse response)
     {
@@ -50,19 +50,33 @@ internal sealed class InferenceRequest : ScheduledRequest, IValueTaskSource<Infe
             return false;
         }
 
-        _clientGone.Unregister();
+        if (response.Parts is null) _clientGone.Unregister();
         _answer.RunContinuationsAsynchronously = false;
         _answer.SetResult(response);
         return true;
     }
 
-    /// <summary>Answers with an error. What waits for it goes on elsewhere, so the caller may hold locks.</summary>
+    /// <summary>
+    /// Answers with an error, or ends an answer in parts with it. What waits for it goes on elsewhere, so the caller may hold
+    /// locks.
+    /// </summary>
+    /// <returns>False: the answer was over before.</returns>
     public bool TryFail(Exception error)
     {
-        if (Interlocked.Exchange(ref _isAnswered, 1) != 0) return false;
+        if (Interlocked.Exchange(ref _isAnswered, 1) != 0) return Parts is { } parts && TryEnd(parts, error);
+        Parts?.TryEnd(error);
         _clientGone.Unregister();
         _answer.RunContinuationsAsynchronously = true;
         _answer.SetException(error);
+        return true;
+    }
+
+    /// <summary>Ends an answer in parts.</summary>
+    /// <returns>False: it was over before.</returns>
+    public bool TryEnd(AnswerParts parts, Exception? error)
+    {
+        if (!parts.TryEnd(error)) return false;
+        _clientGone.Unregister();
         return true;
     }
 

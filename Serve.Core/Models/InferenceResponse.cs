@@ -1,5 +1,6 @@
 using System.Buffers;
 using Microsoft.Extensions.ObjectPool;
+using Serve.Core.Errors;
 using Serve.Core.Protocol;
 
 namespace Serve.Core.Models;
@@ -34,10 +35,13 @@ public sealed class InferenceResponse : IDisposable
     /// <summary>Where the time went, by the worker's clock.</summary>
     public OutputTimes Times { get; internal set; }
 
+    /// <summary>What follows, if this is the first part of an answer in parts; null for an answer that is whole.</summary>
+    public AnswerParts? Parts { get; internal set; }
+
     /// <summary>The body.</summary>
     public ReadOnlyMemory<byte> Body => _buffer.AsMemory(_offset, _length);
 
-    /// <summary>Returns it and its body's buffer to their pools.</summary>
+    /// <summary>Returns it and its body's buffer to their pools. If more parts are to come, nobody wants them any more.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _isRented, 0) == 0) return;
@@ -46,7 +50,27 @@ public sealed class InferenceResponse : IDisposable
         _offset = _length = 0;
         ContentType = null;
         Headers = [];
+        Parts?.Dispose();
+        Parts = null;
         Idle.Return(this);
+    }
+
+    /// <summary>Waits for what follows, and puts all of it into this body: for protocols that answer whole.</summary>
+    /// <param name="mostBytes">The most that an answer in parts may have then.</param>
+    /// <exception cref="ServeException">The answer breaks off, or is larger.</exception>
+    public async ValueTask JoinPartsAsync(long mostBytes)
+    {
+        if (Parts is not { } parts) return;
+        while (await parts.NextAsync().ConfigureAwait(false) is { } part)
+        {
+            using (part)
+            {
+                if (_length + (long)part.Body.Length > mostBytes) throw new OutOfResourcesException($"The answer in parts has more than {mostBytes} bytes (maxRequestSize), too many to give it whole.");
+                Append(part.Body.Span);
+            }
+        }
+
+        Parts = null;
     }
 
     internal static InferenceResponse Rent(int status, string? contentType, IReadOnlyList<KeyValuePair<string, string>> headers, in OutputTimes times)

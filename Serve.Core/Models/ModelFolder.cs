@@ -78,7 +78,7 @@ internal static class ModelFolder
         return text;
     }
 
-    /// <summary>The file that the configuration or the manifest names, else the only <c>*.onnx</c>; a user's handler may do without.</summary>
+    /// <summary>The file that the configuration or the manifest names, else the only <c>*.onnx</c>; a handler that computes by itself may do without.</summary>
     private static string? ModelFile(string folder, StoredModel stored, ModelConfiguration configuration, ModelManifest? manifest, string handler)
     {
         var named = configuration.ModelFile ?? manifest?.SerializedFile;
@@ -94,7 +94,7 @@ internal static class ModelFolder
         var models = files.Where(file => file.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase)).ToList();
         if (models.Count == 1) return models[0];
         if (models.Count > 1) throw new InvalidModelException($"{folder} has {models.Count} ONNX files ({string.Join(", ", models.Take(5))}{(models.Count > 5 ? ", …" : "")}); name one of them by modelFile in {ModelConfigurationReader.FileName}.");
-        if (HandlerName.Parse(handler, out _) is { Stock: null }) return null;
+        if (HandlerName.Parse(handler, out _) is { NeedsModel: false }) return null;
 
         if (files.FirstOrDefault(PyTorchAdvice.AreWeights) is { } weights) throw Weights(stored, weights, folder, handler);
         if (manifest?.ModelFile is { } python) throw new InvalidModelException($"{stored.Url}: {ModelManifest.EntryName}: model.modelFile is {python}, a model's Python code, and there is no *.onnx file. {PyTorchAdvice.ForWeights(folder, stored, handler)}.");

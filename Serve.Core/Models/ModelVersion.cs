@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
@@ -133,7 +134,7 @@ public sealed partial class ModelVersion
     /// <param name="payload">Headers, parts and body.</param>
     /// <param name="options">Priority and timeout, if the client named them.</param>
     /// <param name="clientGone">Cancelled when the client has left: the request leaves the queue, or its row is freed.</param>
-    /// <returns>The answer; dispose it when it is written.</returns>
+    /// <returns>The answer, or its first part (<see cref="InferenceResponse.Parts"/>); dispose it when all is written.</returns>
     /// <exception cref="ServeException">
     /// The answer is an error: 400 (the handler refuses the request), 500, 503 (queue full, no worker, draining), 504; 499
     /// when <paramref name="clientGone"/> was cancelled first.
@@ -157,7 +158,25 @@ public sealed partial class ModelVersion
 
         var wished = options.Timeout ?? _configuration.LatencyTarget ?? _configuration.ResponseTimeout;
         var timeout = wished < _configuration.ResponseTimeout ? wished : _configuration.ResponseTimeout;
-        return _scheduler.Submit(payload, priority - 1, timeout, clientGone);
+        return _scheduler.Submit(payload, priority - 1, timeout, isClients: options.Timeout < _configuration.ResponseTimeout, clientGone);
+    }
+
+    /// <summary>Asks the handler, in one of its workers, what it has to say about itself (<see cref="Handlers.IDescribesItself"/>).</summary>
+    /// <param name="clientGone">Cancelled when nobody waits for it any more.</param>
+    /// <returns>A JSON value; null if the handler says nothing.</returns>
+    /// <exception cref="ServeException">No worker is ready (503), or the handler failed.</exception>
+    public async Task<JsonElement?> DescribeHandlerAsync(CancellationToken clientGone)
+    {
+        if (State != ModelState.Ready)
+        {
+            throw new ServiceUnavailableException(
+                $"Model \"{Name}\" Version {Version} has no worker to serve describe request. Please use scale workers API to add workers.", TimeSpan.FromSeconds(1));
+        }
+
+        using var answer = await InferAsync(RequestPayload.Description(), default, clientGone).ConfigureAwait(false);
+        if (answer.Body.Length == 0) return null;
+        using var document = JsonDocument.Parse(answer.Body);
+        return document.RootElement.Clone();
     }
 
     /// <summary>Changes the number of workers.</summary>

@@ -22,6 +22,8 @@ public sealed class ModelMetrics : IDisposable
     private readonly Counter.Child?[] _requests = new Counter.Child?[500];
     private readonly Histogram.Child _duration;
     private readonly Histogram.Child[] _stages;
+    private readonly Histogram.Child _firstPart;
+    private readonly Counter.Child _parts;
     private readonly Gauge.Child _inFlight;
     private readonly Counter.Child _requestBytes;
     private readonly Counter.Child _responseBytes;
@@ -51,6 +53,8 @@ public sealed class ModelMetrics : IDisposable
         _requests[100] = ServeMetrics.Requests.WithLabels(model, version, "200");
         _duration = ServeMetrics.RequestDuration.WithLabels(model, version);
         _stages = [.. StageLabels.Select(stage => ServeMetrics.StageDuration.WithLabels(model, version, stage))];
+        _firstPart = ServeMetrics.FirstPart.WithLabels(model, version);
+        _parts = ServeMetrics.AnswerParts.WithLabels(model, version);
         _inFlight = ServeMetrics.RequestsInFlight.WithLabels(model, version);
         _requestBytes = ServeMetrics.RequestBytes.WithLabels(model, version);
         _responseBytes = ServeMetrics.ResponseBytes.WithLabels(model, version);
@@ -90,6 +94,17 @@ public sealed class ModelMetrics : IDisposable
     /// <param name="stage">The stage.</param>
     /// <param name="time">How long it was there.</param>
     public void StageDone(RequestStage stage, TimeSpan time) => _stages[(int)stage].Observe(time.TotalSeconds);
+
+    /// <summary>The first part of an answer in parts has come.</summary>
+    /// <param name="time">Since its request arrived.</param>
+    public void FirstPart(TimeSpan time)
+    {
+        _firstPart.Observe(time.TotalSeconds);
+        _parts.Inc();
+    }
+
+    /// <summary>A further part has come.</summary>
+    public void PartArrived() => _parts.Inc();
 
     /// <summary>A worker began a batch. Hot path.</summary>
     /// <param name="rows">Its rows.</param>
@@ -186,10 +201,11 @@ public sealed class ModelMetrics : IDisposable
         }
 
         _duration.Remove();
+        _firstPart.Remove();
         _batchSize.Remove();
         foreach (var stage in _stages) stage.Remove();
         foreach (var gauge in (Gauge.Child[])[_inFlight, _queueRequests, _queueCapacity, _loadTime, .. _workers, .. _states]) gauge.Remove();
-        foreach (var counter in (Counter.Child[])[_requestBytes, _responseBytes, _cancelled, _retries, _workerStarts, .. _expired, .. _rejected, .. _workerDeaths]) counter.Remove();
+        foreach (var counter in (Counter.Child[])[_requestBytes, _responseBytes, _parts, _cancelled, _retries, _workerStarts, .. _expired, .. _rejected, .. _workerDeaths]) counter.Remove();
     }
 
     // Statuses other than 200 appear when they happen: at most 500 of them, usually five.

@@ -61,6 +61,13 @@ public static class ServeMetrics
         "Time that a request spent in one stage: read (body), queue, transfer (to the worker and back), decode_wait, decode, assemble (ready until its batch began), execute, encode, write (answer).",
         new HistogramConfiguration { LabelNames = [.. ModelLabels, "stage"], Buckets = StageSeconds });
 
+    internal static readonly Histogram FirstPart = Metrics.CreateHistogram("serve_first_part_seconds",
+        "Time from the arrival of a request until the first part of its answer came from the worker; of answers in parts only.",
+        new HistogramConfiguration { LabelNames = ModelLabels, Buckets = RequestSeconds });
+
+    internal static readonly Counter AnswerParts = Metrics.CreateCounter("serve_answer_parts_total",
+        "Parts of answers in parts that came from workers.", ModelLabels);
+
     internal static readonly Gauge RequestsInFlight = Metrics.CreateGauge("serve_requests_in_flight",
         "Requests that are accepted and not yet answered.", ModelLabels);
 

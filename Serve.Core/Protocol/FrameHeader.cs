@@ -49,6 +49,9 @@ public enum FrameType : byte
 
     /// <summary>Frontend to worker: leave.</summary>
     Stop = 14,
+
+    /// <summary>Frontend to worker: the client has taken parts of an answer.</summary>
+    Taken = 15,
 }
 
 /// <summary>The 16 bytes before each frame's body.</summary>
@@ -66,6 +69,9 @@ public readonly record struct FrameHeader(int Length, FrameType Type, byte Flags
 
     /// <summary>On Run: another Run of the same batch follows at once.</summary>
     public const byte More = 1;
+
+    /// <summary>On Run: not a request, but the question what the handler has to say about itself.</summary>
+    public const byte Describe = 2;
 
     /// <summary>On Output: nothing more comes for this request.</summary>
     public const byte Last = 1;

@@ -6,7 +6,8 @@ namespace Serve.Core.Protocol;
 /// <summary>
 /// Reads frames from a blocking socket on the one thread that owns it: <see cref="Receive"/> takes what has arrived,
 /// <see cref="TryRead"/> yields the frames that are complete. Small frames are parsed in place; the body of a large frame is
-/// received straight into a pooled array that <see cref="TakeBody"/> hands over without a copy. Hot path: allocates nothing.
+/// received straight into a pooled array that <see cref="TakeBody"/> hands over without a copy. What a peer announces is
+/// believed up to a limit; beyond, memory grows with what has really arrived. Hot path: allocates nothing.
 /// </summary>
 public sealed class FrameReader : IDisposable
 {
@@ -14,6 +15,10 @@ public sealed class FrameReader : IDisposable
 
     // A body above this is received into an array of its own; up to it, copying is cheaper than a second system call.
     private const int LargeBodyBytes = 16 << 10;
+
+    // An announced length is believed up to here; then the array grows to this many times what has arrived.
+    private const int MostRentedAhead = 1 << 20;
+    private const int Growth = 4;
 
     private static readonly Action Yield = static () => Thread.Yield();
 
@@ -59,7 +64,8 @@ public sealed class FrameReader : IDisposable
     {
         if (_large is not null && _largeFilled < _header.Length)
         {
-            var got = _socket.Receive(_large, _largeFilled, _header.Length - _largeFilled, SocketFlags.None);
+            if (_largeFilled == _large.Length) GrowLarge();
+            var got = _socket.Receive(_large, _largeFilled, Math.Min(_large.Length, _header.Length) - _largeFilled, SocketFlags.None);
             _largeFilled += got;
             return got > 0;
         }
@@ -111,7 +117,7 @@ public sealed class FrameReader : IDisposable
 
         if (header.Length <= LargeBodyBytes) return false;
         _header = header;
-        _large = ArrayPool<byte>.Shared.Rent(header.Length);
+        _large = ArrayPool<byte>.Shared.Rent(Math.Min(header.Length, MostRentedAhead));
         _largeFilled = available - FrameHeader.Size;
         _buffer.AsSpan(_start + FrameHeader.Size, _largeFilled).CopyTo(_large);
         _start = _end = 0;
@@ -141,6 +147,14 @@ public sealed class FrameReader : IDisposable
         if (_large is null) return;
         ArrayPool<byte>.Shared.Return(_large);
         _large = null;
+    }
+
+    private void GrowLarge()
+    {
+        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(_header.Length, (long)Growth * _largeFilled));
+        _large.AsSpan(0, _largeFilled).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(_large!);
+        _large = larger;
     }
 
     private void ReleaseFrame()

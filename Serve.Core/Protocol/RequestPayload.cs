@@ -39,6 +39,9 @@ public sealed class RequestPayload : IBufferWriter<byte>
     /// <summary>Number of parts.</summary>
     internal ushort Parts { get; private set; }
 
+    /// <summary>Whether it is not a request for the model, but asks the handler what it has to say about itself.</summary>
+    internal bool AsksHandler { get; private set; }
+
     /// <summary>A payload whose body will be about that long; it grows as needed.</summary>
     /// <param name="bodyCapacity">Bytes, for example the request's Content-Length; 0 for none.</param>
     public static RequestPayload Rent(int bodyCapacity)
@@ -46,6 +49,15 @@ public sealed class RequestPayload : IBufferWriter<byte>
         var payload = Idle.Get();
         payload._references = 1;
         if (bodyCapacity > 0) payload._body = ArrayPool<byte>.Shared.Rent(bodyCapacity);
+        return payload;
+    }
+
+    /// <summary>A payload that asks the handler what it has to say about itself.</summary>
+    internal static RequestPayload Description()
+    {
+        var payload = Rent(0);
+        payload.AsksHandler = true;
+        payload.AddPart("body", null, 0, 0);
         return payload;
     }
 
@@ -126,6 +138,7 @@ public sealed class RequestPayload : IBufferWriter<byte>
         _body = [];
         _bodyLength = _headLength = 0;
         Headers = Parts = 0;
+        AsksHandler = false;
         Idle.Return(this);
     }
 

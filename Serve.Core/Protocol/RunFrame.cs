@@ -94,7 +94,7 @@ public readonly ref struct RunFrame
         BinaryPrimitives.WriteUInt16LittleEndian(head[16..], payload.Parts);
         BinaryPrimitives.WriteUInt16LittleEndian(head[18..], 0);
         BinaryPrimitives.WriteUInt32LittleEndian(head[20..], (uint)payload.Head.Length);
-        sender.Enqueue(FrameType.Run, more ? FrameHeader.More : (byte)0, id, head, payload);
+        sender.Enqueue(FrameType.Run, (byte)((more ? FrameHeader.More : 0) | (payload.AsksHandler ? FrameHeader.Describe : 0)), id, head, payload);
     }
 
     /// <summary>Reads the headers.</summary>

@@ -34,6 +34,7 @@ public sealed class Dispatcher
     private readonly List<ScheduledRequest> _suspects = [];
     private long _sequence;
     private double _batchRows;
+    private bool _streams;
 
     /// <summary>Creates the dispatcher of one model version.</summary>
     /// <param name="options">Queue, lanes and batches.</param>
@@ -205,7 +206,7 @@ public sealed class Dispatcher
         if (request.Worker != worker) throw new InvalidOperationException($"Request {request.Id} is not at this worker.");
 
         var now = _time.GetTimestamp();
-        if (request.Place == RequestPlace.Begun)
+        if (request.Place == RequestPlace.Begun && (!request.AnswerStarted || IsLastOfBatch(worker, request)))
         {
             if (_choice.Learn(worker, request.Batch, executedTicks, now)) FitQueue();
             _prediction.Learn(request, now, now);
@@ -217,6 +218,30 @@ public sealed class Dispatcher
         _quarantine.Finish(worker, request, returned: false);
         if (request.IsAbandoned) _sink.Released(request);
         Dispatch(now);
+    }
+
+    /// <summary>
+    /// A worker gave a part of an answer and more is to come, or the client has taken parts for which the worker may have
+    /// waited. The request cannot be run again from now on, its batch is not stuck, and where the deadline is not the client's
+    /// own the next part has as much time again.
+    /// </summary>
+    /// <remarks>How long a streamed answer takes is its own affair: from the first one on, no wait is predicted for this version.</remarks>
+    /// <param name="worker">The worker.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="partTimeoutTicks">Until when the next part has time, from now.</param>
+    public void Streamed(WorkerSlot worker, ScheduledRequest request, long partTimeoutTicks)
+    {
+        if (request.Worker != worker) throw new InvalidOperationException($"Request {request.Id} is not at this worker.");
+
+        var now = _time.GetTimestamp();
+        request.AnswerStarted = _streams = true;
+        request.PredictedTimestamp = 0;
+        NoteProgress(request, now);
+        if (!request.PartsMoveDeadline || request.DeadlineTimestamp == long.MaxValue) return;
+
+        _deadlines.Remove(request);
+        request.DeadlineTimestamp = now + partTimeoutTicks;
+        _deadlines.Add(request);
     }
 
     /// <summary>A worker gave a request up before it began, because its answer would have been late. As <see cref="Complete"/>.</summary>
@@ -258,7 +283,7 @@ public sealed class Dispatcher
         switch (request.Place)
         {
             case RequestPlace.Sent or RequestPlace.Begun:
-                request.IsAbandoned = true;
+                Abandon(request, _time.GetTimestamp());
                 return false;
             case RequestPlace.Nowhere:
                 return false;
@@ -367,7 +392,7 @@ public sealed class Dispatcher
             late.Add(request);
             if (request.Worker is not null)
             {
-                request.IsAbandoned = true;
+                Abandon(request, now);
                 continue;
             }
 
@@ -394,9 +419,34 @@ public sealed class Dispatcher
     /// <summary>Time has passed: sends what was held for a batch to fill. Harmless at any time.</summary>
     public void Wake() => Dispatch(_time.GetTimestamp());
 
+    /// <summary>A worker has it, and nobody waits for the answer any more. A batch that streams gets as long again to end.</summary>
+    private static void Abandon(ScheduledRequest request, long now)
+    {
+        request.IsAbandoned = true;
+        if (request.AnswerStarted) NoteProgress(request, now);
+    }
+
+    private static void NoteProgress(ScheduledRequest request, long now)
+    {
+        if (request.Place == RequestPlace.Begun) request.Worker!.NoteProgress(request.Batch, now);
+    }
+
+    // Requests of a batch that streams end one by one; its slot of the device is free after the last.
+    private static bool IsLastOfBatch(WorkerSlot worker, ScheduledRequest request)
+    {
+        for (var other = worker.Begun.First; other is not null; other = other.Next)
+        {
+            if (other.Batch == request.Batch && other != request) return false;
+        }
+
+        return true;
+    }
+
     /// <summary>How long its answer will take, with the margin that keeps the promise; 0: nobody can say, or need to.</summary>
     private long Predict(ScheduledRequest request, long now)
     {
+        if (_streams) return 0;
+
         var ticks = _prediction.TicksUntilAnswer(_queue.RowsBefore(request) + _quarantine.Requests, request.Rows, now);
         if (ticks == 0) return 0;
 

@@ -30,9 +30,15 @@ public abstract class ScheduledRequest
 
     /// <summary>
     /// Whether a part of its answer has reached the client. Such a request cannot be run again: when its worker is lost it
-    /// is failed. Set by whoever forwards the parts, under the version's lock.
+    /// is failed.
     /// </summary>
-    public bool AnswerStarted { get; set; }
+    public bool AnswerStarted { get; internal set; }
+
+    /// <summary>
+    /// Whether each part of its answer gives the next one as much time again: the deadline is the version's, not the
+    /// client's own. Set before it is admitted.
+    /// </summary>
+    public bool PartsMoveDeadline { get; set; }
 
     /// <summary>
     /// Whether it is answered already (deadline) or nobody waits for it any more (client gone) while a worker still has it.

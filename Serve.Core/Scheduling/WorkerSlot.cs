@@ -24,8 +24,11 @@ public sealed class WorkerSlot
     /// <summary>Whether it runs a group of suspects, and nothing else.</summary>
     public bool IsIsolating => Group is not null;
 
-    /// <summary>When the oldest batch that it still runs began, as a timestamp; <see cref="long.MaxValue"/>: it runs none. Against <c>responseTimeout</c>.</summary>
-    public long OldestBegunTimestamp => Begun.First?.BegunTimestamp ?? long.MaxValue;
+    /// <summary>
+    /// When the oldest batch that it still runs began, or was last heard of, as a timestamp; <see cref="long.MaxValue"/>: it
+    /// runs none. Against <c>responseTimeout</c>.
+    /// </summary>
+    public long OldestProgressTimestamp => Begun.First is { } oldest ? Math.Max(oldest.BegunTimestamp, ProgressOf(oldest.Batch)) : long.MaxValue;
 
     /// <summary>The outstanding request with this id; null: none, so what the worker says about it is void.</summary>
     public ScheduledRequest? Find(ulong id) => InFlight.GetValueOrDefault(id);
@@ -45,6 +48,9 @@ public sealed class WorkerSlot
     /// <summary>Batches of which nothing has been answered yet.</summary>
     internal List<RunningBatch> Running { get; } = [];
 
+    /// <summary>When batches that answer in parts were last heard of; those of the oldest and of later ones.</summary>
+    internal List<(long Batch, long Timestamp)> Progress { get; } = [];
+
     /// <summary>Kept free of ordinary requests, because a group of suspects runs on it or waits for it to become idle.</summary>
     internal bool IsReserved { get; set; }
 
@@ -61,6 +67,28 @@ public sealed class WorkerSlot
 
     /// <summary>Whether it may be given ordinary requests.</summary>
     internal bool IsOrdinary => !IsDraining && !IsReserved && Credit > 0;
+
+    /// <summary>A batch is not stuck: one of its requests had a part, or need not be answered any more.</summary>
+    internal void NoteProgress(long batch, long now)
+    {
+        var oldest = Begun.First?.Batch ?? long.MaxValue;
+        for (var i = Progress.Count - 1; i >= 0; i--)
+        {
+            if (Progress[i].Batch == batch || Progress[i].Batch < oldest) Progress.RemoveAt(i);
+        }
+
+        Progress.Add((batch, now));
+    }
+
+    private long ProgressOf(long batch)
+    {
+        foreach (var (number, timestamp) in Progress)
+        {
+            if (number == batch) return timestamp;
+        }
+
+        return 0;
+    }
 
     /// <summary>A request with more rows than the credit may go to an idle worker: otherwise it could go nowhere.</summary>
     internal bool HasCreditFor(int rows) => Credit > 0 && (IsIdle || rows <= Credit - OutstandingRows);

@@ -35,6 +35,7 @@ internal sealed class AnswerCompleter(bool inline, TimeProvider time, ModelMetri
         }
         else
         {
+            CompleteStreamed(completions, now);
             for (var at = 0; at < completions.Count; at += OfItem)
             {
                 var some = completions.GetRange(at, Math.Min(OfItem, completions.Count - at));
@@ -45,29 +46,77 @@ internal sealed class AnswerCompleter(bool inline, TimeProvider time, ModelMetri
         completions.Clear();
     }
 
+    // Parts of one answer must stay in their order, which items on several threads would not keep.
+    private void CompleteStreamed(List<Completion> completions, long now)
+    {
+        var whole = 0;
+        for (var i = 0; i < completions.Count; i++)
+        {
+            if (completions[i].Request.Parts is { } parts) CompletePart(completions[i], parts, now);
+            else completions[whole++] = completions[i];
+        }
+
+        completions.RemoveRange(whole, completions.Count - whole);
+    }
+
     private void Complete(in Completion completion, long now)
     {
         var request = completion.Request;
+        if (request.Parts is { } parts)
+        {
+            CompletePart(completion, parts, now);
+            return;
+        }
+
         if (completion.Response is { } response)
         {
-            if (request.Partial is { } partial)
-            {
-                partial.Append(response.Body.Span);
-                partial.Times = response.Times;
-                response.Dispose();
-                response = partial;
-                request.Partial = null;
-            }
-
             Record(request, response.Times, now);
             request.Payload.Release();
             request.TryComplete(response);
             return;
         }
 
-        request.Partial?.Dispose();
         request.Payload.Release();
         if (request.TryFail(completion.Error!) && completion.Error is ServeException { Status: 504 }) metrics.RequestExpired(ExpiredPlace.Worker);
+    }
+
+    private void CompletePart(in Completion completion, AnswerParts parts, long now)
+    {
+        var request = completion.Request;
+        if (completion.Response is not { } part)
+        {
+            if (completion.IsLast) request.Payload.Release();
+            request.TryFail(completion.Error!);
+            return;
+        }
+
+        if (part.Parts is not null)
+        {
+            metrics.FirstPart(time.GetElapsedTime(request.ArrivalTimestamp, now));
+            request.TryComplete(part);
+            return;
+        }
+
+        if (!completion.IsLast)
+        {
+            metrics.PartArrived();
+            parts.Add(part);
+            return;
+        }
+
+        Record(request, part.Times, now);
+        request.Payload.Release();
+        if (part.Body.IsEmpty)
+        {
+            part.Dispose();
+        }
+        else
+        {
+            metrics.PartArrived();
+            parts.Add(part);
+        }
+
+        request.TryEnd(parts, error: null);
     }
 
     private void Record(InferenceRequest request, in OutputTimes times, long now)
@@ -99,4 +148,5 @@ internal sealed class AnswerCompleter(bool inline, TimeProvider time, ModelMetri
 /// <param name="Request">The request.</param>
 /// <param name="Response">Its answer, or null.</param>
 /// <param name="Error">The error instead.</param>
-internal readonly record struct Completion(InferenceRequest Request, InferenceResponse? Response, Exception? Error);
+/// <param name="IsLast">Nothing more comes for the request, and no worker has it any more.</param>
+internal readonly record struct Completion(InferenceRequest Request, InferenceResponse? Response, Exception? Error, bool IsLast = true);

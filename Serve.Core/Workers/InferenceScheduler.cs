@@ -16,6 +16,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
 {
     private readonly Lock _gate = new();
     private readonly long _shortBatch;
+    private readonly long _partTimeout;
     private readonly Dispatcher _dispatcher;
     private readonly AnswerCompleter _completer;
     private readonly TimeProvider _time;
@@ -32,6 +33,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     private ulong _lastId;
     private bool _isDisposed;
     private bool _decodes;
+    private bool _streams;
 
     /// <summary>Creates the scheduler of one version.</summary>
     /// <param name="title">The version as error messages name it, for example <c>model "m", version 1.0</c>.</param>
@@ -45,6 +47,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         _configuration = configuration;
         _completer = new AnswerCompleter(completeInline, time, metrics);
         _time = time;
+        _partTimeout = Ticks(configuration.ResponseTimeout);
         _shortBatch = Ticks(TimeSpan.FromMilliseconds(0.2));
         _metrics = metrics;
         _dispatcher = new Dispatcher(
@@ -97,9 +100,10 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <param name="payload">Released by the scheduler when no worker can need it any more.</param>
     /// <param name="lane">Priority lane.</param>
     /// <param name="timeout">From now; the request's deadline.</param>
+    /// <param name="isClients">Whether the client named it: then it is for the whole of an answer in parts; else for the first part, and each further one has <c>responseTimeout</c> after the one before.</param>
     /// <param name="clientGone">Cancelled when the client leaves.</param>
     /// <exception cref="ServiceUnavailableException">The queue is full, or the answer would come too late.</exception>
-    public ValueTask<InferenceResponse> Submit(RequestPayload payload, int lane, TimeSpan timeout, CancellationToken clientGone)
+    public ValueTask<InferenceResponse> Submit(RequestPayload payload, int lane, TimeSpan timeout, bool isClients, CancellationToken clientGone)
     {
         var now = _time.GetTimestamp();
         var request = new InferenceRequest(payload)
@@ -108,6 +112,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             Lane = lane,
             ArrivalTimestamp = now,
             DeadlineTimestamp = now + (long)(timeout.TotalSeconds * _time.TimestampFrequency),
+            PartsMoveDeadline = !isClients,
         };
         Admission admission;
         int queued;
@@ -174,9 +179,12 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             {
                 switch (e.Type)
                 {
-                    case FrameType.Output:
+                    case FrameType.Output when e.IsLast:
                         if (ApplyOutput(slot, e) is { } request) completions.Add(new Completion(request, e.Response, e.Error));
                         else e.Response?.Dispose();
+                        break;
+                    case FrameType.Output:
+                        if (!ApplyPart(slot, e, completions)) e.Response?.Dispose();
                         break;
                     case FrameType.Begun:
                         _dispatcher.Begun(slot, Slice(ids, ref at, e.Count));
@@ -247,7 +255,6 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     {
         foreach (InferenceRequest request in failed)
         {
-            request.Partial?.Dispose();
             request.TryFail(reason == WorkerLossReason.TimedOut
                 ? new ResponseTimeoutException($"No answer within {_configuration.ResponseTimeout.TotalSeconds:0.###} s (responseTimeout); the worker was replaced.")
                 : new WorkerDiedException(request.AnswerStarted
@@ -285,7 +292,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         lock (_gate)
         {
             if (worker.Slot is not { } slot) return TimeSpan.Zero;
-            if (slot.OldestBegunTimestamp != long.MaxValue) return _time.GetElapsedTime(slot.OldestBegunTimestamp);
+            if (slot.OldestProgressTimestamp != long.MaxValue) return _time.GetElapsedTime(slot.OldestProgressTimestamp);
             return slot.Sent.First is InferenceRequest request ? _time.GetElapsedTime(request.SentTimestamp) : TimeSpan.Zero;
         }
     }
@@ -361,35 +368,12 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         ((IRequestTarget)worker.Owner).Sender.Enqueue(FrameType.Recall, 0, 0, body);
     }
 
-    void IDispatchSink.Released(ScheduledRequest request)
-    {
-        var mine = (InferenceRequest)request;
-        mine.Partial?.Dispose();
-        mine.Partial = null;
-        mine.Payload.Release();
-    }
+    void IDispatchSink.Released(ScheduledRequest request) => ((InferenceRequest)request).Payload.Release();
 
-    // Under the gate. The request to answer, or null when nobody waits or more is to come.
+    // Under the gate. The request to answer, or null when nobody waits.
     private InferenceRequest? ApplyOutput(WorkerSlot slot, in LinkEvent e)
     {
         if (slot.Find(e.Id) is not InferenceRequest request) return null;
-        if (!e.IsLast)
-        {
-            if (e.Response is null) return null;
-            request.AnswerStarted = true;
-            if (request.Partial is null)
-            {
-                request.Partial = e.Response;
-            }
-            else
-            {
-                request.Partial.Append(e.Response.Body.Span);
-                e.Response.Dispose();
-            }
-
-            return null;
-        }
-
         var isWanted = !request.IsAbandoned;
         _decodes |= e.Response is { Times.Decode: > 0 };
         if (e.Error is ServeException { Status: 504 } && request.Place == RequestPlace.Sent) _dispatcher.GiveUp(slot, request);
@@ -397,10 +381,58 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         return isWanted ? request : null;
     }
 
+    // Under the gate. Whether the part goes to its request.
+    private bool ApplyPart(WorkerSlot slot, in LinkEvent e, List<Completion> completions)
+    {
+        if (slot.Find(e.Id) is not InferenceRequest { IsAbandoned: false } request || e.Response is not { } part) return false;
+        if (request.Parts is not { } parts)
+        {
+            request.Parts = part.Parts = new AnswerParts(this, request, part);
+        }
+        else if (parts.Waiting < PartWindow.SizeBytes)
+        {
+            parts.Waiting += PartWindow.CostOf(part.Body.Length);
+        }
+        else
+        {
+            // A client that reads slowly must not cost memory without bound, whatever the worker does.
+            _dispatcher.Remove(request);
+            EnqueueCancel(slot, request);
+            completions.Add(new Completion(request, null, new InternalServerException($"The worker of {_title} sent more parts than the client had room for."), IsLast: false));
+            return false;
+        }
+
+        _streams = true;
+        _dispatcher.Streamed(slot, request, _partTimeout);
+        completions.Add(new Completion(request, part, null, IsLast: false));
+        return true;
+    }
+
+    /// <summary>The client has taken parts of an answer: its worker may send as much again.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="parts">Its answer.</param>
+    /// <param name="cost">What the parts cost.</param>
+    public void Take(InferenceRequest request, AnswerParts parts, long cost)
+    {
+        Touched touched;
+        lock (_gate)
+        {
+            parts.Waiting -= cost;
+            if (request is not { IsAbandoned: false, Worker: { } slot }) return;
+            var worker = (IRequestTarget)slot.Owner;
+            Touch(worker, isIdle: false);
+            PartWindow.EnqueueTaken(worker.Sender, request.Id, cost);
+            _dispatcher.Streamed(slot, request, _partTimeout);
+            touched = TakeTouched();
+        }
+
+        touched.Flush(evenIfBusy: true);
+    }
+
     private static TimeSpan Microseconds(long value) => TimeSpan.FromTicks(value * TimeSpan.TicksPerMicrosecond);
 
-    // The client has left: on the thread that noticed.
-    private void Abandon(InferenceRequest request)
+    /// <summary>The client has left, or takes no more parts: on the thread that noticed.</summary>
+    public void Abandon(InferenceRequest request)
     {
         Touched touched;
         bool waited;
@@ -494,7 +526,8 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     }
 
     // Under the gate. Not where rows are decoded, or several batches run at once: those want a row before the next answer.
-    private bool AnswersSoon => !_decodes && _configuration.Instances == 1 && _dispatcher.Cost.HasEvidence && _dispatcher.Cost.Mean(_configuration.BatchSize) < _shortBatch;
+    // Nor where the next answer may be a part of a long one.
+    private bool AnswersSoon => !_decodes && !_streams && _configuration.Instances == 1 && _dispatcher.Cost.HasEvidence && _dispatcher.Cost.Mean(_configuration.BatchSize) < _shortBatch;
 
     // Under the gate.
     private int Pending() => _dispatcher.QueuedRequests + _dispatcher.QuarantinedRequests + _dispatcher.OutstandingRows;

@@ -162,6 +162,7 @@ internal sealed class WorkerLink : IDisposable
     {
         var output = OutputFrame.Parse(_reader.Body);
         var isLast = (header.Flags & FrameHeader.Last) != 0;
+        if (!isLast && (output.Status == 499 || output.IsError)) throw new ProtocolException($"An Output with the error {output.Status} after which more is to come.");
         if (output.Status == 499) return new LinkEvent(FrameType.Output, header.Id, 0, isLast, null, new ClientGoneException());
         if (output.IsError)
         {

@@ -193,7 +193,7 @@ internal sealed class TuneCommand
         var processors = Environment.ProcessorCount;
 
         // A handler of the user's own has neither sessions nor decoding that these options would reach.
-        var isOwn = HandlerName.Parse(source.Configuration.Handler ?? "", out _) is { Stock: null };
+        var isOwn = HandlerName.Parse(source.Configuration.Handler ?? "", out _) is { NeedsModel: false };
         var isPicture = source.Configuration.Handler is "image_classifier" or "image_embedder";
         return new TuneSpace(new Dictionary<TuneDimension, IReadOnlyList<int>>
         {

@@ -10,6 +10,9 @@ internal static class CallPayload
 {
     private const int MostParts = 1000;
 
+    // TorchServe's name.
+    private const string SequenceHeader = "ts_request_sequence_id";
+
     /// <summary>Makes the payload of a call.</summary>
     /// <exception cref="ServeException">400: no inputs, or too many; 413.</exception>
     public static RequestPayload Of(PredictionsRequest request, Metadata metadata, long maxRequestBytes)
@@ -27,6 +30,7 @@ internal static class CallPayload
         try
         {
             foreach (var entry in metadata) payload.AddHeader(entry.Key, entry.IsBinary ? Convert.ToBase64String(entry.ValueBytes) : entry.Value);
+            if (request.HasSequenceId) payload.AddHeader(SequenceHeader, request.SequenceId);
             foreach (var (name, value) in request.Input)
             {
                 var offset = payload.Body.Length;

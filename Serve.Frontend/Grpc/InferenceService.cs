@@ -26,19 +26,39 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
     public override Task<TorchServeHealthResponse> Ping(Empty request, ServerCallContext context) =>
         Task.FromResult(new TorchServeHealthResponse { Health = Encoding.UTF8.GetString(ping.Ask().Document.Span) });
 
-    public override Task<PredictionResponse> Predictions(PredictionsRequest request, ServerCallContext context) => PredictAsync(request, context);
+    /// <summary>Answers whole: the parts of an answer in parts are put together.</summary>
+    public override async Task<PredictionResponse> Predictions(PredictionsRequest request, ServerCallContext context) => (await PredictAsync(request, context, null))!;
 
-    /// <summary>Handlers answer whole: the stream has one message.</summary>
-    public override async Task StreamPredictions(PredictionsRequest request, IServerStreamWriter<PredictionResponse> responseStream, ServerCallContext context) =>
-        await responseStream.WriteAsync(await PredictAsync(request, context));
+    /// <summary>Answers with a message for each part, when it is there; with one where the handler answers whole.</summary>
+    public override Task StreamPredictions(PredictionsRequest request, IServerStreamWriter<PredictionResponse> responseStream, ServerCallContext context) =>
+        PredictAsync(request, context, new AnswerStream(responseStream, sequence: null, context.CancellationToken));
 
-    public override Task StreamPredictions2(IAsyncStreamReader<PredictionsRequest> requestStream, IServerStreamWriter<PredictionResponse> responseStream, ServerCallContext context) =>
-        throw new RpcException(new Status(StatusCode.Unimplemented, "StreamPredictions2 is for sequences of requests with state, which Serve does not have; call Predictions for each request."));
+    /// <summary>
+    /// Runs one request after the other, each answered as by <see cref="StreamPredictions"/>. One that fails has a message with
+    /// its status, and the next one is run.
+    /// </summary>
+    public override async Task StreamPredictions2(IAsyncStreamReader<PredictionsRequest> requestStream, IServerStreamWriter<PredictionResponse> responseStream, ServerCallContext context)
+    {
+        while (await requestStream.MoveNext(context.CancellationToken))
+        {
+            var request = requestStream.Current;
+            var answer = new AnswerStream(responseStream, request.HasSequenceId ? request.SequenceId : null, context.CancellationToken);
+            try
+            {
+                await PredictAsync(request, context, answer);
+            }
+            catch (ServeException e) when (e is not ClientGoneException)
+            {
+                await answer.FailAsync(e);
+            }
+        }
+    }
 
-    private async Task<PredictionResponse> PredictAsync(PredictionsRequest request, ServerCallContext context)
+    // The answer is written to the stream; without one it is the result.
+    private async Task<PredictionResponse?> PredictAsync(PredictionsRequest request, ServerCallContext context, AnswerStream? stream)
     {
         var started = Stopwatch.GetTimestamp();
-        var (requestBytes, responseBytes) = (0, 0);
+        var (requestBytes, responseBytes) = (0, 0L);
         if (shutdown.IsDraining) throw Shutdown.Refusal();
         if (request.ModelName.Length == 0) throw new BadRequestException("Parameter model_name is required.");
         var target = models.Accept(request.ModelName, request.ModelVersion.Length == 0 ? null : request.ModelVersion);
@@ -52,9 +72,20 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
             responseBytes = response.Body.Length;
             if (inline && responseBytes > BriefBytes) await Task.Yield();
             if (response.Status >= 400) throw Refused(response);
-            var answer = new PredictionResponse { Prediction = ByteString.CopyFrom(response.Body.Span) };
+            PredictionResponse? whole = null;
+            if (stream is not null)
+            {
+                responseBytes = await stream.WriteAsync(response);
+            }
+            else
+            {
+                await response.JoinPartsAsync(maxRequestBytes);
+                responseBytes = response.Body.Length;
+                whole = new PredictionResponse { Prediction = ByteString.CopyFrom(response.Body.Span) };
+            }
+
             target.Metrics.RequestAnswered(response.Status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);
-            return answer;
+            return whole;
         }
         catch (Exception e)
         {

@@ -1,14 +1,12 @@
 using System.Net;
-using System.Net.Security;
 using System.Net.Sockets;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Observability;
-using Serve.Core.Security;
 using Serve.Frontend.Hosting.Tls;
 using Serve.Management.Authorization;
 
@@ -53,7 +51,7 @@ internal sealed class Listener : IDisposable
     public bool IsHttps { get; }
 
     /// <summary>How; set before the server starts where <see cref="IsHttps"/>.</summary>
-    public ServerTls? Tls { get; private set; }
+    public ServerTls? Tls { get; set; }
 
     /// <summary>Whether the server can go without it.</summary>
     public bool IsOptional { get; }
@@ -72,6 +70,9 @@ internal sealed class Listener : IDisposable
 
     /// <summary>What it answers; set before the server starts.</summary>
     public RequestDelegate Pipeline { get; set; } = static _ => Task.CompletedTask;
+
+    /// <summary>Its routes, for tests.</summary>
+    internal IEnumerable<EndpointDataSource> Routes { get; set; } = [];
 
     /// <summary>Where a client on this machine reaches it: with the port that the system chose where 0 was asked for.</summary>
     public string Url => UrlOf(IsHttps ? "https" : "http", _socket?.LocalEndPoint as IPEndPoint ?? EndPoint);
@@ -97,19 +98,11 @@ internal sealed class Listener : IDisposable
         if (Tls is not null)
         {
             Begin(options, FirstBytes.OfTls(patience));
-            options.UseHttps(Tls.Callback);
+            options.UseHttps(Tls.For(Name, _protocols == HttpProtocols.Http2));
         }
 
         if (_protocols == HttpProtocols.Http2) Begin(options, FirstBytes.OfHttp2(patience));
     });
-
-    /// <summary>Reads certificate and key where the address begins with <c>https://</c>.</summary>
-    /// <exception cref="ConfigurationException">They are not what they should be.</exception>
-    public void LoadTls(ServerConfiguration configuration, WatchedFiles files, ILogger log)
-    {
-        if (!IsHttps) return;
-        Tls = ServerTls.Load(TlsFiles.Of(configuration, Key), _protocols == HttpProtocols.Http2 ? SslApplicationProtocol.Http2 : SslApplicationProtocol.Http11, Name, files, log);
-    }
 
     /// <summary>
     /// Takes the address, before anything else is started. From now on the system accepts connections, which wait until

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
+using Serve.Core.Models.Sources;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.Hosting;
@@ -34,6 +35,7 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
             var group = routes.MapGroup("");
             ((IEndpointConventionBuilder)group).Finally(Surround);
             map(group);
+            listener.Routes = routes.DataSources;
         });
         app.Run(Guard(static _ => throw new ResourceNotFoundException()));
         var routed = app.Build();
@@ -95,11 +97,20 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
         LogAccess(
             $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}",
             request.Method,
-            request.Path + request.QueryString,
+            TargetOf(request),
             request.Protocol,
             context.Response.StatusCode,
             (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds);
     };
+
+    // The URL of an archive may carry a signature, which opens it for whoever has it.
+    private static string TargetOf(HttpRequest request)
+    {
+        if (!request.Query.ContainsKey("url")) return request.Path + request.QueryString;
+        var shown = request.Query.SelectMany(parameter => parameter.Value.Select(value =>
+            KeyValuePair.Create(parameter.Key, parameter.Key.Equals("url", StringComparison.OrdinalIgnoreCase) ? AllowedUrls.Shown(value ?? "") : value)));
+        return request.Path + QueryString.Create(shown).Value;
+    }
 
     [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed unexpectedly")]
     private partial void LogUnexpected(Exception exception, string method, string path);

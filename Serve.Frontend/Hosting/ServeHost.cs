@@ -8,12 +8,15 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Models;
+using Serve.Core.Security;
 using Serve.Frontend.Grpc;
+using Serve.Frontend.Hosting.Tls;
 using Serve.Frontend.Inference;
 using Serve.Frontend.Inference.KServe;
 using Serve.Frontend.Metrics;
 using Serve.Management.Authorization;
 using Serve.Management.Grpc;
+using Serve.Management.Http.OpenApi;
 using Serve.Management.Rest;
 using Serve.Management.Sources;
 
@@ -66,7 +69,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         WebApplication? app = null;
         try
         {
-            foreach (var listener in listeners) listener.LoadTls(configuration, access.Files, loggers.CreateLogger("Serve.Secrets"));
+            LoadTls(configuration, listeners, access.Files, loggers.CreateLogger("Serve.Secrets"));
             Bind(listeners, loggers.CreateLogger<ServeHost>());
             registry = new ModelRegistry(configuration, TimeProvider.System, loggers, new HttpArchiveFetcher(configuration, TimeProvider.System, loggers.CreateLogger("Serve.Sources")));
 
@@ -130,6 +133,8 @@ internal sealed partial class ServeHost : IAsyncDisposable
             routes =>
             {
                 var ping = new Ping(registry, loading, shutdown);
+                routes.MapOpenApi("What runs models.");
+                routes.MapModelOpenApi("/predictions/{model}", "modelApiDescription", model => Describe(models.Find(model, null)));
                 routes.MapInference(endpoint, kserve, ping);
                 new Probes(ping, loading).Map(routes);
                 routes.MapKServeModels(registry);
@@ -145,6 +150,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
         app.Run(static context => Listener.Of(context).Pipeline(context));
 
         ListenerPipeline PipelineOf(Listener listener) => new(listener, inline, configuration.AccessLog, loggers.CreateLogger($"Serve.{listener.Name}"));
+
+        static (string, string) Describe(ModelVersion version) =>
+            ($"RESTful API for: {version.Name}", $"What runs the model {version.Name}; its default version is {version.Version}, its handler {version.Describe().Handler ?? "not known yet"}.");
     }
 
     private static GrpcPipeline[] MapGrpc(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, ILoggerFactory loggers)
@@ -179,6 +187,18 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 });
             listener.Pipeline = pipeline.AnswerAsync;
             return pipeline;
+        }
+    }
+
+    // Listeners with the same files share what is read from them.
+    private static void LoadTls(ServerConfiguration configuration, Listener[] listeners, WatchedFiles watched, ILogger log)
+    {
+        var loaded = new Dictionary<TlsFiles, ServerTls>();
+        foreach (var listener in listeners.Where(listener => listener.IsHttps))
+        {
+            var files = TlsFiles.Of(configuration, listener.Key);
+            if (!loaded.TryGetValue(files, out var tls)) loaded[files] = tls = ServerTls.Load(files, watched, log);
+            listener.Tls = tls;
         }
     }
 

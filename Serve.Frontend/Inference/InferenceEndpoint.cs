@@ -59,7 +59,8 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
             (status, responseBytes) = (response.Status, response.Body.Length);
             if (inline && responseBytes > BriefBytes) await Task.Yield();
             await ResponseWriter.WriteAsync(context, response);
-            target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));
+            if (response.Parts is { } parts) responseBytes = (int)Math.Min(parts.Bytes, int.MaxValue);
+            else target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));
             target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);
         }
         catch (Exception e)

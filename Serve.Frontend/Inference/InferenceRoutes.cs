@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Routing;
 using Serve.Core.Models;
 using Serve.Frontend.Hosting;
 using Serve.Frontend.Inference.KServe;
+using Serve.Management.Http.OpenApi;
 
 namespace Serve.Frontend.Inference;
 
@@ -12,10 +13,10 @@ internal static class InferenceRoutes
 {
     public static void MapInference(this IEndpointRouteBuilder routes, InferenceEndpoint endpoint, KServePredict kserve, Ping ping)
     {
-        routes.Map("/ping", ping.HandleAsync).WithTags("Inference").WithSummary("The server's health");
+        routes.Map("/ping", ping.HandleAsync).WithTags("Inference").WithSummary("The server's health").Describes(InferenceOperations.Ping);
         routes.MapPredictions(endpoint);
         routes.MapInvocations(endpoint);
-        routes.Map("/v1/models/{model}:predict", kserve.HandleAsync).WithTags("KServe").WithSummary("Runs the default version for each of the instances");
+        routes.Map("/v1/models/{model}:predict", kserve.HandleAsync).WithTags("KServe").WithSummary("Runs the default version for each of the instances").Describes(InferenceOperations.KServePredict);
     }
 
     /// <summary>
@@ -32,9 +33,9 @@ internal static class InferenceRoutes
     private static void MapPredictions(this IEndpointRouteBuilder routes, InferenceEndpoint endpoint)
     {
         var predictions = routes.MapGroup("/predictions/{model}").WithTags("Inference").WithMetadata(ListenerPipeline.SelfContained.Instance);
-        predictions.Map("", Predict).WithSummary("Runs the default version");
-        predictions.Map("{version}", Predict).WithSummary("Runs one version");
-        predictions.Map("{version}/{**path}", Predict).WithSummary("Runs one version; the rest of the path goes to the handler");
+        predictions.Map("", Predict).WithSummary("Runs the default version").Describes(InferenceOperations.Predict("predict"));
+        predictions.Map("{version}", Predict).WithSummary("Runs one version").Describes(InferenceOperations.Predict("predictVersion"));
+        predictions.Map("{version}/{**path}", Predict).WithSummary("Runs one version; the rest of the path goes to the handler").Describes(InferenceOperations.Predict("predictPath"));
 
         Task Predict(HttpContext context)
         {
@@ -46,17 +47,18 @@ internal static class InferenceRoutes
     private static void MapInvocations(this IEndpointRouteBuilder routes, InferenceEndpoint endpoint)
     {
         routes.Map("/invocations", Invoke).WithTags("Inference").WithMetadata(ListenerPipeline.SelfContained.Instance)
-            .WithSummary("SageMaker's route: the model by the query's or form's model_name, or the only one there is");
+            .WithSummary("SageMaker's route: the model by the query's or form's model_name, or the only one there is")
+            .Describes(InferenceOperations.Invoke);
 
         // Multi-model endpoints of SageMaker, and the routes of the server that TorchServe came from.
-        foreach (var (pattern, summary) in (ReadOnlySpan<(string, string)>)
+        foreach (var (pattern, id, summary) in (ReadOnlySpan<(string, string, string)>)
         [
-            ("/models/{model}/invoke", "SageMaker's route for one of several models"),
-            ("/{model}/predict", "Runs the default version; query parameters are inputs"),
-            ("/{model}/{version}/predict", "Runs one version; query parameters are inputs"),
+            ("/models/{model}/invoke", "invokeModel", "SageMaker's route for one of several models; query parameters are inputs"),
+            ("/{model}/predict", "legacyPredict", "Runs the default version; query parameters are inputs"),
+            ("/{model}/{version}/predict", "legacyPredictVersion", "Runs one version; query parameters are inputs"),
         ])
         {
-            routes.Map(pattern, InvokeNamed).WithTags("Inference").WithMetadata(ListenerPipeline.SelfContained.Instance).WithSummary(summary);
+            routes.Map(pattern, InvokeNamed).WithTags("Inference").WithMetadata(ListenerPipeline.SelfContained.Instance).WithSummary(summary).Describes(InferenceOperations.Predict(id));
         }
 
         Task Invoke(HttpContext context) => endpoint.HandleAsync(context, InferenceRoute.Invocations);

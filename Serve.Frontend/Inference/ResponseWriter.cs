@@ -10,7 +10,7 @@ internal static class ResponseWriter
 {
     private const int ChunkBytes = 64 << 10;
 
-    /// <summary>Writes status, headers and body.</summary>
+    /// <summary>Writes status, headers and body; an answer in parts chunked, each part when it is there.</summary>
     public static ValueTask WriteAsync(HttpContext context, InferenceResponse answer)
     {
         var response = context.Response;
@@ -20,6 +20,7 @@ internal static class ResponseWriter
 
         // These statuses have no body, whatever the handler gave.
         if (answer.Status is < 200 or StatusCodes.Status204NoContent or StatusCodes.Status304NotModified) return ValueTask.CompletedTask;
+        if (answer.Parts is { } parts) return PartsWriter.WriteAsync(response.BodyWriter, answer, parts, context.RequestAborted);
         response.ContentLength = answer.Body.Length;
         if (answer.Body.Length > ChunkBytes) return WriteChunksAsync(context, answer.Body);
 

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Serve.Core.Models;
 using Serve.Core.Observability;
+using Serve.Management.Http.OpenApi;
 
 namespace Serve.Frontend.Metrics;
 
@@ -11,8 +12,16 @@ internal static class MetricsRoutes
 {
     private const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-    public static void MapMetrics(this IEndpointRouteBuilder routes, ModelRegistry registry) =>
-        routes.MapGet("/metrics", context => ScrapeAsync(context, registry)).WithTags("Metrics").WithSummary("All metrics, or those that name[] asks for, as Prometheus text");
+    public static void MapMetrics(this IEndpointRouteBuilder routes, ModelRegistry registry)
+    {
+        routes.MapOpenApi("What Prometheus scrapes.");
+        routes.MapGet("/metrics", context => ScrapeAsync(context, registry)).WithTags("Metrics").WithSummary("All metrics, or those that name[] asks for")
+            .Describes(new ApiOperation("metrics")
+            {
+                Parameters = [new("name[]", ApiType.Strings, "Names of metrics; without any, all of them.")],
+                Answers = [new(StatusCodes.Status200OK, "Prometheus text.", new ApiContent("text/plain", ApiShape.Text))],
+            });
+    }
 
     private static async Task ScrapeAsync(HttpContext context, ModelRegistry registry)
     {

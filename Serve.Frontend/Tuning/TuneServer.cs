@@ -36,7 +36,7 @@ internal sealed partial class TuneServer : IDisposable
         };
 
         // Nobody else reaches it, and it has no certificate.
-        foreach (var key in (string[])["inferenceTokens", "managementTokens", "inferenceClientCaFile", "managementClientCaFile", "metricsClientCaFile", "clientCertificates"])
+        foreach (var key in (string[])["inferenceTokens", "managementTokens", "keyFile", "inferenceClientCaFile", "managementClientCaFile", "metricsClientCaFile", "clientCertificates"])
             start.Environment.Remove(EnvironmentNames.Of(key));
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, line) => Keep(line.Data);

@@ -33,6 +33,19 @@ internal sealed partial class ErrorInterceptor(ILogger log) : Interceptor
         }
     }
 
+    public override async Task DuplexStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, DuplexStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await continuation(requestStream, responseStream, context);
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            throw Rpc(e, context);
+        }
+    }
+
     private RpcException Rpc(Exception e, ServerCallContext context)
     {
         var error = GrpcStatus.From(e, context);

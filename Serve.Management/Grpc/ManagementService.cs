@@ -21,8 +21,8 @@ internal sealed class ManagementService(ModelRegistry registry, bool enableModel
     private readonly SetDefaultVersion _setDefault = new(registry);
     private readonly UnregisterModel _unregister = new(registry, enableModelApi);
 
-    public override Task<ManagementResponse> DescribeModel(DescribeModelRequest request, ServerCallContext context) =>
-        Task.FromResult(Json(_describe.Describe(Name(request.ModelName), Given(request.ModelVersion), request.Customized), ManagementJson.Default.ListVersionBody));
+    public override async Task<ManagementResponse> DescribeModel(DescribeModelRequest request, ServerCallContext context) =>
+        Json(await _describe.DescribeAsync(Name(request.ModelName), Given(request.ModelVersion), request.Customized, context.CancellationToken), ManagementJson.Default.ListVersionBody);
 
     public override Task<ManagementResponse> ListModels(ListModelsRequest request, ServerCallContext context)
     {

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http;
-using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Management.Http;
 
@@ -10,35 +9,28 @@ internal sealed class DescribeModel(ModelRegistry registry)
 {
     private const string AllVersions = "all";
 
-    public Task HandleAsync(HttpContext context)
+    public async Task HandleAsync(HttpContext context)
     {
         var customized = RequestParameters.FromQuery(context).Flag("customized") ?? false;
-        return PrettyJson.WriteAsync(context, StatusCodes.Status200OK, Describe(context.Model(), context.Version(), customized), ManagementJson.Default.ListVersionBody);
+        var versions = await DescribeAsync(context.Model(), context.Version(), customized, context.RequestAborted);
+        await PrettyJson.WriteAsync(context, StatusCodes.Status200OK, versions, ManagementJson.Default.ListVersionBody);
     }
 
     /// <summary>Describes a model.</summary>
     /// <param name="model">The model's name.</param>
     /// <param name="version">A version, <c>all</c>, or null for the default.</param>
-    /// <param name="customized">Whether the model's inputs and outputs are wanted as TorchServe's customized metadata.</param>
-    public List<VersionBody> Describe(string model, string? version, bool customized)
+    /// <param name="customized">Whether the handler is asked what it has to say about itself.</param>
+    /// <param name="cancellation">Cancelled when nobody waits for it any more.</param>
+    public async Task<List<VersionBody>> DescribeAsync(string model, string? version, bool customized, CancellationToken cancellation)
     {
         IReadOnlyList<ModelVersion> versions = version == AllVersions ? registry.Versions(model) : [registry.Resolve(model, version)];
-        var answer = versions.Select(version => VersionBody.From(version.Describe(), customized)).ToList();
-        if (customized) RequireSignatures(answer);
-        return answer;
-    }
-
-    // The model itself is asked in TorchServe, so it takes a worker that has loaded it.
-    private static void RequireSignatures(List<VersionBody> versions)
-    {
-        foreach (var version in versions)
+        var answer = new List<VersionBody>(versions.Count);
+        foreach (var described in versions)
         {
-            if (version.CustomizedMetadata is null && version.State is not ModelState.Ready)
-            {
-                throw new ServiceUnavailableException(
-                    $"Model \"{version.ModelName}\" Version {version.ModelVersion} has no worker to serve describe request. Please use scale workers API to add workers.",
-                    TimeSpan.FromSeconds(1));
-            }
+            var body = VersionBody.From(described.Describe());
+            answer.Add(customized ? body with { CustomizedMetadata = await described.DescribeHandlerAsync(cancellation) } : body);
         }
+
+        return answer;
     }
 }

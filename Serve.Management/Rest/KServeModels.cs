@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Routing;
 using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Management.Http;
+using Serve.Management.Http.OpenApi;
 
 namespace Serve.Management.Rest;
 
@@ -20,9 +21,11 @@ public static class KServeModels
     {
         var models = routes.MapGroup("/v1/models").WithTags("KServe");
         models.MapGet("", context => PrettyJson.WriteAsync(context, StatusCodes.Status200OK, new KServeModelList(registry.Names), ManagementJson.Default.KServeModelList))
-            .WithSummary("Names the registered models");
+            .WithSummary("Names the registered models")
+            .Describes(new ApiOperation("kserveModels") { Answers = [new(StatusCodes.Status200OK, "Their names.", ApiContent.Of(ManagementJson.Default.KServeModelList))] });
         models.MapGet("{model}", context => PrettyJson.WriteAsync(context, StatusCodes.Status200OK, Describe(registry, context.Model()), ManagementJson.Default.KServeModel))
-            .WithSummary("Whether a model's default version takes requests");
+            .WithSummary("Whether a model's default version takes requests")
+            .Describes(new ApiOperation("kserveModel") { Answers = [new(StatusCodes.Status200OK, "Its name, and whether it is ready.", ApiContent.Of(ManagementJson.Default.KServeModel))], Errors = [404] });
     }
 
     /// <exception cref="ModelNotFoundException">There is none of that name.</exception>

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Serve.Core.Models;
+using Serve.Management.Http.OpenApi;
 
 namespace Serve.Management.Rest;
 
@@ -14,23 +15,26 @@ public static class ManagementRoutes
     /// <param name="enableModelApi">Whether models may be registered and unregistered.</param>
     public static void MapManagement(this IEndpointRouteBuilder routes, ModelRegistry registry, bool enableModelApi)
     {
+        routes.MapOpenApi("What registers, describes, scales and removes models.");
+        routes.MapModelOpenApi("/models/{model}", "modelApiDescription", model => ($"RESTful Management API for: {registry.Resolve(model).Name}", $"What describes, scales and removes the model {model}."));
         routes.MapKServeModels(registry);
+
         var models = routes.MapGroup("/models").WithTags("Management");
-        models.MapGet("", new ListModels(registry).HandleAsync).WithSummary("Lists the registered models, page by page");
-        models.MapPost("", new RegisterModel(registry, enableModelApi).HandleAsync).WithSummary("Registers a model version from the model store");
+        models.MapGet("", new ListModels(registry).HandleAsync).WithSummary("Lists the registered models, page by page").Describes(ManagementOperations.List);
+        models.MapPost("", new RegisterModel(registry, enableModelApi).HandleAsync).WithSummary("Registers a model version").Describes(ManagementOperations.Register);
 
         var describe = new DescribeModel(registry);
-        models.MapGet("{model}", describe.HandleAsync).WithSummary("Describes the default version");
-        models.MapGet("{model}/{version}", describe.HandleAsync).WithSummary("Describes one version, or with \"all\" every version");
+        models.MapGet("{model}", describe.HandleAsync).WithSummary("Describes the default version").Describes(ManagementOperations.Describe("describeModel"));
+        models.MapGet("{model}/{version}", describe.HandleAsync).WithSummary("Describes one version, or with \"all\" every version").Describes(ManagementOperations.Describe("describeVersion"));
 
         var scale = new ScaleWorkers(registry);
-        models.MapPut("{model}", scale.HandleAsync).WithSummary("Changes the number of workers of the default version");
-        models.MapPut("{model}/{version}", scale.HandleAsync).WithSummary("Changes the number of workers of one version");
-        models.MapPut("{model}/{version}/set-default", new SetDefaultVersion(registry).HandleAsync).WithSummary("Makes a version the default");
+        models.MapPut("{model}", scale.HandleAsync).WithSummary("Changes the number of workers of the default version").Describes(ManagementOperations.Scale("scaleModel"));
+        models.MapPut("{model}/{version}", scale.HandleAsync).WithSummary("Changes the number of workers of one version").Describes(ManagementOperations.Scale("scaleVersion"));
+        models.MapPut("{model}/{version}/set-default", new SetDefaultVersion(registry).HandleAsync).WithSummary("Makes a version the default").Describes(ManagementOperations.SetDefault);
 
         var unregister = new UnregisterModel(registry, enableModelApi);
-        models.MapDelete("{model}", unregister.HandleAsync).WithSummary("Unregisters the default version");
-        models.MapDelete("{model}/{version}", unregister.HandleAsync).WithSummary("Unregisters one version");
+        models.MapDelete("{model}", unregister.HandleAsync).WithSummary("Unregisters the default version").Describes(ManagementOperations.Unregister("unregisterModel"));
+        models.MapDelete("{model}/{version}", unregister.HandleAsync).WithSummary("Unregisters one version").Describes(ManagementOperations.Unregister("unregisterVersion"));
     }
 
     internal static string Model(this HttpContext context) => (string)context.Request.RouteValues["model"]!;

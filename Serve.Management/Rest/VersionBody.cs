@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Serve.Core.Configuration;
 using Serve.Core.Devices;
 using Serve.Core.Handlers;
@@ -69,8 +70,8 @@ public sealed record VersionBody
 
     public required JobQueueBody JobQueueStatus { get; init; }
 
-    /// <summary>What the worker read from the model; only with <c>customized=true</c>.</summary>
-    public ModelSignature? CustomizedMetadata { get; init; }
+    /// <summary>What the handler says about itself; only with <c>customized=true</c>, and if it says anything.</summary>
+    public JsonElement? CustomizedMetadata { get; init; }
 
     public required ModelState State { get; init; }
 
@@ -100,7 +101,7 @@ public sealed record VersionBody
 
     public IReadOnlyList<string>? Notes { get; init; }
 
-    public static VersionBody From(ModelDescription version, bool customized)
+    public static VersionBody From(ModelDescription version)
     {
         var settings = version.Configuration;
         return new VersionBody
@@ -120,7 +121,6 @@ public sealed record VersionBody
             LoadedAtStartup = version.LoadedAtStartup,
             Workers = [.. version.Workers.Select(WorkerBody.From)],
             JobQueueStatus = new JobQueueBody(version.RemainingCapacity, version.PendingRequests),
-            CustomizedMetadata = customized ? version.Signature : null,
             State = version.State,
             Reason = version.Reason,
             DefaultVersion = version.IsDefault,
@@ -130,7 +130,7 @@ public sealed record VersionBody
             LatencyTarget = settings.LatencyTarget?.TotalMilliseconds,
             MaxQueueSize = version.QueueLimit,
             Load = LoadBody.From(version),
-            Signature = customized ? null : version.Signature,
+            Signature = version.Signature,
             Bottleneck = version.Bottleneck?.Text,
             Notes = version.Notes is { Count: > 0 } notes ? notes : null,
         };

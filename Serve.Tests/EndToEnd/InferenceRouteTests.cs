@@ -122,6 +122,24 @@ public sealed class InferenceRouteTests : IClassFixture<RouteServer>
         await _server.ManageAsync(HttpMethod.Delete, "/models/idle");
     }
 
+    [Fact]
+    public async Task A_model_describes_its_routes()
+    {
+        var inference = await SendAsync("OPTIONS", "/predictions/headers");
+        Assert.Equal((HttpStatusCode.OK, "3.0.1", "RESTful API for: headers"), (inference.Status, inference.Json.GetProperty("openapi").GetString(), inference.Json.GetProperty("info").GetProperty("title").GetString()));
+        Assert.Equal(["/predictions/headers", "/predictions/headers/{version}", "/predictions/headers/{version}/{path}"], PathsOf(inference));
+        Assert.Contains("its default version is 1.0", inference.Text, StringComparison.Ordinal);
+
+        var management = await _server.ManageAsync(HttpMethod.Options, "/models/headers");
+        Assert.Equal("RESTful Management API for: headers", management.Json.GetProperty("info").GetProperty("title").GetString());
+        Assert.Equal(["/models/headers", "/models/headers/{version}", "/models/headers/{version}/set-default"], PathsOf(management));
+
+        Assert.Equal("Model not found: none", (await SendAsync("OPTIONS", "/predictions/none")).Error.Message);
+        Assert.Equal("Model not found: none", (await _server.ManageAsync(HttpMethod.Options, "/models/none")).Error.Message);
+
+        static IEnumerable<string> PathsOf(Answer answer) => answer.Json.GetProperty("paths").EnumerateObject().Select(path => path.Name);
+    }
+
     [Theory]
     [InlineData(RouteServer.Origin, true)]
     [InlineData("https://other.example.com", true)]

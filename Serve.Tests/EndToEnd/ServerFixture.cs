@@ -287,7 +287,7 @@ public sealed partial class ServerFixture : IAsyncLifetime
             ("--inference-address", "http://127.0.0.1:0"), ("--management-address", "http://127.0.0.1:0"), ("--metrics-address", "http://127.0.0.1:0"),
             ("--grpc-inference-address", "http://127.0.0.1:0"), ("--grpc-management-address", "http://127.0.0.1:0"),
         ];
-        var chosen = defaults.Where(flag => !_options.Flags.Contains(flag.Flag)).SelectMany(flag => (string[])[flag.Flag, flag.Value]);
+        var chosen = defaults.Where(flag => !_options.Flags.Contains(flag.Flag) && !_options.FlagsFromConfiguration.Contains(flag.Flag)).SelectMany(flag => (string[])[flag.Flag, flag.Value]);
         foreach (var argument in (string[])["start", .. chosen, .. _options.Flags])
         {
             start.ArgumentList.Add(argument);
@@ -317,6 +317,9 @@ public sealed record ServerOptions
 
     /// <summary>More flags of <c>serve start</c>.</summary>
     public IReadOnlyList<string> Flags { get; init; } = [];
+
+    /// <summary>Flags that the fixture does not give as it would, because a configuration among <see cref="Flags"/> says it.</summary>
+    public IReadOnlyList<string> FlagsFromConfiguration { get; init; } = [];
 
     /// <summary>More environment variables.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();

@@ -68,6 +68,17 @@ public sealed class TokenTests(TokenTests.GuardedServer guarded, ITestOutputHelp
         Assert.Equal(before + 1, await _server.MetricAsync(Series));
     }
 
+    [Fact]
+    public async Task The_description_of_the_API_needs_no_token()
+    {
+        foreach (var listener in (string[])[_server.Inference, _server.Management])
+        {
+            Assert.NotEqual(HttpStatusCode.Unauthorized, (await AskAsync(HttpMethod.Options, listener + "/", null)).Status);
+            Assert.NotEqual(HttpStatusCode.Unauthorized, (await AskAsync(HttpMethod.Get, listener + "/api-description", null)).Status);
+            Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(HttpMethod.Get, listener + "/", null)).Status);
+        }
+    }
+
     [Theory]
     [InlineData("/livez")]
     [InlineData("/readyz")]
@@ -130,12 +141,14 @@ public sealed class TokenTests(TokenTests.GuardedServer guarded, ITestOutputHelp
         var described = await AskAsync(HttpMethod.Get, _server.Management + "/models/headers", $"Bearer {guarded.ManagementToken}");
         await AskAsync(HttpMethod.Get, _server.Inference + "/predictions/none", $"Bearer {guarded.InferenceToken}");
         await AskAsync(HttpMethod.Get, _server.Inference + "/ping", "Bearer never-valid-but-secret");
+        await AskAsync(HttpMethod.Post, _server.Management + "/models?url=" + Uri.EscapeDataString("https://models.example/x.mar?X-Amz-Signature=signed-secret") + "&model_name=signed", $"Bearer {guarded.ManagementToken}");
+        await _server.WaitForLogAsync(line => line.Contains("POST /models?url=https", StringComparison.Ordinal) && line.Contains("model_name=signed", StringComparison.Ordinal));
         await guarded.WriteTokensAsync("almost-secret");
         await _server.WaitForLogAsync(line => line.Contains("/none ", StringComparison.Ordinal));
 
         Assert.True(_server.Log.Count > 20);
         var said = string.Join('\n', _server.Log) + described.Text + await _server.ScrapeAsync() + string.Concat(Directory.EnumerateFiles(_server.RuntimeFolder, "*.json").Select(File.ReadAllText));
-        Assert.All((string[])[guarded.InferenceToken, guarded.SecondInferenceToken, guarded.ManagementToken, guarded.ExpiredToken, "never-valid-but-secret", "almost-secret"],
+        Assert.All((string[])[guarded.InferenceToken, guarded.SecondInferenceToken, guarded.ManagementToken, guarded.ExpiredToken, "never-valid-but-secret", "almost-secret", "signed-secret"],
             token => Assert.DoesNotContain(token, said, StringComparison.Ordinal));
     }
 

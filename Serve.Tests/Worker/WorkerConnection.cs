@@ -14,7 +14,7 @@ internal sealed class WorkerConnection : IDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("serve-worker-test").FullName;
     private readonly StringBuilder _log = new();
-    private readonly Queue<(ulong Id, byte[] Body)> _earlierAnswers = new();
+    private readonly Queue<(ulong Id, byte Flags, byte[] Body)> _earlierAnswers = new();
     private readonly Socket _socket;
     private readonly FrameReader _reader;
     private readonly FrameSender _sender;
@@ -132,7 +132,7 @@ internal sealed class WorkerConnection : IDisposable
             while (_reader.TryRead())
             {
                 if (types.Contains(_reader.Header.Type)) return (_reader.Header.Type, _reader.Header.Id, _reader.Body.ToArray());
-                if (_reader.Header.Type == FrameType.Output) _earlierAnswers.Enqueue((_reader.Header.Id, _reader.Body.ToArray()));
+                if (_reader.Header.Type == FrameType.Output) _earlierAnswers.Enqueue((_reader.Header.Id, _reader.Header.Flags, _reader.Body.ToArray()));
             }
 
             try
@@ -148,6 +148,14 @@ internal sealed class WorkerConnection : IDisposable
         }
 
         throw new InvalidOperationException($"No {string.Join(" or ", types)} came within {Patience.TotalSeconds} s.\n{LogText}");
+    }
+
+    /// <summary>The next Output: an answer, or a part of one.</summary>
+    public (ulong Id, byte Flags, byte[] Body) ReadOutput()
+    {
+        if (_earlierAnswers.TryDequeue(out var earlier)) return earlier;
+        var (_, id, body) = Read(FrameType.Output);
+        return (id, _reader.Header.Flags, body);
     }
 
     public byte[] ReadBody(FrameType type) => Read(type).Body;

@@ -7,11 +7,12 @@ namespace Serve.Worker.BuiltIn;
 /// <summary>Makes the handler that a model's configuration names: a stock one by its name, or a user's class.</summary>
 internal static class HandlerSource
 {
-    private static readonly Dictionary<string, Func<IModelHandler>> Stock = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Func<object>> Stock = new(StringComparer.Ordinal)
     {
         ["image_classifier"] = static () => new ImageClassifier(),
         ["image_embedder"] = static () => new ImageEmbedder(),
         ["tensor"] = static () => new TensorHandler(),
+        [HandlerName.Repeat] = static () => new RepeatHandler(TimeProvider.System),
     };
 
     /// <summary>What <see cref="ModelConfiguration.Handler"/> says when it says nothing.</summary>

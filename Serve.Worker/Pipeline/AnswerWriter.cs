@@ -9,6 +9,8 @@ namespace Serve.Worker.Pipeline;
 /// <summary>Turns what became of requests into Output frames. Any thread; what is written goes out with <see cref="Flush"/>.</summary>
 internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, TimeProvider time, ILogger logger)
 {
+    private static readonly KeyValuePair<string, string>[] NoHeaders = [];
+
     [ThreadStatic]
     private static byte[]? _head;
 
@@ -21,12 +23,23 @@ internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, 
     public void WriteBatch(Batch batch)
     {
         var start = time.GetTimestamp();
-        foreach (var request in batch.Requests) WriteExecuted(request, batch);
+        foreach (var request in batch.Requests)
+        {
+            if (!request.Call.IsEnded) WriteExecuted(request, batch, batch.ExecutedTimestamp);
+        }
+
         Interlocked.Add(ref _busyTicks, time.GetTimestamp() - start);
     }
 
+    /// <summary>Ends the answer of a request while its batch goes on.</summary>
+    public void WriteEnd(WorkerRequest request) => WriteExecuted(request, request.Batch!, time.GetTimestamp());
+
+    /// <summary>Writes a response, which has been checked, as a part of an answer; status, type and headers are those of the first.</summary>
+    /// <returns>What the part costs of the client's room.</returns>
+    public long WritePart(WorkerRequest request) => WriteBody(request, TimesOf(request, request.Batch, 0, time.GetTimestamp()), isLast: false);
+
     /// <summary>Answers a request that did not execute with an error.</summary>
-    public void WriteError(WorkerRequest request, Exception error) => WriteError(request.Id, error, TimesOf(request, null, 0));
+    public void WriteError(WorkerRequest request, Exception error) => WriteError(request.Id, error, TimesOf(request, null, 0, 0));
 
     /// <summary>Answers a request whose deadline passed, or would have passed before its answer, before it reached the device.</summary>
     public void WriteLate(WorkerRequest request)
@@ -39,22 +52,38 @@ internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, 
     /// <summary>Answers a request that was cancelled before it had begun.</summary>
     public void WriteCancelled(ulong id) => WriteEmpty(id, 499, default);
 
+    /// <summary>Answers with what the handler says about itself, and sends it.</summary>
+    public void WriteDescription(WorkerRequest request)
+    {
+        try
+        {
+            HandlerDescription.Write(work.Handler, request.Response);
+            WriteResponse(request, default);
+        }
+        catch (Exception e)
+        {
+            WriteError(request.Id, e, default);
+        }
+
+        Flush();
+    }
+
     /// <summary>Has everything sent that was written.</summary>
     public void Flush() => sender.Flush(onThisThread: true);
 
-    private void WriteExecuted(WorkerRequest request, Batch batch)
+    private void WriteExecuted(WorkerRequest request, Batch batch, long executed)
     {
         var start = time.GetTimestamp();
         if (request.IsCancelled)
         {
-            WriteEmpty(request.Id, 499, TimesOf(request, batch, 0));
+            WriteEmpty(request.Id, 499, TimesOf(request, batch, 0, executed));
             return;
         }
 
         var error = request.Call.Error ?? Encode(request);
         var encode = Microseconds(start, time.GetTimestamp());
-        if (error is not null) WriteError(request.Id, error, TimesOf(request, batch, encode));
-        else WriteResponse(request, TimesOf(request, batch, encode));
+        if (error is not null) WriteError(request.Id, error, TimesOf(request, batch, encode, executed));
+        else WriteResponse(request, TimesOf(request, batch, encode, executed));
     }
 
     private Exception? Encode(WorkerRequest request)
@@ -72,17 +101,20 @@ internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, 
 
     private void WriteResponse(WorkerRequest request, in OutputTimes times)
     {
-        var response = request.Response;
-        if (ResponseCheck.Problem(response) is { } problem)
-        {
-            WriteError(request.Id, new InternalServerException(problem), times);
-            return;
-        }
+        if (request.PartsSent == 0 && ResponseCheck.Problem(request.Response) is { } problem) WriteError(request.Id, new InternalServerException(problem), times);
+        else WriteBody(request, times, isLast: true);
+    }
 
-        var head = Head(OutputFrame.HeadBytes(response.ContentType, response.Headers));
-        var length = OutputFrame.WriteHead(head, response.Status, times, response.ContentType, response.Headers);
+    private long WriteBody(WorkerRequest request, in OutputTimes times, bool isLast)
+    {
+        var response = request.Response;
+        var isFirst = request.PartsSent == 0;
+        var (status, contentType, headers) = (isFirst ? response.Status : 200, isFirst ? response.ContentType : null, isFirst ? response.Headers : NoHeaders);
+        var head = Head(OutputFrame.HeadBytes(contentType, headers));
+        var length = OutputFrame.WriteHead(head, status, times, contentType, headers);
         var body = response.DetachBody(out var bodyLength);
-        sender.EnqueuePooled(FrameType.Output, FrameHeader.Last, request.Id, head.AsSpan(0, length), body, bodyLength);
+        sender.EnqueuePooled(FrameType.Output, isLast ? FrameHeader.Last : (byte)0, request.Id, head.AsSpan(0, length), body, bodyLength);
+        return PartWindow.CostOf(bodyLength);
     }
 
     private void WriteError(ulong id, Exception error, in OutputTimes times)
@@ -111,12 +143,12 @@ internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, 
         _ => new InternalServerException($"The handler failed with {error.GetType().Name}: {error.Message}", error),
     };
 
-    private OutputTimes TimesOf(WorkerRequest request, Batch? batch, uint encode) => new(
+    private OutputTimes TimesOf(WorkerRequest request, Batch? batch, uint encode, long executed) => new(
         (uint)(batch?.Rows ?? 0),
         Microseconds(request.ArrivalTimestamp, request.DecodeStartTimestamp),
         Microseconds(request.DecodeStartTimestamp, request.ReadyTimestamp),
         batch is null ? 0 : Microseconds(request.ReadyTimestamp, batch.ExecutionTimestamp),
-        batch is null ? 0 : Microseconds(batch.ExecutionTimestamp, batch.ExecutedTimestamp),
+        batch is null ? 0 : Microseconds(batch.ExecutionTimestamp, executed),
         encode);
 
     // A stage that a request did not reach has the timestamp 0.

@@ -8,7 +8,9 @@ internal sealed class Batch : IDisposable
 {
     private readonly List<IDisposable> _outputs = [];
     private CancellationTokenSource _cancellation = new();
-    private int _cancelledCount;
+    private int _overCount;
+    private bool _anyCancelled;
+    private bool _isHandedOut;
 
     /// <summary>In the order of their rows.</summary>
     public List<WorkerRequest> Requests { get; } = [];
@@ -30,6 +32,9 @@ internal sealed class Batch : IDisposable
 
     public long ExecutedTimestamp { get; set; }
 
+    /// <summary>Whether parts of answers were sent, so that how long it executes is the requests' own affair.</summary>
+    public bool Streams { get; set; }
+
     /// <summary>Cancelled when nobody waits for any of the answers any more.</summary>
     public CancellationToken Cancellation => _cancellation.Token;
 
@@ -49,22 +54,30 @@ internal sealed class Batch : IDisposable
         _outputs.Clear();
     }
 
-    /// <summary>One more of the requests was cancelled; under the lock of <see cref="PendingRequests"/>.</summary>
+    /// <summary>One of the requests was cancelled, or has ended before the batch; under the lock of <see cref="PendingRequests"/>.</summary>
     /// <returns>What to cancel when it was the last one that somebody waited for.</returns>
-    public CancellationTokenSource? CountCancelled() => ++_cancelledCount == Requests.Count ? _cancellation : null;
+    public CancellationTokenSource? CountOver(WorkerRequest request)
+    {
+        _anyCancelled |= request.IsCancelled;
+        if (request.IsOver) return null;
+        request.IsOver = true;
+        if (++_overCount < Requests.Count || !_anyCancelled) return null;
+        _isHandedOut = true;
+        return _cancellation;
+    }
 
     public void Clear()
     {
         ReleaseOutputs();
-        var count = Requests.Count;
         Requests.Clear();
         Calls.Clear();
         Late.Clear();
         Rows = 0;
 
         // A source that was handed out may be cancelled at any later time: it must not reach the next batch.
-        if (count > 0 && _cancelledCount == count) _cancellation = new CancellationTokenSource();
-        _cancelledCount = 0;
+        if (_isHandedOut) _cancellation = new CancellationTokenSource();
+        _overCount = 0;
+        _anyCancelled = _isHandedOut = Streams = false;
     }
 
     public void Dispose()

@@ -34,11 +34,16 @@ internal sealed class BatchExecutor(PendingRequests pending, FrameSender sender,
         answers.Flush();
     }
 
-    // In the socket before execution: after a crash the frontend can still read it, and knows who was in the batch.
     private void SayBegun(Batch batch)
     {
         Span<ulong> ids = batch.Requests.Count <= 128 ? stackalloc ulong[batch.Requests.Count] : new ulong[batch.Requests.Count];
         for (var i = 0; i < ids.Length; i++) ids[i] = batch.Requests[i].Id;
+        SayBegun(ids);
+    }
+
+    /// <summary>Says that requests begin. In the socket before they do: after a crash the frontend can still read it, and knows who was in the batch.</summary>
+    public void SayBegun(ReadOnlySpan<ulong> ids)
+    {
         IdListFrame.Enqueue(sender, FrameType.Begun, Interlocked.Increment(ref _lastNumber), ids);
         sender.FlushAndWait();
     }

@@ -55,6 +55,9 @@ internal sealed class FrameIntake(FrameReader reader, FrameSender sender, TimePr
                 var id = reader.Header.Id;
                 if (Pipeline.Pending.Cancel(id)) Pipeline.Answers.WriteCancelled(id);
                 break;
+            case FrameType.Taken:
+                Pipeline.Pending.Taken(reader.Header.Id, PartWindow.ReadTaken(reader.Body));
+                break;
             case FrameType.Recall:
                 Recall(Pipeline);
                 break;
@@ -72,7 +75,8 @@ internal sealed class FrameIntake(FrameReader reader, FrameSender sender, TimePr
         var header = reader.Header;
         var request = pipeline.Pool.Rent();
         request.Accept(header.Id, reader.TakeBody(), header.Length, time.GetTimestamp(), time.TimestampFrequency);
-        pipeline.Pending.Arrive(request, (header.Flags & FrameHeader.More) != 0);
+        if ((header.Flags & FrameHeader.Describe) != 0) pipeline.Describe(request);
+        else pipeline.Pending.Arrive(request, (header.Flags & FrameHeader.More) != 0);
     }
 
     private void Recall(WorkerPipeline pipeline)

@@ -7,11 +7,16 @@ namespace Serve.Worker.Pipeline;
 /// <summary>A batch handler: it computes by itself, so there is nothing to decode and nothing to encode.</summary>
 internal sealed class HandlerWork(IBatchHandler handler, int batchSize) : IModelWork
 {
+    public object Handler => handler;
+
     public bool Decodes => false;
 
     public int MaxBatchRows => batchSize;
 
-    public bool MayRunOnReader => true;
+    // While the reader executes it takes in neither a Cancel nor a Taken.
+    public bool MayRunOnReader => !Streams;
+
+    public bool Streams { get; } = handler.Streams;
 
     public IReadOnlyList<WarmUpTime> WarmUpTimes => [];
 
@@ -54,7 +59,7 @@ internal sealed class HandlerWork(IBatchHandler handler, int batchSize) : IModel
             {
                 foreach (var call in batch.Calls)
                 {
-                    if (call.Error is null) call.Fail(e);
+                    if (call is { Error: null, IsEnded: false }) call.Fail(e);
                 }
             }
         }

@@ -6,6 +6,9 @@ namespace Serve.Worker.Pipeline;
 /// <summary>What a worker does with requests: an ONNX model behind a handler, or a batch handler that computes by itself.</summary>
 internal interface IModelWork : IDisposable
 {
+    /// <summary>The handler, which may have something to say about itself.</summary>
+    object Handler { get; }
+
     /// <summary>Whether requests must be decoded before they can be batched.</summary>
     bool Decodes { get; }
 
@@ -17,6 +20,9 @@ internal interface IModelWork : IDisposable
 
     /// <summary>Whether a batch may run on the reader's thread when batches turn out to cost next to nothing.</summary>
     bool MayRunOnReader { get; }
+
+    /// <summary>Whether requests of a batch may be answered in parts, and end one by one.</summary>
+    bool Streams { get; }
 
     /// <summary>Rows that lay apart from the others of their batch and were copied, since the start.</summary>
     long CopiedRows { get; }

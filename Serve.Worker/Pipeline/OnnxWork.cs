@@ -42,11 +42,15 @@ internal sealed partial class OnnxWork : IModelWork
     // Device threads warm up one after the other, all before the worker is ready.
     public IReadOnlyList<WarmUpTime> WarmUpTimes => _warmUpTimes;
 
+    public object Handler => _handler;
+
     public bool Decodes => true;
 
     public int MaxBatchRows { get; }
 
     public bool MayRunOnReader => false;
+
+    public bool Streams => false;
 
     public long CopiedRows => _slabs.CopiedRows;
 

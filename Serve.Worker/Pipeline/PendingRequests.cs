@@ -140,7 +140,9 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
             _executing--;
             _stages.CountBatch(batch.Rows);
             Observe(batch.ExecutedTimestamp);
-            _former.Learn(batch.Rows, Math.Max(0, batch.ExecutedTimestamp - batch.ExecutionTimestamp));
+
+            // A row that would be late after a batch of the usual length is not executed; streams have no usual length.
+            if (!batch.Streams) _former.Learn(batch.Rows, Math.Max(0, batch.ExecutedTimestamp - batch.ExecutionTimestamp));
             return _former.ReadyRequests > 0;
         }
     }
@@ -161,6 +163,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
     public bool Cancel(ulong id)
     {
         CancellationTokenSource? unwanted;
+        CancellationTokenSource? unwantedBatch;
         lock (_gate)
         {
             if (!_byId.TryGetValue(id, out var request)) return false; // answered meanwhile
@@ -171,12 +174,35 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
             }
 
             if (request.IsCancelled) return false;
-            request.IsCancelled = true;
-            unwanted = request.Batch!.CountCancelled();
+            unwanted = request.Call.MarkCancelled();
+            unwantedBatch = request.Batch!.CountOver(request);
+            request.Room?.Close();
         }
 
-        unwanted?.Cancel(); // outside the lock: a handler's own code may run
+        // Outside the lock: a handler's own code may run.
+        unwanted?.Cancel();
+        unwantedBatch?.Cancel();
         return false;
+    }
+
+    /// <summary>A request is answered while its batch goes on. Its object stays the batch's.</summary>
+    /// <returns>What to cancel, without holding a lock: somebody waited for this one only.</returns>
+    public CancellationTokenSource? EndEarly(WorkerRequest request)
+    {
+        lock (_gate)
+        {
+            Forget(request);
+            return request.Batch!.CountOver(request);
+        }
+    }
+
+    /// <summary>A client has taken parts of its answer.</summary>
+    public void Taken(ulong id, long cost)
+    {
+        lock (_gate)
+        {
+            if (_byId.TryGetValue(id, out var request)) request.Room?.Taken(cost);
+        }
     }
 
     /// <summary>Gives back requests that have not begun, the last arrived first.</summary>

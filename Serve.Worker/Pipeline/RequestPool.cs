@@ -6,6 +6,9 @@ internal sealed class RequestPool
     private readonly Lock _gate = new();
     private readonly Stack<WorkerRequest> _free = new();
 
+    /// <summary>Sends the requests' parts; set before the first is rented. Null: the handler answers whole.</summary>
+    public PartSender? PartSender { private get; set; }
+
     public WorkerRequest Rent()
     {
         lock (_gate)
@@ -13,12 +16,13 @@ internal sealed class RequestPool
             if (_free.TryPop(out var request)) return request;
         }
 
-        return new WorkerRequest();
+        return new WorkerRequest(PartSender);
     }
 
     public void Return(WorkerRequest request)
     {
         request.Clear();
+        if (!request.IsReusable) return;
         lock (_gate) _free.Push(request);
     }
 }

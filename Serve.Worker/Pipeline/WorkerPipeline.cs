@@ -11,6 +11,7 @@ internal sealed class WorkerPipeline
 {
     private readonly IModelWork _work;
     private readonly int _instances;
+    private readonly BatchExecutor _executor;
     private readonly AnswerThread _answerThread;
     private readonly DeviceThread _device;
     private readonly DecodeThread _decoder;
@@ -32,8 +33,9 @@ internal sealed class WorkerPipeline
         Pending = new PendingRequests(work, Pool, instances, time);
         Pending.Learn(work.WarmUpTimes);
         Answers = new AnswerWriter(sender, work, time, logger);
+        if (work.Streams) Pool.PartSender = new PartSender(Pending, Answers);
         _answerThread = new AnswerThread(Pending, Answers);
-        var executor = new BatchExecutor(Pending, sender, Answers, time);
+        var executor = _executor = new BatchExecutor(Pending, sender, Answers, time);
         var shortcut = new ReaderShortcut(Pending, mayRunOnReader && work.MayRunOnReader, time);
         _device = new DeviceThread(Pending, executor, _answerThread, shortcut);
         _decoder = new DecodeThread(Pending, work, Answers, time);
@@ -64,6 +66,20 @@ internal sealed class WorkerPipeline
 
     /// <summary>The first device thread's work, until the worker leaves.</summary>
     public void RunFirstDevice(IBatchRunner runner) => _device.Run(runner);
+
+    /// <summary>Answers what the handler says about itself, beside the batches: on a thread of its own, since it may take long.</summary>
+    public void Describe(WorkerRequest request) => ThreadPool.UnsafeQueueUserWorkItem(
+        static state =>
+        {
+            var (pipeline, request) = state;
+
+            // As before a batch: if the handler ends the process now, the frontend knows by which request.
+            pipeline._executor.SayBegun([request.Id]);
+            pipeline.Answers.WriteDescription(request);
+            pipeline.Pool.Return(request);
+        },
+        (this, request),
+        preferLocal: false);
 
     /// <summary>What the stages did so far.</summary>
     /// <param name="memory">A gauge with what is known of the process's memory.</param>

@@ -9,19 +9,24 @@ namespace Serve.Worker.Pipeline;
 /// <summary>
 /// A request from its Run to its answer, with everything that belongs to it: input, row of the batch, response. Pooled: an
 /// object serves one request after another. <see cref="Phase"/> and the flags belong to <see cref="PendingRequests"/> and its
-/// lock; the rest belongs to the stage that has the request.
+/// lock; the rest belongs to the stage that has the request. Those of a handler that streams are not used again: whatever
+/// thread of the handler's still has one must not reach another client.
 /// </summary>
-internal sealed class WorkerRequest : FormerRow
+internal sealed class WorkerRequest : FormerRow, ICallSink
 {
     private readonly List<RequestPart> _parts = [];
     private readonly List<(string Name, string ContentType, int Offset, int Length)> _partTable = [];
     private readonly RunHeaders _headers = new();
+    private readonly PartSender? _partSender;
     private byte[]? _frame;
 
-    public WorkerRequest()
+    /// <param name="partSender">Sends parts of answers; null: the handler answers whole.</param>
+    public WorkerRequest(PartSender? partSender = null)
     {
+        Room = partSender is null ? null : new ClientRoom();
+        _partSender = partSender;
         Request = new HandlerRequest(0, _parts, _headers);
-        Call = new HandlerCall(Request, Response);
+        Call = new HandlerCall(Request, Response, partSender is null ? null : this);
     }
 
     public ulong Id { get; private set; }
@@ -45,7 +50,19 @@ internal sealed class WorkerRequest : FormerRow
     public bool IsWithDecoder { get; set; }
 
     /// <summary>Nobody waits for the answer any more.</summary>
-    public bool IsCancelled { get; set; }
+    public bool IsCancelled => Call.IsCancelled;
+
+    /// <summary>Whether it is counted among those of its batch that are over.</summary>
+    public bool IsOver { get; set; }
+
+    /// <summary>Parts of its answer that were sent; the handler's thread's.</summary>
+    public int PartsSent { get; set; }
+
+    /// <summary>How much of its answer may be on its way; null where handlers answer whole.</summary>
+    public ClientRoom? Room { get; }
+
+    /// <summary>Whether the object may serve another request.</summary>
+    public bool IsReusable => _partSender is null;
 
     /// <summary>The batch that it runs in, while it has begun.</summary>
     public Batch? Batch { get; set; }
@@ -84,9 +101,17 @@ internal sealed class WorkerRequest : FormerRow
         Call.Reset();
         Batch = null;
         Phase = RequestPhase.None;
-        IsCancelled = false;
+        IsOver = false;
+        PartsSent = 0;
+        if (!IsReusable) Call.Retire();
         DecodeStartTimestamp = ReadyTimestamp = 0;
     }
+
+    ValueTask<bool> ICallSink.SendPartAsync(HandlerCall call) => _partSender!.SendAsync(this);
+
+    bool ICallSink.HasRoom(HandlerCall call) => Room!.HasRoom;
+
+    void ICallSink.End(HandlerCall call) => _partSender!.End(this);
 
     private static long DeadlineOf(long microseconds, long now, long frequency)
     {

@@ -11,34 +11,30 @@ using Serve.Core.Security;
 namespace Serve.Frontend.Hosting.Tls;
 
 /// <summary>
-/// How one listener speaks TLS 1.2 and 1.3: its certificate and key from PEM files, and whose client certificates it takes. New
+/// How listeners speak TLS 1.2 and 1.3: certificate and key from PEM files, and whose client certificates they take. New
 /// connections get what the files say now; those that are open go on.
 /// </summary>
 internal sealed partial class ServerTls
 {
     private readonly TlsFiles _files;
-    private readonly SslApplicationProtocol _protocol;
-    private readonly string _listener;
     private readonly ILogger _log;
+    private readonly Lock _gate = new();
+    private readonly List<string> _listeners = [];
+    private DateTimeOffset _expires;
 
     // Replaced whole when a file has changed.
-    private volatile SslServerAuthenticationOptions? _options;
+    private volatile State? _state;
 
-    private ServerTls(TlsFiles files, SslApplicationProtocol protocol, string listener, ILogger log) => (_files, _protocol, _listener, _log) = (files, protocol, listener, log);
-
-    /// <summary>What Kestrel asks for each connection.</summary>
-    public TlsHandshakeCallbackOptions Callback => new() { OnConnection = _ => ValueTask.FromResult(_options!) };
+    private ServerTls(TlsFiles files, ILogger log) => (_files, _log) = (files, log);
 
     /// <summary>Reads the files, now and whenever they change.</summary>
     /// <param name="files">Which.</param>
-    /// <param name="protocol">What is spoken inside.</param>
-    /// <param name="listener">The listener's name, for the metric.</param>
     /// <param name="watched">Watches them.</param>
     /// <param name="log">Where an expired certificate is told.</param>
     /// <exception cref="ConfigurationException">They are not there, or not what they should be.</exception>
-    public static ServerTls Load(TlsFiles files, SslApplicationProtocol protocol, string listener, WatchedFiles watched, ILogger log)
+    public static ServerTls Load(TlsFiles files, WatchedFiles watched, ILogger log)
     {
-        var tls = new ServerTls(files, protocol, listener, log);
+        var tls = new ServerTls(files, log);
         try
         {
             watched.Add(files.Paths, tls.Apply);
@@ -51,26 +47,45 @@ internal sealed partial class ServerTls
         return tls;
     }
 
+    /// <summary>What Kestrel asks for each connection of a listener.</summary>
+    /// <param name="listener">The listener's name, for the metric.</param>
+    /// <param name="isHttp2">What is spoken inside.</param>
+    public TlsHandshakeCallbackOptions For(string listener, bool isHttp2)
+    {
+        lock (_gate)
+        {
+            _listeners.Add(listener);
+            ServeMetrics.CertificateExpires(listener, _expires);
+        }
+
+        return new() { OnConnection = _ => ValueTask.FromResult(isHttp2 ? _state!.Http2 : _state!.Http1) };
+    }
+
     private void Apply(IReadOnlyList<byte[]> contents)
     {
         var chain = PemFiles.Certificates(contents[0], _files.Certificate);
         var leaf = PemFiles.WithKey(contents[0], contents[1], _files);
         var clients = _files.ClientCa is { } path ? PemFiles.Certificates(contents[2], path) : null;
-        _options = Options(leaf, [.. chain.Skip(1)], clients);
 
-        var expires = new DateTimeOffset(leaf.NotAfter);
-        ServeMetrics.CertificateExpires(_listener, expires);
-        if (expires < DateTimeOffset.UtcNow) LogExpired(_files.Certificate, expires);
+        // Offline: nothing is fetched from where a certificate says that its issuer is.
+        var context = SslStreamCertificateContext.Create(leaf, [.. chain.Skip(1)], offline: true);
+        _state = new State(Options(context, SslApplicationProtocol.Http11, clients), Options(context, SslApplicationProtocol.Http2, clients));
+        lock (_gate)
+        {
+            _expires = new DateTimeOffset(leaf.NotAfter);
+            foreach (var listener in _listeners) ServeMetrics.CertificateExpires(listener, _expires);
+        }
+
+        if (_expires < DateTimeOffset.UtcNow) LogExpired(_files.Certificate, _expires);
     }
 
-    private SslServerAuthenticationOptions Options(X509Certificate2 leaf, X509Certificate2Collection intermediates, X509Certificate2Collection? clients)
+    private SslServerAuthenticationOptions Options(SslStreamCertificateContext context, SslApplicationProtocol protocol, X509Certificate2Collection? clients)
     {
         var options = new SslServerAuthenticationOptions
         {
-            // Offline: nothing is fetched from where a certificate says that its issuer is.
-            ServerCertificateContext = SslStreamCertificateContext.Create(leaf, intermediates, offline: true),
+            ServerCertificateContext = context,
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-            ApplicationProtocols = [_protocol],
+            ApplicationProtocols = [protocol],
             AllowRenegotiation = false,
         };
         if (clients is null) return options;
@@ -92,4 +107,6 @@ internal sealed partial class ServerTls
 
     [LoggerMessage(70, LogLevel.Warning, "{File}: the certificate has expired on {Expires:u}; clients will refuse it")]
     private partial void LogExpired(string file, DateTimeOffset expires);
+
+    private sealed record State(SslServerAuthenticationOptions Http1, SslServerAuthenticationOptions Http2);
 }

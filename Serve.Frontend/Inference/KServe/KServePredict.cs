@@ -38,7 +38,7 @@ internal sealed class KServePredict(ModelLookup models, long maxRequestBytes, Sh
         }
     }
 
-    private static async Task AnswerAsync(HttpContext context, ModelVersion target, JsonElement instances, InferenceOptions options)
+    private async Task AnswerAsync(HttpContext context, ModelVersion target, JsonElement instances, InferenceOptions options)
     {
         using var left = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         using var predictions = new Predictions();
@@ -80,18 +80,21 @@ internal sealed class KServePredict(ModelLookup models, long maxRequestBytes, Sh
     }
 
     /// <summary>Runs one instance, counted as a request of the model.</summary>
-    private static async Task<InferenceResponse> InferAsync(ModelVersion target, RequestPayload payload, InferenceOptions options, CancellationToken left)
+    private async Task<InferenceResponse> InferAsync(ModelVersion target, RequestPayload payload, InferenceOptions options, CancellationToken left)
     {
         var (started, bytes) = (Stopwatch.GetTimestamp(), payload.Body.Length);
         target.Metrics.RequestAccepted();
+        InferenceResponse? answer = null;
         try
         {
-            var answer = await target.InferAsync(payload, options, left);
+            answer = await target.InferAsync(payload, options, left);
+            await answer.JoinPartsAsync(maxRequestBytes);
             target.Metrics.RequestAnswered(answer.Status, Stopwatch.GetElapsedTime(started), bytes, answer.Body.Length);
             return answer;
         }
         catch (ServeException e)
         {
+            answer?.Dispose();
             target.Metrics.RequestAnswered(e.Status, Stopwatch.GetElapsedTime(started), bytes, responseBytes: 0);
             throw;
         }

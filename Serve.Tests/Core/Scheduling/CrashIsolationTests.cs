@@ -111,7 +111,7 @@ public sealed class CrashIsolationTests
         var begun = bench.Time.GetTimestamp();
         bench.Time.Advance(TimeSpan.FromSeconds(1));
         bench.Begin(stuck, requests[2..4]); // a second instance
-        Assert.Equal(begun, stuck.OldestBegunTimestamp);
+        Assert.Equal(begun, stuck.OldestProgressTimestamp);
 
         Assert.Equal(requests[..2], bench.Lose(stuck, WorkerLossReason.TimedOut));
         Assert.All(requests[2..], r => Assert.Equal(RequestPlace.Queued, r.Place));

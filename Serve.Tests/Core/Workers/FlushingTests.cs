@@ -90,7 +90,7 @@ public sealed class FlushingTests
 
         public Worker Worker { get; } = new();
 
-        public Task<InferenceResponse> Submit() => _scheduler.Submit(RequestPayload.Rent(1), lane: 0, TimeSpan.FromMinutes(1), CancellationToken.None).AsTask();
+        public Task<InferenceResponse> Submit() => _scheduler.Submit(RequestPayload.Rent(1), lane: 0, TimeSpan.FromMinutes(1), isClients: false, CancellationToken.None).AsTask();
 
         public bool Answer(ulong id, uint decodeMicroseconds)
         {

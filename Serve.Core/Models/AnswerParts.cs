@@ -1,0 +1,81 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Serve.Core.Protocol;
+using Serve.Core.Workers;
+
+namespace Serve.Core.Models;
+
+/// <summary>
+/// The parts of an answer after its first. A transport takes one after the other and writes each before it takes the next:
+/// by that the worker learns how fast its client reads, and waits when <see cref="PartWindow.SizeBytes"/> wait here.
+/// </summary>
+public sealed class AnswerParts
+{
+    private readonly Channel<InferenceResponse> _arrived = Channel.CreateUnbounded<InferenceResponse>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly InferenceScheduler _scheduler;
+    private readonly InferenceRequest _request;
+    private int _isEnded;
+
+    // The reader's: the cost of the part that it writes, and of those that it has written and the worker has not been told of.
+    private long _writing;
+    private long _untold;
+
+    internal AnswerParts(InferenceScheduler scheduler, InferenceRequest request, InferenceResponse first)
+    {
+        (_scheduler, _request) = (scheduler, request);
+        _writing = Waiting = PartWindow.CostOf(first.Body.Length);
+        Bytes = first.Body.Length;
+    }
+
+    /// <summary>Bytes of all parts that were taken so far.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>Whether the last part is here, or none will come any more.</summary>
+    internal bool IsEnded => Volatile.Read(ref _isEnded) != 0;
+
+    /// <summary>What the parts cost that have arrived and that the worker does not know to be taken; belongs to the version's lock.</summary>
+    internal long Waiting { get; set; }
+
+    /// <summary>Waits for the next part. The one before it counts as read by the client from now on.</summary>
+    /// <returns>The part, which the caller disposes of; null after the last.</returns>
+    /// <exception cref="Errors.ServeException">The answer breaks off: the handler failed, its worker died, the deadline passed (504), or the client has left (499).</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<InferenceResponse?> NextAsync()
+    {
+        _untold += _writing;
+        _writing = 0;
+        if (_untold >= PartWindow.TellFromBytes)
+        {
+            _scheduler.Take(_request, this, _untold);
+            _untold = 0;
+        }
+
+        if (!await _arrived.Reader.WaitToReadAsync().ConfigureAwait(false) || !_arrived.Reader.TryRead(out var part)) return null;
+        _writing = PartWindow.CostOf(part.Body.Length);
+        Bytes += part.Body.Length;
+        return part;
+    }
+
+    /// <summary>A part has arrived; in the order of arrival, and before the end.</summary>
+    internal void Add(InferenceResponse part)
+    {
+        if (!_arrived.Writer.TryWrite(part)) part.Dispose();
+    }
+
+    /// <summary>Nothing more comes.</summary>
+    /// <param name="error">Why the answer breaks off; null: it is complete.</param>
+    /// <returns>False: it had ended before.</returns>
+    internal bool TryEnd(Exception? error)
+    {
+        if (Interlocked.Exchange(ref _isEnded, 1) != 0) return false;
+        _arrived.Writer.TryComplete(error);
+        return true;
+    }
+
+    /// <summary>The transport takes no more.</summary>
+    internal void Dispose()
+    {
+        if (!IsEnded) _scheduler.Abandon(_request);
+        while (_arrived.Reader.TryRead(out var part)) part.Dispose();
+    }
+}

@@ -1,0 +1,72 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+using Microsoft.Extensions.Time.Testing;
+using Serve.Core.Configuration.Tokens;
+using Serve.Core.Security;
+using Serve.Management.Authorization;
+
+namespace Serve.Tests.Management;
+
+public sealed class TokenGuardTests
+{
+    private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 11, 28, 12, 0, 0, TimeSpan.Zero));
+
+    [Fact]
+    public void A_check_costs_no_garbage()
+    {
+        var token = AccessToken.NewText();
+        var set = new TokenSet(_time);
+        set.Set("a", [AccessToken.Parse(AccessToken.NewText(), out _)!, AccessToken.Parse(token, out _)!]);
+        var guard = new TokenGuard(set, new TokenSet(_time));
+        var context = new DefaultHttpContext();
+        StringValues header = $"Bearer {token}";
+
+        long before = 0;
+        for (var i = 0; i < 2000; i++)
+        {
+            if (i == 1000) before = GC.GetAllocatedBytesForCurrentThread();
+            context.Request.Headers.Authorization = header;
+            if (!guard.Allows(context)) Assert.Fail("The token is valid.");
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void Tokens_of_a_key_file_are_valid_for_their_time_and_the_API_key_for_ever()
+    {
+        using var folder = new TemporaryFolder();
+        var (inference, management) = (new TokenSet(_time), new TokenSet(_time));
+        using var keys = new KeyFile(folder["key_file.json"], TimeSpan.FromMinutes(60), inference, management, _time);
+        var (key, api) = (Key("inference"), Key("API"));
+        Assert.Equal("2026-11-28T13:00:00.000000Z", Entry("inference").GetProperty("expiration time").GetString());
+
+        _time.Advance(TimeSpan.FromMinutes(60) - TimeSpan.FromTicks(1));
+        Assert.True(Allows(inference, key));
+        _time.Advance(TimeSpan.FromTicks(1));
+        Assert.False(Allows(inference, key));
+        _time.Advance(TimeSpan.FromDays(1000));
+        Assert.True(Allows(keys.Api, api));
+
+        Assert.True(keys.Renew("inference"));
+        Assert.True(Allows(inference, Key("inference")));
+        Assert.False(Allows(management, Key("management")));
+        Assert.False(keys.Renew("nothing"));
+        Assert.False(keys.Renew(null));
+
+        string Key(string type) => Entry(type).GetProperty("key").GetString()!;
+
+        System.Text.Json.JsonElement Entry(string type)
+        {
+            using var text = System.Text.Json.JsonDocument.Parse(File.ReadAllBytes(folder["key_file.json"]));
+            return text.RootElement.GetProperty(type).Clone();
+        }
+    }
+
+    private static bool Allows(TokenSet set, string token)
+    {
+        var context = new DefaultHttpContext();
+        context.Request.Headers.Authorization = $"Bearer {token}";
+        return new TokenGuard(set).Allows(context);
+    }
+}
