@@ -15,12 +15,13 @@ public static class DefaultInstances
     /// <param name="configuration">The model's configuration.</param>
     /// <param name="processors">Of the machine.</param>
     /// <returns>
-    /// What the configuration says; else by its share of the processors: each of up to three, above that two or one for
+    /// One with CUDA graphs, which run one batch at a time. Otherwise what the configuration says; else by its share of the processors: each of up to three, above that two or one for
     /// every four processors. One for a handler that computes by itself, which may not be made for several threads.
     /// </returns>
     public static int For(ModelConfiguration configuration, int processors)
     {
         ArgumentNullException.ThrowIfNull(configuration);
+        if (configuration.Execution.CudaGraphs && configuration.DeviceType == DeviceType.Gpu) return 1;
         if (configuration.Instances > 0) return configuration.Instances;
         var hasModel = configuration.Handler is null || HandlerName.Parse(configuration.Handler, out _) is { NeedsModel: true };
         var isCpu = configuration.DeviceType == DeviceType.Cpu && configuration.Execution.Providers.All(provider => provider.Equals("cpu", StringComparison.OrdinalIgnoreCase));

@@ -54,8 +54,8 @@ public sealed record ExecutionConfiguration
     public bool CudaGraphs { get; init; }
 
     /// <summary>
-    /// The batch sizes that CUDA graphs and TensorRT's profile are made for; <c>batchSize</c> is always one. Empty: powers of
-    /// two up to it.
+    /// The only sizes in which batches are executed, filled up with padding; <c>batchSize</c> is always one. Empty: every size,
+    /// or with <see cref="CudaGraphs"/> powers of two up to the batch size.
     /// </summary>
     public IReadOnlyList<int> Buckets { get; init; } = [];
 

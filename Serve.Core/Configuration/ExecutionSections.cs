@@ -58,7 +58,5 @@ internal static class ExecutionSections
         {
             foreach (var key in KeysOfTensorrt.Where(settings.Has)) settings.Warn(key, "has no effect without tensorrt in providers");
         }
-
-        if (settings.Has("buckets") && !execution.CudaGraphs && !tensorrt) settings.Warn("buckets", "has no effect without `cudaGraphs: true`, or tensorrt in providers");
     }
 }

@@ -167,6 +167,11 @@ public static class ModelConfigurationReader
             settings.Problem(settings.Has("execution") ? "execution" : "deviceType", "cudaGraphs is true, but the model runs on the CPU; give deviceType: gpu, or remove cudaGraphs");
         }
 
+        if (configuration.Execution.CudaGraphs && configuration.Instances > 1 && settings.Has("instances"))
+        {
+            settings.Warn("instances", $"is {configuration.Instances}, but has no effect with `cudaGraphs: true`: graphs run one batch at a time; more workers run more");
+        }
+
         if (configuration.DeviceType is DeviceType.Cpu && settings.Has("deviceIds")) settings.Warn("deviceIds", "has no effect with deviceType: cpu");
         if (configuration.DeviceType is DeviceType.Cpu && configuration.Fallback is not null && settings.Has("fallback")) settings.Warn("fallback", "has no effect with deviceType: cpu");
 

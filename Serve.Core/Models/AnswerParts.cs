@@ -12,6 +12,7 @@ namespace Serve.Core.Models;
 public sealed class AnswerParts
 {
     private readonly Channel<InferenceResponse> _arrived = Channel.CreateUnbounded<InferenceResponse>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly TaskCompletionSource<Exception> _brokenOff = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly InferenceScheduler _scheduler;
     private readonly InferenceRequest _request;
     private int _isEnded;
@@ -56,6 +57,17 @@ public sealed class AnswerParts
         return part;
     }
 
+    /// <summary>Waits until a part is written, unless the answer breaks off first: a client that takes nothing must not hold it.</summary>
+    /// <param name="write">The write, which may go on; the caller ends the connection or the call when this throws.</param>
+    /// <exception cref="Errors.ServeException">As <see cref="NextAsync"/>.</exception>
+    public ValueTask UntilWrittenAsync(Task write) => write.IsCompletedSuccessfully ? ValueTask.CompletedTask : WaitAsync(write);
+
+    private async ValueTask WaitAsync(Task write)
+    {
+        if (await Task.WhenAny(write, _brokenOff.Task).ConfigureAwait(false) != write) throw await _brokenOff.Task.ConfigureAwait(false);
+        await write.ConfigureAwait(false);
+    }
+
     /// <summary>A part has arrived; in the order of arrival, and before the end.</summary>
     internal void Add(InferenceResponse part)
     {
@@ -69,6 +81,7 @@ public sealed class AnswerParts
     {
         if (Interlocked.Exchange(ref _isEnded, 1) != 0) return false;
         _arrived.Writer.TryComplete(error);
+        if (error is not null) _brokenOff.TrySetResult(error);
         return true;
     }
 

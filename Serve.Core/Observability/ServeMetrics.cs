@@ -151,6 +151,9 @@ public static class ServeMetrics
     internal static readonly Counter WorkerCopiedRows = Metrics.CreateCounter("serve_worker_copied_rows_total",
         "Rows that a worker had to copy beside the others of their batch.", [.. ModelLabels, "worker"]);
 
+    internal static readonly Counter WorkerPaddedRows = Metrics.CreateCounter("serve_worker_padded_rows_total",
+        "Rows that nobody asked for, which a worker executed to fill a batch up to one of the sizes in which it executes.", [.. ModelLabels, "worker"]);
+
     internal static readonly Counter WorkerAllocated = Metrics.CreateCounter("serve_worker_allocated_bytes_total",
         "Bytes that a worker process has allocated on its garbage-collected heap.", [.. ModelLabels, "worker"]);
 

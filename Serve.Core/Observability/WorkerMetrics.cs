@@ -16,6 +16,7 @@ public sealed class WorkerMetrics : IDisposable
     private readonly Counter.Child _encodeBusy;
     private readonly Counter.Child _rows;
     private readonly Counter.Child _copiedRows;
+    private readonly Counter.Child _paddedRows;
     private readonly Lock _gate = new();
     private Gauge.Child? _deviceMemory;
     private bool _isDisposed;
@@ -33,6 +34,7 @@ public sealed class WorkerMetrics : IDisposable
         _encodeBusy = ServeMetrics.WorkerEncodeBusy.WithLabels(_labels);
         _rows = ServeMetrics.WorkerRows.WithLabels(_labels);
         _copiedRows = ServeMetrics.WorkerCopiedRows.WithLabels(_labels);
+        _paddedRows = ServeMetrics.WorkerPaddedRows.WithLabels(_labels);
     }
 
     /// <summary>What the worker's gauge frame said.</summary>
@@ -40,7 +42,8 @@ public sealed class WorkerMetrics : IDisposable
     /// <param name="allocatedBytes">Bytes allocated on the garbage-collected heap since it started.</param>
     /// <param name="stages">What its stages did since it was ready.</param>
     /// <param name="copiedRows">Rows that had to be copied since it was ready.</param>
-    public void Update(long memoryBytes, long allocatedBytes, in WorkerStages stages, long copiedRows)
+    /// <param name="paddedRows">Rows that filled batches up since it was ready.</param>
+    public void Update(long memoryBytes, long allocatedBytes, in WorkerStages stages, long copiedRows, long paddedRows)
     {
         _memory.Set(memoryBytes);
         _allocated.IncTo(allocatedBytes);
@@ -52,6 +55,7 @@ public sealed class WorkerMetrics : IDisposable
         _encodeBusy.IncTo(stages.EncodeBusy.TotalSeconds);
         _rows.IncTo(stages.Rows);
         _copiedRows.IncTo(copiedRows);
+        _paddedRows.IncTo(paddedRows);
     }
 
     /// <summary>What the GPU's driver says of the worker.</summary>
@@ -76,6 +80,6 @@ public sealed class WorkerMetrics : IDisposable
         }
 
         _memory.Remove();
-        foreach (var counter in (Counter.Child[])[_allocated, _deviceBusy, _deviceIdle, _deviceStarved, _decodeBusy, _decodeCapacity, _encodeBusy, _rows, _copiedRows]) counter.Remove();
+        foreach (var counter in (Counter.Child[])[_allocated, _deviceBusy, _deviceIdle, _deviceStarved, _decodeBusy, _decodeCapacity, _encodeBusy, _rows, _copiedRows, _paddedRows]) counter.Remove();
     }
 }

@@ -90,8 +90,9 @@ public sealed record GaugeMessage(
 /// <param name="EncodeMicroseconds">Time spent on postprocessing and writing answers.</param>
 /// <param name="DecodeThreads">Threads that decode.</param>
 /// <param name="CopiedRows">Rows that had to be copied beside the others of their batch.</param>
+/// <param name="PaddedRows">Rows that nobody asked for, executed to fill batches up to a size that can be executed.</param>
 public sealed record StageMessage(
-    long UpMicroseconds = 0, long StarvedMicroseconds = 0, long IdleMicroseconds = 0, long DecodeMicroseconds = 0, long EncodeMicroseconds = 0, int DecodeThreads = 0, long CopiedRows = 0);
+    long UpMicroseconds = 0, long StarvedMicroseconds = 0, long IdleMicroseconds = 0, long DecodeMicroseconds = 0, long EncodeMicroseconds = 0, int DecodeThreads = 0, long CopiedRows = 0, long PaddedRows = 0);
 
 /// <summary>The body of an Output that is an error of the server's.</summary>
 /// <param name="Type">The error's TorchServe name.</param>

@@ -4,7 +4,7 @@ namespace Serve.Core.Scheduling;
 /// How large a batch may become before its oldest request is late: the part of the <see cref="BatchFormer{TRow}"/> that knows
 /// what batches cost. Says yes to everything while too little was measured.
 /// </summary>
-internal sealed class BatchDeadline(BatchCostModel cost, long answerTicks)
+internal sealed class BatchDeadline(BatchCostModel cost, BatchBuckets buckets, long answerTicks)
 {
     private long _now;
     private int _maxRows;
@@ -30,7 +30,7 @@ internal sealed class BatchDeadline(BatchCostModel cost, long answerTicks)
     /// decides.
     /// </summary>
     public bool IsBrokenBy(int rows, FormerRow row) =>
-        cost.HasEvidence && _now + answerTicks + (_endOfFull > 0 ? cost.Mean(rows + row.Rows) : cost.P99(rows + row.Rows)) > _oldest;
+        cost.HasEvidence && _now + answerTicks + (_endOfFull > 0 ? Mean(rows + row.Rows) : cost.P99(buckets.SizeOf(rows + row.Rows))) > _oldest;
 
     /// <summary>Whether the row would be late in the batch as it is, and so in every later one.</summary>
     public bool CannotKeep(int rows, FormerRow row) => cost.HasEvidence && Math.Max(EndOf(rows + row.Rows), _endOfFull) > row.DeadlineTimestamp;
@@ -46,7 +46,7 @@ internal sealed class BatchDeadline(BatchCostModel cost, long answerTicks)
     {
         var full = EndOf(Math.Min(_maxRows, rows + waiting));
         if (_endOfFull > 0 || full > next.DeadlineTimestamp) return true;
-        if (EndOf(rows) + cost.Mean(Math.Min(_maxRows, waiting)) <= next.DeadlineTimestamp) return true;
+        if (EndOf(rows) + Mean(Math.Min(_maxRows, waiting)) <= next.DeadlineTimestamp) return true;
 
         (_endOfFull, _lane) = (full, next.Lane);
         return false;
@@ -55,5 +55,7 @@ internal sealed class BatchDeadline(BatchCostModel cost, long answerTicks)
     /// <summary>Whether a full batch would make this row late. Never one of a lane that goes before.</summary>
     public bool IsInTheWay(FormerRow row) => row.DeadlineTimestamp < _endOfFull && row.Lane >= _lane;
 
-    private long EndOf(int rows) => _now + answerTicks + cost.Mean(rows);
+    private long EndOf(int rows) => _now + answerTicks + Mean(rows);
+
+    private long Mean(int rows) => cost.Mean(buckets.SizeOf(rows));
 }

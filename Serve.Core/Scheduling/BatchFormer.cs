@@ -25,6 +25,8 @@ public sealed class BatchFormer<TRow>
     private readonly Dictionary<long, ShapeClass> _shapes = [];
     private readonly BatchDeadline _deadline;
     private readonly List<TRow> _hopeless = [];
+    private readonly BatchBuckets _buckets;
+    private readonly long[] _bucketCosts;
     private DelayedBatch? _open;
     private long _sequence;
 
@@ -32,15 +34,18 @@ public sealed class BatchFormer<TRow>
     /// <param name="options">Its limits.</param>
     /// <param name="timestampFrequency">Ticks a second of the timestamps: <see cref="TimeProvider.TimestampFrequency"/>.</param>
     /// <param name="cost">How long batches take, in the same ticks, learnt by whoever executes them; null: not known, so deadlines do not bound batches.</param>
-    public BatchFormer(BatchFormerOptions options, long timestampFrequency, BatchCostModel? cost = null)
+    /// <param name="buckets">The sizes in which batches are executed; null: any.</param>
+    public BatchFormer(BatchFormerOptions options, long timestampFrequency, BatchCostModel? cost = null, BatchBuckets? buckets = null)
     {
         Cost = cost ?? new BatchCostModel(1);
-        _deadline = new BatchDeadline(Cost, (long)(options.AnswerTime.TotalSeconds * timestampFrequency));
+        _buckets = buckets ?? BatchBuckets.Any;
+        _bucketCosts = new long[_buckets.Sizes.Length];
+        _deadline = new BatchDeadline(Cost, _buckets, (long)(options.AnswerTime.TotalSeconds * timestampFrequency));
         _starvationLimit = (long)Math.Min(options.StarvationLimit.TotalSeconds * timestampFrequency, long.MaxValue / 4);
         _successorLimit = (long)Math.Min(options.SuccessorLimit.TotalSeconds * timestampFrequency, long.MaxValue / 4);
     }
 
-    /// <summary>How long batches take. Whoever executes them tells it, under the worker's lock.</summary>
+    /// <summary>How long batches take, by the size that is executed. Whoever executes them tells it by <see cref="Learn"/>.</summary>
     public BatchCostModel Cost { get; }
 
     /// <summary>Requests that the next batch can choose from.</summary>
@@ -54,6 +59,11 @@ public sealed class BatchFormer<TRow>
     /// <see cref="long.MaxValue"/>: never. Only after an announced successor was lost.
     /// </summary>
     public long NextWakeup => _open is { } open ? open.LastArrival + _successorLimit : long.MaxValue;
+
+    /// <summary>A batch has run.</summary>
+    /// <param name="rows">Its rows, without what it was padded with.</param>
+    /// <param name="ticks">How long it took.</param>
+    public void Learn(int rows, long ticks) => Cost.Learn(_buckets.SizeOf(rows), ticks);
 
     /// <summary>A request has arrived and is to be decoded, or made ready at once.</summary>
     /// <param name="row">The request.</param>
@@ -116,7 +126,8 @@ public sealed class BatchFormer<TRow>
     /// Closes a batch: by lane, then deadline, then arrival among the rows that are ready, all of one shape class, which is
     /// the first one's. A row that has been ready for too long goes first. The batch is not made larger than its oldest
     /// deadline allows, unless keeping it small would make those behind it late: then those that would are dropped. Rows that
-    /// cannot be in time any more run only when nothing else is ready, for the estimate may be wrong.
+    /// cannot be in time any more run only when nothing else is ready, for the estimate may be wrong. Where batches are executed
+    /// in certain sizes only, it takes as many rows as <see cref="BucketChoice"/> says.
     /// </summary>
     /// <param name="now">The time.</param>
     /// <param name="maxRows">The most rows; only a request that has more by itself exceeds it, and then is alone.</param>
@@ -130,14 +141,21 @@ public sealed class BatchFormer<TRow>
         var rows = 0;
         while (rows == 0 && FirstChoice(now) is { } first)
         {
-            _deadline.Begin(now, maxRows);
-            rows = Fill(first, now, maxRows, batch, dropped);
+            var most = _buckets.IsAny ? maxRows : Math.Min(maxRows, RowsOfBucket(first.Shape!));
+            _deadline.Begin(now, most);
+            rows = Fill(first, now, most, batch, dropped);
         }
 
         if (rows == 0 && _hopeless.Count > 0) rows = RunHopeless(maxRows, batch);
         dropped.AddRange(_hopeless);
         _hopeless.Clear();
         return rows;
+    }
+
+    private int RowsOfBucket(ShapeClass shape)
+    {
+        for (var i = 0; i < _bucketCosts.Length; i++) _bucketCosts[i] = Cost.IsMeasured(_buckets.Sizes[i]) ? Cost.Mean(_buckets.Sizes[i]) : 0;
+        return BucketChoice.Choose(shape.ReadyRows, _buckets.Sizes, _bucketCosts).Rows;
     }
 
     private int Fill(FormerRow first, long now, int maxRows, List<TRow> batch, List<TRow> dropped)
@@ -262,6 +280,7 @@ public sealed class BatchFormer<TRow>
         ref var shape = ref CollectionsMarshal.GetValueRefOrAddDefault(_shapes, row.ShapeKey, out _);
         row.Shape = shape ??= new ShapeClass(row.ShapeKey);
         shape.Rows.Add(row);
+        shape.ReadyRows += row.Rows;
         ReadyRows += row.Rows;
     }
 
@@ -273,6 +292,7 @@ public sealed class BatchFormer<TRow>
             _ready.Remove(row);
             _all.Remove(row);
             row.Shape!.Rows.Remove(row);
+            row.Shape.ReadyRows -= row.Rows;
             ReadyRows -= row.Rows;
             if (row.Shape.Rows.Count == 0 && _shapes.Count > EmptyShapesKept) _shapes.Remove(row.Shape.Key);
         }

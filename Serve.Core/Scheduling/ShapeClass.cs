@@ -7,6 +7,9 @@ internal sealed class ShapeClass(long key)
 
     public IndexedHeap<FormerRow, InShape> Rows { get; } = new();
 
+    /// <summary>How many rows of a batch they fill together.</summary>
+    public int ReadyRows { get; set; }
+
     internal readonly struct InShape : IHeapOrder<FormerRow>
     {
         public static bool Before(FormerRow a, FormerRow b) => RowOrder.Before(a, b);

@@ -261,7 +261,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         LastGauge = message;
         _hasBeenHeard = true;
         var stages = _stages.Add(message);
-        _workerMetrics.Update(message.ResidentBytes, message.AllocatedBytes, stages, message.Stages?.CopiedRows ?? 0);
+        _workerMetrics.Update(message.ResidentBytes, message.AllocatedBytes, stages, message.Stages?.CopiedRows ?? 0, message.Stages?.PaddedRows ?? 0);
     }
 
     bool IWorkerLinkOwner.Apply(List<LinkEvent> events, List<ulong> ids)

@@ -8,19 +8,34 @@ namespace Serve.Frontend.Grpc;
 
 /// <summary>The messages with which a call is answered: one for each part, written when the part is there.</summary>
 /// <param name="messages">The call's stream.</param>
+/// <param name="call">The call.</param>
 /// <param name="sequence">What all messages name as their sequence; null: nothing.</param>
-/// <param name="cancellation">Cancelled when the client leaves.</param>
-internal sealed class AnswerStream(IServerStreamWriter<PredictionResponse> messages, string? sequence, CancellationToken cancellation)
+internal sealed class AnswerStream(IServerStreamWriter<PredictionResponse> messages, ServerCallContext call, string? sequence)
 {
     /// <summary>Writes an answer, which stays the caller's.</summary>
     /// <returns>Bytes of all its parts.</returns>
     public async Task<long> WriteAsync(InferenceResponse answer)
     {
-        await WriteAsync(answer.Body);
-        if (answer.Parts is not { } parts) return answer.Body.Length;
-        while (await parts.NextAsync() is { } part)
+        var write = WriteAsync(answer.Body);
+        if (answer.Parts is not { } parts)
         {
-            using (part) await WriteAsync(part.Body);
+            await write;
+            return answer.Body.Length;
+        }
+
+        try
+        {
+            await parts.UntilWrittenAsync(write);
+            while (await parts.NextAsync() is { } part)
+            {
+                using (part) await parts.UntilWrittenAsync(write = WriteAsync(part.Body));
+            }
+        }
+        catch (ServeException) when (!write.IsCompleted)
+        {
+            // The client takes nothing: it cannot be told either.
+            call.GetHttpContext().Abort();
+            throw;
         }
 
         return parts.Bytes;
@@ -34,6 +49,6 @@ internal sealed class AnswerStream(IServerStreamWriter<PredictionResponse> messa
     private Task WriteAsync(PredictionResponse message)
     {
         if (sequence is not null) message.SequenceId = sequence;
-        return messages.WriteAsync(message, cancellation);
+        return messages.WriteAsync(message, call.CancellationToken);
     }
 }

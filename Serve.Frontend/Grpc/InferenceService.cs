@@ -31,7 +31,7 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
 
     /// <summary>Answers with a message for each part, when it is there; with one where the handler answers whole.</summary>
     public override Task StreamPredictions(PredictionsRequest request, IServerStreamWriter<PredictionResponse> responseStream, ServerCallContext context) =>
-        PredictAsync(request, context, new AnswerStream(responseStream, sequence: null, context.CancellationToken));
+        PredictAsync(request, context, new AnswerStream(responseStream, context, sequence: null));
 
     /// <summary>
     /// Runs one request after the other, each answered as by <see cref="StreamPredictions"/>. One that fails has a message with
@@ -42,7 +42,7 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
         while (await requestStream.MoveNext(context.CancellationToken))
         {
             var request = requestStream.Current;
-            var answer = new AnswerStream(responseStream, request.HasSequenceId ? request.SequenceId : null, context.CancellationToken);
+            var answer = new AnswerStream(responseStream, context, request.HasSequenceId ? request.SequenceId : null);
             try
             {
                 await PredictAsync(request, context, answer);

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.Hosting;
@@ -50,7 +51,9 @@ internal sealed class FirstBytes(ReadOnlyMemory<byte> expected, ReadOnlyMemory<b
 
     private async Task<Verdict> JudgeAsync(ConnectionContext connection)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
+        // A server that stops waits for its connections, and asks them to close: one that has said nothing yet can.
+        var stopping = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed, stopping);
         limit.CancelAfter(patience);
         var input = connection.Transport.Input;
         try

@@ -14,13 +14,21 @@ internal static class PartsWriter
     /// <exception cref="Core.Errors.ServeException">The answer breaks off.</exception>
     public static async ValueTask WriteAsync(PipeWriter writer, InferenceResponse first, AnswerParts parts, CancellationToken clientGone)
     {
-        await writer.WriteAsync(first.Body, clientGone);
+        await WriteAsync(first.Body);
         while (await parts.NextAsync() is { } part)
         {
             using (part)
             {
-                await writer.WriteAsync(part.Body, clientGone);
+                await WriteAsync(part.Body);
             }
+        }
+
+        ValueTask WriteAsync(ReadOnlyMemory<byte> body)
+        {
+            var write = writer.WriteAsync(body, clientGone);
+            if (!write.IsCompletedSuccessfully) return parts.UntilWrittenAsync(write.AsTask());
+            write.GetAwaiter().GetResult();
+            return ValueTask.CompletedTask;
         }
     }
 }

@@ -31,7 +31,7 @@ internal sealed class TuneFinal(TuneMeter meter)
     {
         var all = finalists.Select(finalist => new Contender(finalist)).ToList();
         var (isTogether, left) = LoadTogether(all);
-        var mostRounds = isTogether ? MostRounds : FewestRounds;
+        var mostRounds = isTogether && all.Count > 1 ? MostRounds : FewestRounds;
         var restarts = 0;
         for (var round = 0; round < mostRounds && left.Count > 0; round++)
         {
@@ -48,7 +48,7 @@ internal sealed class TuneFinal(TuneMeter meter)
             }
 
             if (round + 1 >= FewestRounds) DropThoseBehind(left, round + 1);
-            if (left.Count == 1 && finalists.Count > 1 && round + 1 >= FewestRounds) break;
+            if (left.Count == 1 && round + 1 >= FewestRounds) break;
         }
 
         return Results(all, left);

@@ -79,6 +79,34 @@ public sealed class BatchTests : IClassFixture<ServerFixture>
     }
 
     [Fact]
+    public async Task With_buckets_answers_are_right_and_metrics_tell_rows_from_padding()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(_server.ModelStore, "padded", "1.0")).FullName;
+        SmallModels.Identity(Path.Combine(folder, "model.onnx"), DataType.Float, "batch", 2);
+        File.WriteAllText(Path.Combine(folder, "model-config.yaml"), "handler: tensor\nbatchSize: 8\ninstances: 1\nexecution: {buckets: [1, 4, 8]}\n");
+        var registered = await _server.RegisterAsync("padded");
+        Assert.True(registered.Status == HttpStatusCode.OK, registered.Text);
+        const string Labels = "{model=\"padded\",version=\"1.0\"}";
+
+        // Requests of several rows, alone: executed as 1, 4, 8 and 8.
+        foreach (var rows in new[] { 1, 3, 5, 8 })
+        {
+            var body = rows == 1 ? "[1,2]" : $"[{string.Join(',', Enumerable.Range(1, rows).Select(i => $"[{i},{-i}]"))}]";
+            Assert.Equal(body, (await _server.PredictAsync("padded", Encoding.ASCII.GetBytes(body))).Text);
+        }
+
+        // Workers tell of rows and padding once a second.
+        Assert.Equal(4, await _server.MetricAsync("serve_batch_size_count" + Labels));
+        var labels = $"{{model=\"padded\",version=\"1.0\",worker=\"{(await _server.DescribeAsync("padded")).Workers[0].Id}\"}}";
+        Assert.Equal(17, await Eventually.BecomesAsync("all rows are told", () => _server.MetricAsync("serve_worker_rows_total" + labels), rows => rows >= 17));
+        Assert.Equal(4, await _server.MetricAsync("serve_worker_padded_rows_total" + labels));
+
+        var answers = await Task.WhenAll(Enumerable.Range(1, 50).Select(i => _server.PredictAsync("padded", Encoding.ASCII.GetBytes($"[{i},{-i}]"))));
+        for (var i = 0; i < answers.Length; i++) Assert.Equal($"[{i + 1},{-i - 1}]", answers[i].Text);
+        Assert.Equal(54, await _server.MetricAsync("serve_batch_size_sum" + Labels));
+    }
+
+    [Fact]
     public async Task The_example_handler_of_the_documentation_serves()
     {
         HandlerModel.CopyExample(Directory.CreateDirectory(Path.Combine(_server.ModelStore, "example", "1.0")).FullName);

@@ -199,6 +199,23 @@ public sealed class StreamingTests : IDisposable
     }
 
     [Fact]
+    public async Task A_client_that_takes_nothing_is_left_after_responseTimeout()
+    {
+        var handler = await ServeAsync("stalled", "responseTimeout: 1s");
+        using var client = new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 64 << 10 };
+        var address = new Uri(_server.Inference);
+        await client.ConnectAsync(address.Host, address.Port, Cancellation);
+        await client.SendAsync("POST /predictions/stalled HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na"u8.ToArray());
+        await handler.ExpectAsync("begin a");
+        handler.Tell($"flood a {64 << 20}");
+        Assert.StartsWith("waits a ", await handler.SaysAsync(), StringComparison.Ordinal);
+
+        Assert.Equal(["cancelled a", $"flood a {64 << 20} False"], new[] { await handler.SaysAsync(), await handler.SaysAsync() }.Order());
+        await Eventually.BecomesAsync("its connection is closed", () => MetricAsync("serve_requests_total", "stalled", ",code=\"504\""), count => count == 1);
+        Assert.Equal(0, await MetricAsync("serve_requests_in_flight", "stalled"));
+    }
+
+    [Fact]
     public async Task The_stock_handler_repeats()
     {
         var folder = Directory.CreateDirectory(Path.Combine(_server.ModelStore, "repeated", "1.0")).FullName;

@@ -68,6 +68,17 @@ public sealed class TokenTests(TokenTests.GuardedServer guarded, ITestOutputHelp
         Assert.Equal(before + 1, await _server.MetricAsync(Series));
     }
 
+    [Fact]
+    public async Task The_description_of_the_API_needs_no_token()
+    {
+        foreach (var listener in (string[])[_server.Inference, _server.Management])
+        {
+            Assert.NotEqual(HttpStatusCode.Unauthorized, (await AskAsync(HttpMethod.Options, listener + "/", null)).Status);
+            Assert.NotEqual(HttpStatusCode.Unauthorized, (await AskAsync(HttpMethod.Get, listener + "/api-description", null)).Status);
+            Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(HttpMethod.Get, listener + "/", null)).Status);
+        }
+    }
+
     [Theory]
     [InlineData("/livez")]
     [InlineData("/readyz")]

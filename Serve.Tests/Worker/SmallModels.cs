@@ -24,6 +24,10 @@ internal static class SmallModels
     public static void Lookup(string file) => Write(file, graph =>
         graph.Output(graph.Node("y", "Gather", [graph.Constant("table", 10, 20, 30, 40), graph.Input("index", DataType.Int64, "batch", "n")]), DataType.Int64, "batch", "n"));
 
+    /// <summary>The same, of [batch, 1].</summary>
+    public static void LookupRows(string file) => Write(file, graph =>
+        graph.Output(graph.Node("y", "Gather", [graph.Constant("table", 10, 20, 30, 40), graph.Input("index", DataType.Int64, "batch", 1)]), DataType.Int64, "batch", 1));
+
     /// <summary>Its input twice, one below the other: the first dimension, although dynamic, is not the batch.</summary>
     public static void Doubled(string file) => Write(file, graph =>
     {

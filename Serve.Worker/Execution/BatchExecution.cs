@@ -1,4 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
+using Serve.Core.Scheduling;
+using Serve.Worker.Execution.Graphs;
 
 namespace Serve.Worker.Execution;
 
@@ -6,11 +8,14 @@ namespace Serve.Worker.Execution;
 /// Runs batches on one device slot. Belongs to one thread for its whole life: ONNX Runtime keeps streams and handles for
 /// each thread that has called it.
 /// </summary>
+/// <param name="model">The model.</param>
+/// <param name="buckets">The sizes in which batches are executed; null: any.</param>
 /// <remarks>Hot path: allocates nothing once every run of slots that occurs has occurred, for models whose rows lie in slabs.</remarks>
-internal sealed class BatchExecution(OnnxModel model) : IDisposable
+internal sealed class BatchExecution(OnnxModel model, BatchBuckets? buckets = null) : IDisposable
 {
     private readonly BatchInputs _gathered = new(model.Signature);
-    private readonly RunOptions _options = new();
+    private readonly BatchBuckets _buckets = buckets ?? BatchBuckets.Any;
+    private readonly RunOptions _options = model.CreateRunOptions();
 
     /// <summary>Executes the rows as one batch and points each row's outputs at its slice of the result.</summary>
     /// <param name="rows">At least one; all of one shape class.</param>
@@ -24,8 +29,12 @@ internal sealed class BatchExecution(OnnxModel model) : IDisposable
         var total = 0;
         foreach (var row in rows) total += row.Inputs.Rows;
 
+        var size = _buckets.SizeOf(total);
+        var areOfOnePool = AreOfOnePool(rows, total);
+        if (areOfOnePool && model.GraphOf(size) is { } graph) return RunGraph(graph, rows, total);
+
         using var terminate = new Termination(_options, cancellation);
-        return AreOfOnePool(rows, total) ? RunInSlab(rows, total) : RunGathered(rows, total);
+        return areOfOnePool && size == total ? RunInSlab(rows, total) : RunGathered(rows, total, size);
     }
 
     public void Dispose()
@@ -36,7 +45,7 @@ internal sealed class BatchExecution(OnnxModel model) : IDisposable
 
     private BatchOutputs? RunInSlab(ReadOnlySpan<BatchRow> rows, int total)
     {
-        var place = rows[0].HasBegun ? PackedPlaceOf(rows, total) : rows[0].Place.Slab.Pool.Pack(rows, total);
+        var place = PlaceOf(rows, total);
         var view = place.Slab.View(place.First, total);
         try
         {
@@ -55,12 +64,22 @@ internal sealed class BatchExecution(OnnxModel model) : IDisposable
         }
     }
 
-    private BatchOutputs RunGathered(ReadOnlySpan<BatchRow> rows, int total)
+    // The device keeps a copy of inputs and outputs at addresses that never change; what it holds beyond these rows is of batches
+    // before, and its outputs nobody reads.
+    private static BatchOutputs? RunGraph(CudaGraph graph, ReadOnlySpan<BatchRow> rows, int total)
+    {
+        var place = PlaceOf(rows, total);
+        graph.Run(place.Slab, place.First, total);
+        foreach (var row in rows) row.Outputs.Bind(row.Place);
+        return null;
+    }
+
+    private BatchOutputs RunGathered(ReadOnlySpan<BatchRow> rows, int total, int size)
     {
         BatchOutputs outputs;
         try
         {
-            outputs = model.Run(_gathered.Gather(rows, total), total, _options);
+            outputs = model.Run(_gathered.Gather(rows, total, size), size, _options);
         }
         finally
         {
@@ -76,6 +95,8 @@ internal sealed class BatchExecution(OnnxModel model) : IDisposable
 
         return outputs;
     }
+
+    private static RowPlace PlaceOf(ReadOnlySpan<BatchRow> rows, int total) => rows[0].HasBegun ? PackedPlaceOf(rows, total) : rows[0].Place.Slab.Pool.Pack(rows, total);
 
     // Rows that run again: the same batch, or one row of it after it failed.
     private static RowPlace PackedPlaceOf(ReadOnlySpan<BatchRow> rows, int total)

@@ -15,24 +15,25 @@ internal sealed class BatchInputs(ModelSignature signature) : IDisposable
     /// <summary>The tensors; valid until the next call, as long as the rows are not cleared.</summary>
     /// <param name="rows">At least one; all of one shape class.</param>
     /// <param name="totalRows">The rows that the requests fill together.</param>
-    public IReadOnlyList<OrtValue> Gather(ReadOnlySpan<BatchRow> rows, int totalRows)
+    /// <param name="size">The rows that are executed; what is missing to it is filled with the last one again, which the model takes as it takes that.</param>
+    public IReadOnlyList<OrtValue> Gather(ReadOnlySpan<BatchRow> rows, int totalRows, int size)
     {
         Release();
         for (var i = 0; i < _values.Length; i++)
         {
             var shape = rows[0].Inputs.Slots[i].Shape.ToArray();
-            if (signature.Batching == RowBatching.Dynamic) shape[0] = totalRows;
-            _values[i] = signature.Inputs[i].ElementType == TensorElement.String ? GatherStrings(i, rows, shape) : GatherBytes(i, rows, shape);
+            if (signature.Batching == RowBatching.Dynamic) shape[0] = size;
+            _values[i] = signature.Inputs[i].ElementType == TensorElement.String ? GatherStrings(i, rows, shape) : GatherBytes(i, rows, totalRows, size, shape);
         }
 
         return _values!;
     }
 
-    private OrtValue GatherBytes(int input, ReadOnlySpan<BatchRow> rows, long[] shape)
+    private OrtValue GatherBytes(int input, ReadOnlySpan<BatchRow> rows, int totalRows, int size, long[] shape)
     {
         var first = rows[0].Inputs.Slots[input];
         var element = ElementTypes.ToOnnx(first.Info.ElementType);
-        if (rows.Length == 1)
+        if (rows.Length == 1 && size == totalRows)
         {
             return OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, element, shape, first.Address, first.ByteLength);
         }
@@ -40,6 +41,8 @@ internal sealed class BatchInputs(ModelSignature signature) : IDisposable
         long bytes = 0;
         foreach (var row in rows) bytes += row.Inputs.Slots[input].ByteLength;
 
+        var rowBytes = (int)(bytes / totalRows);
+        bytes += (long)rowBytes * (size - totalRows);
         var memory = _buffers[input].Reserve(checked((int)bytes));
         var offset = 0;
         foreach (var row in rows)
@@ -49,6 +52,7 @@ internal sealed class BatchInputs(ModelSignature signature) : IDisposable
             offset += source.Length;
         }
 
+        for (; offset < memory.Length; offset += rowBytes) memory.Slice(offset - rowBytes, rowBytes).CopyTo(memory[offset..]);
         return OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, element, shape, _buffers[input].Address, bytes);
     }
 
@@ -60,6 +64,10 @@ internal sealed class BatchInputs(ModelSignature signature) : IDisposable
         {
             foreach (var text in row.Inputs.Slots[input].Strings) value.StringTensorSetElementAt(text.AsSpan(), index++);
         }
+
+        var count = shape.Aggregate(1L, static (all, dimension) => all * dimension);
+        var last = rows[^1].Inputs.Slots[input].Strings;
+        for (var i = 0; index < count; i++) value.StringTensorSetElementAt(last[i % last.Length].AsSpan(), index++);
 
         return value;
     }

@@ -6,6 +6,7 @@ using Serve.Core.Models;
 using Serve.Core.Protocol;
 using Serve.Worker.BuiltIn;
 using Serve.Worker.Execution.Doctor;
+using Serve.Worker.Execution.Graphs;
 using Serve.Worker.Execution.Loading;
 using Serve.Worker.Pipeline;
 
@@ -47,10 +48,25 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
         using var plan = opened.Plan;
         var model = OnnxModel.Of(opened.Opened, plan);
         _configuration = opened.Configuration;
+        if (plan.UsesCudaGraphs) UseGraphs(model);
         TellFindings(opened, model);
         var loaded = WarmUp(handler, model);
         decodes?.Join();
         return loaded;
+    }
+
+    private void UseGraphs(OnnxModel model)
+    {
+        try
+        {
+            var buckets = BucketSizes.Of(_configuration, model.Signature, hasGraphs: true);
+            model.UseGraphs(buckets, CudaMemory.Open(load.Device.Index));
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
     }
 
     private LoadedModel WarmUp(IModelHandler handler, OnnxModel model)

@@ -2,6 +2,8 @@ using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
+using Serve.Core.Scheduling;
+using Serve.Worker.Execution.Graphs;
 using Serve.Worker.Execution.Loading;
 
 namespace Serve.Worker.Execution;
@@ -14,6 +16,7 @@ internal sealed class OnnxModel : IDisposable
     private readonly string[] _outputNames;
     private readonly PinnedMemory? _pinned;
     private readonly bool _isOnGpu;
+    private CudaGraphs? _graphs;
     private volatile bool _hasKnownOutputs;
 
     private OnnxModel(InferenceSession session, SessionPlan plan)
@@ -63,6 +66,25 @@ internal sealed class OnnxModel : IDisposable
     /// <summary>Memory for rows: page-locked where a GPU reads it.</summary>
     public RowMemory AllocateRows(long bytes) => _pinned?.Allocate(bytes) ?? RowMemory.Allocate(bytes);
 
+    /// <summary>Whether batches are recorded as CUDA graphs and replayed.</summary>
+    public bool HasGraphs => _graphs is not null;
+
+    /// <summary>From now on batches are replayed from graphs, once it is known what outputs are like. Only one thread may run the model.</summary>
+    /// <param name="buckets">The sizes of graphs.</param>
+    /// <param name="memory">Memory of the session's device; the model's from now on.</param>
+    /// <exception cref="InvalidModelException">Shapes are not the same in every run.</exception>
+    public void UseGraphs(BatchBuckets buckets, IDeviceMemory memory)
+    {
+        _graphs = new CudaGraphs(_session, Signature, buckets, memory);
+        Notes.Add($"CUDA graphs for batches of {string.Join(", ", buckets.Sizes.ToArray())}; one batch at a time (instances: 1)");
+    }
+
+    /// <summary>The graph for batches of a size; null: they run without.</summary>
+    public CudaGraph? GraphOf(int size) => _hasKnownOutputs ? _graphs?.Of(size) : null;
+
+    /// <summary>Options of runs without a graph.</summary>
+    public RunOptions CreateRunOptions() => HasGraphs ? CudaGraphs.WithoutGraph() : new RunOptions();
+
     /// <summary>Executes rows of a slab. Only on a thread that stays for the worker's life.</summary>
     /// <returns>The outputs; null when they lie in the rows' slots.</returns>
     public BatchOutputs? Run(BatchView view, RunOptions options)
@@ -94,6 +116,7 @@ internal sealed class OnnxModel : IDisposable
 
     public void Dispose()
     {
+        _graphs?.Dispose();
         _pinned?.Dispose();
         _session.Dispose();
     }

@@ -33,6 +33,14 @@ internal sealed unsafe class RowMemory : IDisposable
     public static RowMemory Allocate(long bytes) =>
         new((nint)NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 1), AlignmentBytes), OrtMemoryInfo.DefaultInstance, null);
 
+    /// <summary>Ordinary memory, cleared.</summary>
+    public static RowMemory AllocateZeros(long bytes)
+    {
+        var memory = Allocate(bytes);
+        NativeMemory.Clear((void*)memory.Address, (nuint)bytes);
+        return memory;
+    }
+
     /// <summary>Page-locked memory of a session's CUDA provider.</summary>
     public static RowMemory AllocatePinned(OrtAllocator allocator, OrtMemoryInfo info, long bytes)
     {

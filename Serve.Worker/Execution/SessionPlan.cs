@@ -39,6 +39,9 @@ internal sealed class SessionPlan : IDisposable
     /// <summary>Whether nothing runs but on the CPU.</summary>
     public bool IsCpuOnly => _providers.Count == 0;
 
+    /// <summary>Whether batches are recorded as CUDA graphs and replayed.</summary>
+    public bool UsesCudaGraphs => _providers.Exists(provider => provider.RecordsGraphs);
+
     /// <summary>Everything here that the optimized graph depends on. Which of several devices is none of it.</summary>
     public string Fingerprint => string.Join('\n', _providers
         .SelectMany(provider => provider.Options.Where(option => option.Key != "device_id").Select(option => $"{provider.Kind}.{option.Key}={option.Value}").Order(StringComparer.Ordinal))
@@ -54,17 +57,12 @@ internal sealed class SessionPlan : IDisposable
         string? engineFolder = null,
         IReadOnlyList<TensorInfo>? inputs = null)
     {
-        // Recorded graphs replay the addresses they were recorded with; runs are not bound to fixed memory of the device yet.
-        var asksForGraphs = configuration.Execution.CudaGraphs;
-        if (asksForGraphs) configuration = configuration with { Execution = configuration.Execution with { CudaGraphs = false } };
-
         var execution = configuration.Execution;
         var threads = execution.IntraOpThreads > 0 ? execution.IntraOpThreads : CpuBudget.IntraOpThreads(configuration.Instances, hostWorkers);
         var plan = new SessionPlan(configuration, threads);
         try
         {
-            foreach (var provider in ProvidersOf(modelName, configuration, device, deviceIndex, engineFolder, inputs)) plan.Add(modelName, configuration, provider, deviceIndex);
-            if (asksForGraphs && !plan.IsCpuOnly) plan._notes.Add("cudaGraphs is true, but this version runs without CUDA graphs");
+            foreach (var provider in plan.ProvidersOf(modelName, configuration, device, deviceIndex, engineFolder, inputs)) plan.Add(modelName, configuration, provider, deviceIndex);
             return plan;
         }
         catch
@@ -84,7 +82,8 @@ internal sealed class SessionPlan : IDisposable
 
     public void Dispose() => Options.Dispose();
 
-    private static IEnumerable<Provider> ProvidersOf(
+    // Each is added before the next is asked for.
+    private IEnumerable<Provider> ProvidersOf(
         string modelName, ModelConfiguration configuration, DeviceType device, int deviceIndex, string? engineFolder, IReadOnlyList<TensorInfo>? inputs)
     {
         var names = configuration.Execution.Providers;
@@ -97,7 +96,9 @@ internal sealed class SessionPlan : IDisposable
                 case "cpu":
                     break; // always there, last
                 case "cuda":
-                    yield return new Provider(ProviderKind.Cuda, CudaOptions.Of(configuration.Execution, deviceIndex));
+                    // Only one provider can record: the first that is there.
+                    var execution = IsCpuOnly ? configuration.Execution : configuration.Execution with { CudaGraphs = false };
+                    yield return new Provider(ProviderKind.Cuda, CudaOptions.Of(execution, deviceIndex));
                     break;
                 case "tensorrt":
                     yield return new Provider(ProviderKind.TensorRt, TensorRtOptions.Of(configuration.Execution, deviceIndex, engineFolder, inputs, configuration.BatchSize));
@@ -164,6 +165,8 @@ internal sealed class SessionPlan : IDisposable
 
     private sealed record Provider(ProviderKind Kind, IReadOnlyDictionary<string, string> Options)
     {
+        public bool RecordsGraphs => Options.GetValueOrDefault(Kind == ProviderKind.TensorRt ? "trt_cuda_graph_enable" : "enable_cuda_graph") == "1";
+
         /// <exception cref="OnnxRuntimeException">Its libraries, its driver or its device are not there, or it does not know an option.</exception>
         public void AppendTo(SessionOptions options)
         {

@@ -1,5 +1,6 @@
 using Serve.Core.Handlers;
 using Serve.Core.Protocol;
+using Serve.Core.Scheduling;
 
 namespace Serve.Worker.Pipeline;
 
@@ -20,6 +21,10 @@ internal sealed class HandlerWork(IBatchHandler handler, int batchSize) : IModel
     public IReadOnlyList<WarmUpTime> WarmUpTimes => [];
 
     public long CopiedRows => 0;
+
+    public BatchBuckets Buckets => BatchBuckets.Any;
+
+    public long PaddedRows => 0;
 
     public DecodedRow Decode(WorkerRequest request) => new(request.Rows, 0);
 

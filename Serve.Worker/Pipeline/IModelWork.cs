@@ -1,4 +1,5 @@
 using Serve.Core.Protocol;
+using Serve.Core.Scheduling;
 
 namespace Serve.Worker.Pipeline;
 
@@ -14,6 +15,9 @@ internal interface IModelWork : IDisposable
     /// <summary>The most rows in one batch.</summary>
     int MaxBatchRows { get; }
 
+    /// <summary>The sizes in which batches are executed.</summary>
+    BatchBuckets Buckets { get; }
+
     /// <summary>Whether a batch may run on the reader's thread when batches turn out to cost next to nothing.</summary>
     bool MayRunOnReader { get; }
 
@@ -22,6 +26,9 @@ internal interface IModelWork : IDisposable
 
     /// <summary>Rows that lay apart from the others of their batch and were copied, since the start.</summary>
     long CopiedRows { get; }
+
+    /// <summary>Rows that nobody asked for, executed to fill a batch up to a size of <see cref="Buckets"/>, since the start.</summary>
+    long PaddedRows { get; }
 
     /// <summary>What batches took that runners were warmed up with.</summary>
     IReadOnlyList<WarmUpTime> WarmUpTimes { get; }

@@ -2,8 +2,10 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.ML.OnnxRuntime;
 using Serve.Core.Configuration;
+using Serve.Core.Errors;
 using Serve.Core.Handlers;
 using Serve.Core.Protocol;
+using Serve.Core.Scheduling;
 using Serve.Worker.BuiltIn;
 using Serve.Worker.Execution;
 
@@ -12,6 +14,9 @@ namespace Serve.Worker.Pipeline;
 /// <summary>An ONNX model with a handler before and after it.</summary>
 internal sealed partial class OnnxWork : IModelWork
 {
+    // The first shows what the outputs are like, the second records.
+    private const int RunsToRecord = 2;
+
     private static readonly TimeSpan BetweenLimit = TimeSpan.FromSeconds(1);
 
     private readonly IModelHandler _handler;
@@ -22,11 +27,13 @@ internal sealed partial class OnnxWork : IModelWork
     private readonly BatchRowPool _rows;
     private readonly ShapeClasses _shapes;
     private readonly List<WarmUpTime> _warmUpTimes = [];
+    private long _paddedRows;
 
     public OnnxWork(IModelHandler handler, OnnxModel model, ModelConfiguration configuration, ILogger logger)
     {
         (_handler, _model, _warmup, _logger) = (handler, model, configuration.Warmup, logger);
         MaxBatchRows = model.Signature.Batching == RowBatching.Dynamic ? configuration.BatchSize : 1;
+        Buckets = BucketSizes.Of(configuration, model.Signature, model.HasGraphs);
         _slabs = new SlabPools(model.Signature, configuration.BatchSize, configuration.Instances, model.AllocateRows);
         _rows = new BatchRowPool(model.Signature, configuration.BatchSize, _slabs);
         _shapes = new ShapeClasses(model.Signature);
@@ -46,6 +53,10 @@ internal sealed partial class OnnxWork : IModelWork
     public bool Streams => false;
 
     public long CopiedRows => _slabs.CopiedRows;
+
+    public BatchBuckets Buckets { get; }
+
+    public long PaddedRows => Interlocked.Read(ref _paddedRows);
 
     public DecodedRow Decode(WorkerRequest request)
     {
@@ -77,9 +88,17 @@ internal sealed partial class OnnxWork : IModelWork
     }
 
     // The largest batch first: memory arenas are then as large as they will be, and what is chosen by measurement is chosen
-    // for it. Then one row, which is what the first request is; then what lies between, as long as that is quick.
+    // for it. Then one row, which is what the first request is; then what lies between, as long as that is quick. CUDA graphs
+    // are recorded by it, so with them every size is run.
     private void WarmUp(BatchExecution execution)
     {
+        if (_model.HasGraphs)
+        {
+            foreach (var rows in Buckets.Sizes.ToArray().Reverse()) RunWarm(execution, rows, Math.Max(RunsToRecord, _warmup.Enabled ? _warmup.Runs : 0));
+            if (_model.GraphOf(MaxBatchRows) is null) throw new InvalidModelException("cudaGraphs is true, but the model's outputs do not have the shapes that it declares, so they cannot be bound to fixed memory; set execution.cudaGraphs: false.");
+            return;
+        }
+
         if (!_warmup.Enabled) return;
         try
         {
@@ -90,13 +109,23 @@ internal sealed partial class OnnxWork : IModelWork
             if (MaxBatchRows == 1 || !isFirst) return;
             RunWarm(execution, 1, _warmup.Runs);
             var began = Stopwatch.GetTimestamp();
-            for (var rows = MaxBatchRows / 2; rows > 1 && Stopwatch.GetElapsedTime(began) < BetweenLimit; rows /= 2) RunWarm(execution, rows, _warmup.Runs);
+            foreach (var rows in SizesBetween())
+            {
+                if (Stopwatch.GetElapsedTime(began) >= BetweenLimit) break;
+                RunWarm(execution, rows, _warmup.Runs);
+            }
         }
         catch (OnnxRuntimeException e) when (_handler is not ImageClassifier and not ImageEmbedder)
         {
             // Zeros of the smallest shape need not be an input that the model takes.
             Log.WarmUpRefused(_logger, RuntimeFailure.Describe(e));
         }
+    }
+
+    private IEnumerable<int> SizesBetween()
+    {
+        if (!Buckets.IsAny) return Buckets.Sizes.ToArray().Reverse().Where(size => size > 1 && size < MaxBatchRows);
+        return Enumerable.Range(1, 12).Select(halvings => MaxBatchRows >> halvings).TakeWhile(rows => rows > 1);
     }
 
     private void RunWarm(BatchExecution execution, int count, int runs)
@@ -137,7 +166,7 @@ internal sealed partial class OnnxWork : IModelWork
 
     private sealed class Runner(OnnxWork work) : IBatchRunner
     {
-        private readonly BatchExecution _execution = new(work._model);
+        private readonly BatchExecution _execution = new(work._model, work.Buckets);
         private BatchRow[] _rows = new BatchRow[1];
 
         public void WarmUp() => work.WarmUp(_execution);
@@ -150,6 +179,7 @@ internal sealed partial class OnnxWork : IModelWork
             try
             {
                 if (_execution.Run(_rows.AsSpan(0, count), batch.Cancellation) is { } outputs) batch.Keep(outputs);
+                if (work.Buckets.SizeOf(batch.Rows) - batch.Rows is > 0 and var padding) Interlocked.Add(ref work._paddedRows, padding);
             }
             catch (Exception e) when (count == 1 || batch.Cancellation.IsCancellationRequested)
             {

@@ -11,7 +11,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
 {
     private readonly object _gate = new();
     private readonly Dictionary<ulong, WorkerRequest> _byId = [];
-    private readonly BatchFormer<WorkerRequest> _former = new(new BatchFormerOptions(), time.TimestampFrequency, new BatchCostModel(Math.Max(1, work.MaxBatchRows)));
+    private readonly BatchFormer<WorkerRequest> _former = new(new BatchFormerOptions(), time.TimestampFrequency, new BatchCostModel(Math.Max(1, work.MaxBatchRows)), work.Buckets);
     private readonly List<WorkerRequest> _recalled = [];
     private readonly StageClock _stages = new(time);
     private int _executing;
@@ -28,7 +28,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
     {
         lock (_gate)
         {
-            foreach (var (rows, microseconds) in times) _former.Cost.Learn(rows, (long)(microseconds / 1e6 * time.TimestampFrequency));
+            foreach (var (rows, microseconds) in times) _former.Learn(rows, (long)(microseconds / 1e6 * time.TimestampFrequency));
         }
     }
 
@@ -142,7 +142,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
             Observe(batch.ExecutedTimestamp);
 
             // A row that would be late after a batch of the usual length is not executed; streams have no usual length.
-            if (!batch.Streams) _former.Cost.Learn(batch.Rows, Math.Max(0, batch.ExecutedTimestamp - batch.ExecutionTimestamp));
+            if (!batch.Streams) _former.Learn(batch.Rows, Math.Max(0, batch.ExecutedTimestamp - batch.ExecutionTimestamp));
             return _former.ReadyRequests > 0;
         }
     }

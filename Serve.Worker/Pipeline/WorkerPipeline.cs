@@ -84,7 +84,7 @@ internal sealed class WorkerPipeline
     /// <summary>What the stages did so far.</summary>
     /// <param name="memory">A gauge with what is known of the process's memory.</param>
     public GaugeMessage Measure(GaugeMessage memory) =>
-        Pending.Measure(memory, new StageMessage(EncodeMicroseconds: (long)Answers.BusyTime.TotalMicroseconds, DecodeThreads: _decodeThreads, CopiedRows: _work.CopiedRows));
+        Pending.Measure(memory, new StageMessage(EncodeMicroseconds: (long)Answers.BusyTime.TotalMicroseconds, DecodeThreads: _decodeThreads, CopiedRows: _work.CopiedRows, PaddedRows: _work.PaddedRows));
 
     /// <summary>Ends all threads that wait; one that executes ends after its batch.</summary>
     public void Close()

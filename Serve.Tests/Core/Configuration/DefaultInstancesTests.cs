@@ -30,4 +30,8 @@ public sealed class DefaultInstancesTests
 
     [Fact]
     public void What_the_configuration_says_holds() => Assert.Equal(5, DefaultInstances.For(new ModelConfiguration { Instances = 5 }, 2));
+
+    [Fact]
+    public void Cuda_graphs_run_one_batch_at_a_time_whatever_the_configuration_says() =>
+        Assert.Equal(1, DefaultInstances.For(new ModelConfiguration { Instances = 5, DeviceType = DeviceType.Gpu, Execution = new ExecutionConfiguration { CudaGraphs = true } }, 2));
 }

@@ -276,6 +276,7 @@ public sealed class ModelConfigurationReaderTests
     [InlineData("useVenv: false", "TorchServe's key has no meaning here and is ignored")]
     [InlineData("maxBatchDelay: 50", "has no effect with `batching: adaptive`")]
     [InlineData("deviceIds: [0]", "has no effect with deviceType: cpu")]
+    [InlineData("{deviceType: gpu, instances: 2, execution: {cudaGraphs: true}}", "instances: is 2, but has no effect with `cudaGraphs: true`")]
     public void What_has_no_effect_is_a_warning(string yaml, string warning) =>
         Assert.Contains(warning, Assert.Single(Read(yaml).Warnings), StringComparison.Ordinal);
 

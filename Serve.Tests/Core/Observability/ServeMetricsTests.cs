@@ -13,7 +13,7 @@ public sealed class ServeMetricsTests
     {
         using var metrics = Used(Unique());
         using var worker = metrics.ForWorker("9000");
-        worker.Update(1 << 20, 1000, new WorkerStages { DeviceBusy = TimeSpan.FromSeconds(1) }, 1);
+        worker.Update(1 << 20, 1000, new WorkerStages { DeviceBusy = TimeSpan.FromSeconds(1) }, 1, 2);
         ServeMetrics.Http("inference").Answered(200);
         var scrape = await ScrapeAsync();
 

@@ -135,6 +135,10 @@ internal sealed partial class SessionOpener(OptimizedModelCache? cache = null, I
         {
             throw new OutOfResourcesException($"The model {name} does not fit into the memory of {plan.Device}: {RuntimeFailure.Describe(e)}");
         }
+        catch (OnnxRuntimeException e) when (plan.UsesCudaGraphs && e.Message.Contains("graph capture", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new InvalidModelException($"{name} cannot be recorded as CUDA graphs, which need every node on the GPU and no control flow: {RuntimeFailure.Describe(e)} `serve doctor` names the nodes; execution.cudaGraphs: false serves the model without.", e);
+        }
         catch (OnnxRuntimeException e)
         {
             throw new InvalidModelException($"ONNX Runtime cannot load {name}: {RuntimeFailure.Describe(e)}", e);
