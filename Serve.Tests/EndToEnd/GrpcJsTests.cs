@@ -45,7 +45,7 @@ public sealed class GrpcJsTests : IClassFixture<ServerFixture>
 
         Assert.Contains("fashion-vit", Text("ListModels"), StringComparison.Ordinal);
         Assert.Equal("fashion-vit", JsonDocument.Parse(Text("DescribeModel")).RootElement[0].GetProperty("modelName").GetString());
-        Assert.Equal(JsonValueKind.Object, JsonDocument.Parse(Text("DescribeModel customized")).RootElement[0].GetProperty("customizedMetadata").ValueKind);
+        Assert.Equal(1, JsonDocument.Parse(Text("DescribeModel customized")).RootElement.GetArrayLength());
         Assert.Equal(Ok, Code("RegisterModel"));
         Assert.Equal(AlreadyExists, Code("RegisterModel again"));
         Assert.Equal(Ok, Code("ScaleWorker"));
