@@ -289,6 +289,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
             var isChosen = _managed.Registered(source.Name, source.Version) || isLoadedAtStartup && !_managed.IsChanged(source.Name);
             _table.Put(entry with { Default = isChosen ? version : entry.Default, Versions = entry.Versions.Add(source.Version, version) });
             Log.Registered(_log, source.Name, source.Version, source.Url);
+            foreach (var warning in source.Warnings) Log.Warning(_log, source.Name, source.Version, warning);
             return version;
         }
     }
@@ -363,5 +364,8 @@ public sealed partial class ModelRegistry : IAsyncDisposable
 
         [LoggerMessage(37, LogLevel.Warning, "what the management API changes will not survive a restart: {Folder} cannot be used, perhaps another server uses it (snapshotFolder): {Reason}")]
         public static partial void NotKept(ILogger log, string folder, string reason);
+
+        [LoggerMessage(38, LogLevel.Warning, "{Model} version {Version}: {Words}")]
+        public static partial void Warning(ILogger logger, string model, string version, string words);
     }
 }
