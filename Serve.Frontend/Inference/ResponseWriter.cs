@@ -34,7 +34,10 @@ internal static class ResponseWriter
     {
         for (var at = 0; at < body.Length; at += ChunkBytes)
         {
-            await context.Response.BodyWriter.WriteAsync(body.Slice(at, Math.Min(ChunkBytes, body.Length - at)), context.RequestAborted);
+            var written = await context.Response.BodyWriter.WriteAsync(body.Slice(at, Math.Min(ChunkBytes, body.Length - at)), context.RequestAborted);
+
+            // Kestrel takes what is written after the end of a connection without a word, and cancels the request a moment later.
+            if (written.IsCompleted) throw new ClientGoneException();
         }
     }
 
