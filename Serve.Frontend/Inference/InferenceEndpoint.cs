@@ -16,12 +16,8 @@ namespace Serve.Frontend.Inference;
 /// </summary>
 internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLookup models, long maxRequestBytes, bool inline, Shutdown shutdown, HttpMetrics metrics, ILogger log)
 {
-    // What looking into a form of more bytes takes, other connections of a thread must not wait for.
-    private const int BriefFormBytes = 64 << 10;
-
-    // Nor for the copy of a longer answer into Kestrel's buffers and the socket's: 256 KiB take some 60 µs. Shorter ones are
-    // written where they arrive, because the way to a thread of the pool costs more than the copy.
-    private const int BriefAnswerBytes = 256 << 10;
+    // What handling more bytes than these takes, other connections of a thread must not wait for.
+    private const int BriefBytes = 64 << 10;
 
     /// <summary>Answers a request whose route says which version it is for, and nothing else.</summary>
     public Task HandleAsync(HttpContext context, ModelVersion version)
@@ -49,7 +45,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
             payload = BodyReceiver.Rent(context.Request, maxRequestBytes);
             await BodyReceiver.ReceiveAsync(context, payload, maxRequestBytes);
             requestBytes = payload.Body.Length;
-            if (inline && requestBytes > BriefFormBytes && RequestParts.AreReadFrom(context.Request.ContentType)) await Task.Yield();
+            if (inline && requestBytes > BriefBytes && RequestParts.AreReadFrom(context.Request.ContentType)) await Task.Yield();
             RequestParts.Complete(context.Request, ref payload, route.Path, route.Query, out var modelField);
             target ??= models.Accept(modelField ?? OnlyModel(), route.Version);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
@@ -61,7 +57,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
 
             var writing = Stopwatch.GetTimestamp();
             (status, responseBytes) = (response.Status, response.Body.Length);
-            if (inline && responseBytes > BriefAnswerBytes) await Task.Yield();
+            if (inline && responseBytes > BriefBytes) await Task.Yield();
             await ResponseWriter.WriteAsync(context, response);
             if (response.Parts is { } parts) responseBytes = (int)Math.Min(parts.Bytes, int.MaxValue);
             else target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));

@@ -11,7 +11,7 @@ public sealed class LoadFailureTests : IDisposable
     [Theory]
     [InlineData("Nothing.dll:A.B", "handler 'Nothing.dll:A.B': the model's folder has no file Nothing.dll.")]
     [InlineData("../Serve.dll:A.B", "handler '../Serve.dll:A.B': the assembly lies outside the model's folder.")]
-    [InlineData("classifier", "handler 'classifier' is unknown; use one of image_classifier, image_embedder, tensor, or a class of your own as Assembly.dll:Namespace.Type.")]
+    [InlineData("classifier", "handler 'classifier' is unknown; use one of image_classifier, image_embedder, tensor, repeat, or a class of your own as Assembly.dll:Namespace.Type.")]
     [InlineData("Serve.Tests.Handlers.dll:Serve.Tests.Handlers.TestHandler", "Serve.Tests.Handlers.TestHandler is abstract or generic; a class that can be made is needed.")]
     [InlineData("Serve.Tests.Handlers.dll:Serve.Tests.Handlers.ThrowsInConstructorHandler", "the constructor of Serve.Tests.Handlers.ThrowsInConstructorHandler threw InvalidOperationException: The licence has expired.")]
     [InlineData("Serve.Tests.Handlers.dll:Serve.Tests.Handlers.ThrowsInLoadHandler", "failed to load with InvalidOperationException: The database is not there.")]
