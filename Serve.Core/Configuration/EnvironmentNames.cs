@@ -23,8 +23,11 @@ public static class EnvironmentNames
     /// <summary>The one-time token that the frontend gives to a worker: not a setting.</summary>
     private const string WorkerToken = "SERVE_WORKER_TOKEN";
 
+    /// <summary>The keys in sections, with the section's name before a dot.</summary>
+    internal static IReadOnlyList<string> SectionKeys { get; } = ["metrics.torchserveNames", "logging.format", "logging.accessFormat", "logging.folder", "logging.fileSize", "logging.files"];
+
     /// <summary>The variable of a key.</summary>
-    /// <param name="key">In camelCase.</param>
+    /// <param name="key">In camelCase; in a section with its name before a dot.</param>
     public static string Of(string key) => Prefix + Words(key, '_').ToUpperInvariant();
 
     /// <summary>The flag of a key.</summary>
@@ -48,6 +51,7 @@ public static class EnvironmentNames
 
     private static string Key(string variable)
     {
+        if (SectionKeys.FirstOrDefault(key => Of(key) == variable) is { } inSection) return inSection;
         var words = variable[Prefix.Length..].Split('_', StringSplitOptions.RemoveEmptyEntries).Select(word => word.ToLowerInvariant());
         return string.Concat(words.Select((word, index) => index == 0 ? word : char.ToUpperInvariant(word[0]) + word[1..]));
     }
@@ -57,8 +61,8 @@ public static class EnvironmentNames
         var words = new StringBuilder();
         foreach (var c in key)
         {
-            if (char.IsAsciiLetterUpper(c) && words.Length > 0) words.Append(separator);
-            words.Append(char.ToLowerInvariant(c));
+            if ((c == '.' || char.IsAsciiLetterUpper(c)) && words.Length > 0) words.Append(separator);
+            if (c != '.') words.Append(char.ToLowerInvariant(c));
         }
 
         return words.ToString();

@@ -192,9 +192,15 @@ public sealed record ServerConfiguration
     /// </summary>
     public string FastPath { get; init; } = "inline";
 
+    /// <summary>What the metrics listener serves.</summary>
+    public MetricsConfiguration Metrics { get; init; } = new();
+
     /// <summary>Lowest level that is logged: <c>trace</c>, <c>debug</c>, <c>information</c>, <c>warning</c>, <c>error</c>. Default information.</summary>
     public string LogLevel { get; init; } = "information";
 
     /// <summary>Whether each request is logged. Default false.</summary>
     public bool AccessLog { get; init; }
+
+    /// <summary>How and where logs are written.</summary>
+    public LoggingConfiguration Logging { get; init; } = new();
 }

@@ -69,9 +69,32 @@ internal static class ServerSettings
         CacheSize = settings.Size("cacheSize", below.CacheSize, 1L << 20, 1L << 50),
         WorkerExecutable = OptionalPath(settings, "workerExecutable", below.WorkerExecutable, folder),
         FastPath = settings.Choice("fastPath", below.FastPath, ["pool", "inline"]),
+        Metrics = settings.Section("metrics") is { } metrics ? Metrics(metrics, below.Metrics) : below.Metrics,
         LogLevel = settings.Choice("logLevel", below.LogLevel, ["trace", "debug", "information", "warning", "error"]),
         AccessLog = settings.Flag("accessLog", below.AccessLog),
+        Logging = settings.Section("logging") is { } logging ? Logging(logging, below.Logging, folder) : below.Logging,
     };
+
+    private static MetricsConfiguration Metrics(SettingsReader settings, MetricsConfiguration below)
+    {
+        var metrics = below with { TorchserveNames = settings.Flag("torchserveNames", below.TorchserveNames) };
+        settings.Finish();
+        return metrics;
+    }
+
+    private static LoggingConfiguration Logging(SettingsReader settings, LoggingConfiguration below, string folder)
+    {
+        var logging = below with
+        {
+            Format = settings.Choice("format", below.Format, ["text", "json"]),
+            AccessFormat = settings.Choice("accessFormat", below.AccessFormat, ["serve", "torchserve"]),
+            Folder = OptionalPath(settings, "folder", below.Folder, folder),
+            FileSize = settings.Size("fileSize", below.FileSize, 64 << 10, 1L << 40),
+            Files = settings.Integer("files", below.Files, 1, 10_000),
+        };
+        settings.Finish();
+        return logging;
+    }
 
     private static string Address(SettingsReader settings, string key, string below, bool asClient)
     {

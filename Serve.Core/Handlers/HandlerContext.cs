@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
+using Serve.Core.Handlers.Metrics;
 
 namespace Serve.Core.Handlers;
 
@@ -23,6 +24,9 @@ public sealed class HandlerContext
 
     /// <summary>Labels by class index; empty if the folder has none.</summary>
     public IReadOnlyList<string> Labels { get; init; } = [];
+
+    /// <summary>Where the handler declares metrics of its own.</summary>
+    public HandlerMetrics Metrics { get; init; } = new();
 
     /// <summary>The worker's log, relayed by the frontend.</summary>
     public required ILogger Logger { get; init; }

@@ -76,6 +76,9 @@ public sealed record WorkerDescription
     /// <summary>State.</summary>
     public required WorkerState State { get; init; }
 
+    /// <summary>From the start of its process until it was ready; null before.</summary>
+    public TimeSpan? LoadTime { get; init; }
+
     /// <summary>Process id; null before the process runs.</summary>
     public int? Pid { get; init; }
 

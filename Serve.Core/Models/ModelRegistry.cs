@@ -112,6 +112,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         foreach (var version in _table.Versions) version.ObserveDevices();
     }
 
+    /// <summary>All versions of all models.</summary>
+    public IReadOnlyList<ModelVersion> AllVersions => [.. _table.Versions];
+
     /// <summary>All versions of a model, in version order.</summary>
     /// <param name="model">The model's name.</param>
     /// <exception cref="ModelNotFoundException">No such model.</exception>

@@ -19,6 +19,10 @@ public sealed class HttpMetrics
     /// <param name="status">Its HTTP status code.</param>
     public void Answered(int status) => _byClass[Math.Clamp(status / 100, 1, 5)].Inc();
 
+    /// <summary>How many answers there were so far.</summary>
+    /// <param name="firstDigit">Of their status code.</param>
+    public double Count(int firstDigit) => _byClass[firstDigit].Value;
+
     /// <summary>A request was refused because it had no valid token.</summary>
     public void Unauthorized() => _unauthorized.Inc();
 }

@@ -1,5 +1,6 @@
 using Prometheus;
 using Serve.Core.Models;
+using Serve.Core.Observability.Custom;
 using Serve.Core.Scheduling;
 
 namespace Serve.Core.Observability;
@@ -75,6 +76,9 @@ public sealed class ModelMetrics : IDisposable
         _states = [.. ModelStateLabels.Select(state => ServeMetrics.ModelState.WithLabels(model, version, state))];
     }
 
+    /// <summary>What the version's handler tells of by itself.</summary>
+    public CustomMetrics Custom { get; } = new();
+
     /// <summary>A transport took a request; <see cref="RequestAnswered"/> follows, whatever happens. Hot path.</summary>
     public void RequestAccepted() => _inFlight.Inc();
 
@@ -97,6 +101,22 @@ public sealed class ModelMetrics : IDisposable
     /// <param name="stage">The stage.</param>
     /// <param name="time">How long it was there.</param>
     public void StageDone(RequestStage stage, TimeSpan time) => _stages[(int)stage].Observe(time.TotalSeconds);
+
+    /// <summary>Requests that were answered so far, whatever the answer was.</summary>
+    public long RequestsAnswered => _duration.Count;
+
+    /// <summary>What requests have spent in the stages so far; for scrapes.</summary>
+    public StageTotals StageTotals
+    {
+        get
+        {
+            var requests = _stages[(int)RequestStage.Queue].Count;
+            var handler = Sum(RequestStage.Decode) + Sum(RequestStage.Execute) + Sum(RequestStage.Encode);
+            var waiting = Sum(RequestStage.DecodeWait) + Sum(RequestStage.Assemble);
+            var (queue, transfer) = (Sum(RequestStage.Queue), Sum(RequestStage.Transfer));
+            return new StageTotals(requests, queue + waiting, transfer, handler, waiting + handler, queue + transfer + waiting + handler);
+        }
+    }
 
     /// <summary>The first part of an answer in parts has come.</summary>
     /// <param name="time">Since its request arrived.</param>
@@ -193,7 +213,7 @@ public sealed class ModelMetrics : IDisposable
 
     /// <summary>The series of one worker; dispose them when it has left.</summary>
     /// <param name="id">The worker's id.</param>
-    public WorkerMetrics ForWorker(string id) => new(_model, _version, id);
+    public WorkerMetrics ForWorker(string id) => new(_model, _version, id, Custom);
 
     /// <summary>Takes the version's series out of the scrape.</summary>
     public void Dispose()
@@ -214,6 +234,8 @@ public sealed class ModelMetrics : IDisposable
         foreach (var gauge in (Gauge.Child[])[_inFlight, _queueRequests, _queueCapacity, _loadTime, .. _workers, .. _states]) gauge.Remove();
         foreach (var counter in (Counter.Child[])[_requestBytes, _responseBytes, _parts, _cancelled, _retries, _workerStarts, .. _expired, .. _rejected, .. _workerDeaths, .. _autoscaleSteps]) counter.Remove();
     }
+
+    private double Sum(RequestStage stage) => _stages[(int)stage].Sum;
 
     // Statuses other than 200 appear when they happen: at most 500 of them, usually five.
     private Counter.Child CountStatus(int slot)

@@ -181,6 +181,13 @@ public static class ServeMetrics
     /// <param name="expires">The end of its validity.</param>
     public static void CertificateExpires(string listener, DateTimeOffset expires) => CertificateExpiry.WithLabels(listener).Set(expires.ToUnixTimeSeconds());
 
+    private static readonly Counter LogLinesDropped = Metrics.CreateCounter("serve_log_lines_dropped_total",
+        "Lines of the logs that were not written, because more came than could be written or the disk is full, by log.", "log");
+
+    /// <summary>The counter of one log.</summary>
+    /// <param name="log">The log's name: <c>console</c>, <c>access</c>, <c>server</c> or <c>model</c>.</param>
+    public static LogMetrics Log(string log) => new(LogLinesDropped, log);
+
     /// <summary>The counters of one listener, by the first digit of the status code.</summary>
     /// <param name="listener">The listener's name: <c>inference</c>, <c>management</c>, <c>metrics</c>, <c>grpc_inference</c> or <c>grpc_management</c>.</param>
     public static HttpMetrics Http(string listener) => new(HttpRequests, Unauthorized, listener);

@@ -1,10 +1,14 @@
 using Prometheus;
+using Serve.Core.Handlers.Metrics;
+using Serve.Core.Observability.Custom;
 
 namespace Serve.Core.Observability;
 
 /// <summary>The series of one worker process; they leave the scrape with it.</summary>
 public sealed class WorkerMetrics : IDisposable
 {
+    private readonly string _id;
+    private readonly CustomMetrics _custom;
     private readonly string[] _labels;
     private readonly Gauge.Child _memory;
     private readonly Counter.Child _allocated;
@@ -21,8 +25,9 @@ public sealed class WorkerMetrics : IDisposable
     private Gauge.Child? _deviceMemory;
     private bool _isDisposed;
 
-    internal WorkerMetrics(string model, string version, string id)
+    internal WorkerMetrics(string model, string version, string id, CustomMetrics custom)
     {
+        (_id, _custom) = (id, custom);
         _labels = [model, version, id];
         _memory = ServeMetrics.WorkerMemory.WithLabels(_labels);
         _allocated = ServeMetrics.WorkerAllocated.WithLabels(_labels);
@@ -58,6 +63,14 @@ public sealed class WorkerMetrics : IDisposable
         _paddedRows.IncTo(paddedRows);
     }
 
+    /// <summary>What the worker's gauge frame said of its handler's metrics.</summary>
+    /// <param name="metrics">All of them; null: as they were.</param>
+    /// <returns>Why some are not exported; null if all are.</returns>
+    public string? UpdateCustom(IReadOnlyList<MetricMessage>? metrics)
+    {
+        lock (_gate) return _isDisposed || metrics is null ? null : _custom.Update(_id, metrics);
+    }
+
     /// <summary>What the GPU's driver says of the worker.</summary>
     /// <param name="bytes">Its memory there; null: not told, and no series.</param>
     public void UpdateDeviceMemory(long? bytes)
@@ -77,6 +90,7 @@ public sealed class WorkerMetrics : IDisposable
         {
             _isDisposed = true;
             _deviceMemory?.Remove();
+            _custom.Remove(_id);
         }
 
         _memory.Remove();

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Serve.Core.Configuration;
 using Serve.Core.Handlers;
+using Serve.Core.Handlers.Metrics;
 
 namespace Serve.Core.Protocol;
 
@@ -79,8 +80,10 @@ public sealed record LoadFailedMessage(string Type, string Message, bool Permane
 /// <param name="Ready">Rows that wait for the device.</param>
 /// <param name="AllocatedBytes">Bytes that it has allocated on the garbage-collected heap, or 0.</param>
 /// <param name="Stages">What its stages did; null until the model is loaded.</param>
+/// <param name="Metrics">The handler's own metrics, all of them; null: as they were.</param>
 public sealed record GaugeMessage(
-    long ResidentBytes = 0, long DeviceBytes = 0, long BusyMicroseconds = 0, long Batches = 0, long Rows = 0, int DecodeQueue = 0, int Ready = 0, long AllocatedBytes = 0, StageMessage? Stages = null);
+    long ResidentBytes = 0, long DeviceBytes = 0, long BusyMicroseconds = 0, long Batches = 0, long Rows = 0, int DecodeQueue = 0, int Ready = 0, long AllocatedBytes = 0, StageMessage? Stages = null,
+    IReadOnlyList<MetricMessage>? Metrics = null);
 
 /// <summary>What a worker's stages did since it was ready.</summary>
 /// <param name="UpMicroseconds">The time since then.</param>

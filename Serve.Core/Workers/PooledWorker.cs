@@ -40,6 +40,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     private WorkerDeath? _killedFor;
     private volatile bool _hasBeenHeard;
     private bool _isLeaving;
+    private bool _hasFaultyMetrics;
 
     public PooledWorker(string id, WorkerSettings settings, LoadMessage load, InferenceScheduler scheduler, ModelMetrics metrics, TimeProvider time, ILogger log)
     {
@@ -65,6 +66,9 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
 
     /// <summary>State, as seen from here.</summary>
     public WorkerState State { get; private set; } = WorkerState.Starting;
+
+    /// <summary>From its start until it was ready; null before.</summary>
+    public TimeSpan? LoadTime { get; private set; }
 
     /// <summary>What it said of the model when it became ready.</summary>
     public ReadyMessage? About { get; private set; }
@@ -210,6 +214,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
             Id = Id,
             StartTime = StartTime,
             State = State == WorkerState.Ready && rows > 0 ? WorkerState.Busy : State,
+            LoadTime = LoadTime,
             Pid = Pid,
             MemoryBytes = LastGauge.ResidentBytes,
             DeviceMemoryBytes = DeviceMemoryBytes,
@@ -262,6 +267,9 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         _hasBeenHeard = true;
         var stages = _stages.Add(message);
         _workerMetrics.Update(message.ResidentBytes, message.AllocatedBytes, stages, message.Stages?.CopiedRows ?? 0, message.Stages?.PaddedRows ?? 0);
+        if (_workerMetrics.UpdateCustom(message.Metrics) is not { } fault || _hasFaultyMetrics) return;
+        _hasFaultyMetrics = true;
+        Log.FaultyMetrics(_log, Id, fault);
     }
 
     bool IWorkerLinkOwner.Apply(List<LinkEvent> events, List<ulong> ids)
@@ -290,7 +298,8 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
                 return (failure.Message, failure.Permanent);
             }
 
-            _metrics.ModelLoaded(_time.GetUtcNow() - StartTime);
+            LoadTime = _time.GetUtcNow() - StartTime;
+            _metrics.ModelLoaded(LoadTime.Value);
             ready();
             return (await _closed.Task.ConfigureAwait(false), false);
         }
@@ -447,6 +456,9 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
 
         [LoggerMessage(4, LogLevel.Warning, "worker {Worker} (pid {Pid}) has held a batch for {Seconds:0.0} s, longer than responseTimeout, and is killed")]
         public static partial void Stuck(ILogger log, string worker, int pid, double seconds);
+
+        [LoggerMessage(8, LogLevel.Warning, "worker {Worker} tells of metrics that are not exported: {Reason}")]
+        public static partial void FaultyMetrics(ILogger log, string worker, string reason);
 
         [LoggerMessage(7, LogLevel.Warning, "worker {Worker} has ended, but a process that it started holds its output open")]
         public static partial void OutputStaysOpen(ILogger log, string worker);

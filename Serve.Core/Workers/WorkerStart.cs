@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
+using Serve.Core.Observability;
 
 namespace Serve.Core.Workers;
 
@@ -136,7 +137,7 @@ internal sealed partial class WorkerStart(string id, WorkerSettings settings, st
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = 1, Message = "worker {Worker}: {Line}")]
+        [LoggerMessage(EventId = 1, EventName = LogEventNames.WorkerOutput, Message = "worker {Worker}: {Line}")]
         public static partial void Said(ILogger log, LogLevel level, string worker, string line);
 
         [LoggerMessage(6, LogLevel.Warning, "the socket {Path} could not be removed: {Reason}")]

@@ -61,8 +61,14 @@ internal sealed class ServerFlags
         ("cacheSize", "SIZE", "The most that optimized models take there [default: 16GiB]"),
         ("workerExecutable", "FILE", "The worker's executable [default: serve-worker beside the server]"),
         ("fastPath", "pool|inline", "Which threads carry a request: the sockets' own, or the thread pool's [default: inline]"),
+        ("metrics.torchserveNames", "BOOL", "Whether TorchServe's metrics are served beside Serve's own [default: true]"),
         ("logLevel", "LEVEL", "trace, debug, information, warning or error [default: information]"),
         ("accessLog", "BOOL", "Whether each request is logged [default: false]"),
+        ("logging.format", "text|json", "Form of the logs [default: text]"),
+        ("logging.accessFormat", "serve|torchserve", "Form of the access log as text [default: serve]"),
+        ("logging.folder", "FOLDER", "Folder for access_log.log, ts_log.log and model_log.log [default: none, standard output]"),
+        ("logging.fileSize", "SIZE", "The most bytes of a log's file [default: 100MiB]"),
+        ("logging.files", "N", "How many older files of each log are kept [default: 10]"),
     ];
 
     private readonly List<(string Key, Option<string?> Option)> _options = [];

@@ -3,7 +3,9 @@ using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
+using Serve.Core.Observability;
 using Serve.Frontend.Hosting;
+using Serve.Frontend.Logging;
 
 namespace Serve.Frontend.Commands;
 
@@ -50,7 +52,8 @@ internal static partial class StartCommand
     {
         var configuration = read.Configuration;
         if (configuration.FastPath == "inline") CompleteSocketsInline();
-        using var loggers = CreateLoggers(configuration);
+        var level = new LogLevelSwitch(configuration.LogLevel);
+        using var loggers = CreateLoggers(configuration, level);
         var log = loggers.CreateLogger("Serve.Start");
         foreach (var warning in read.Warnings) LogConfigurationWarning(log, warning);
 
@@ -60,7 +63,7 @@ internal static partial class StartCommand
         string? stateFile = null;
         try
         {
-            await using var host = await ServeHost.StartAsync(configuration, loggers, shutdown);
+            await using var host = await ServeHost.StartAsync(configuration, loggers, shutdown, level);
             stateFile = WriteState(configuration, host, log);
             await shutdown.Requested;
         }
@@ -85,21 +88,21 @@ internal static partial class StartCommand
         shutdown.Request();
     }
 
-    private static LoggerFactory CreateLoggers(ServerConfiguration configuration)
+    // What the factory lets through is the most that can be asked for; the level in force is the logs' own, and can change.
+    private static LoggerFactory CreateLoggers(ServerConfiguration configuration, LogLevelSwitch level)
     {
-        var level = Enum.Parse<LogLevel>(configuration.LogLevel, ignoreCase: true);
         var colours = !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("NO_COLOR") is null or "";
         var output = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = false };
 
         var factory = new LoggerFactory([], new LoggerFilterOptions
         {
-            MinLevel = level,
+            MinLevel = LogLevel.Trace,
             Rules =
             {
-                new LoggerFilterRule(null, "Microsoft", level > LogLevel.Warning ? level : LogLevel.Warning, null),
+                new LoggerFilterRule(null, "Microsoft", LogLevel.Warning, null),
 
                 // It logs every error that a client is told.
-                new LoggerFilterRule(null, "Grpc", level > LogLevel.Warning ? level : LogLevel.Warning, null),
+                new LoggerFilterRule(null, "Grpc", LogLevel.Warning, null),
 
                 // It logs a malformed message of a client with a stack trace; what a method of ours throws is logged before it comes there.
                 new LoggerFilterRule(null, "Grpc.AspNetCore.Server.ServerCallHandler", LogLevel.None, null),
@@ -112,7 +115,7 @@ internal static partial class StartCommand
                 new LoggerFilterRule(null, "Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None, null),
             },
         });
-        factory.AddProvider(new LineConsoleLoggerProvider(TimeProvider.System, output, colours));
+        factory.AddProvider(new ServerLogs(configuration.Logging, level, TimeProvider.System, output, colours));
         return factory;
     }
 

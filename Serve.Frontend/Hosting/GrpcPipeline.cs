@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
+using Serve.Core.Observability;
 using Serve.Frontend.Grpc;
 using Serve.Management.Grpc;
 
@@ -150,6 +151,6 @@ internal sealed partial class GrpcPipeline : IDisposable
     }
 
     // TorchServe's access log of gRPC: client, method, status code, milliseconds.
-    [LoggerMessage(3, LogLevel.Information, "{Client} \"gRPC {Method} {Protocol}\" {Code} {Milliseconds}")]
+    [LoggerMessage(3, LogLevel.Information, "{Client} \"gRPC {Method} {Protocol}\" {Code} {Milliseconds}", EventName = LogEventNames.Access)]
     private partial void LogAccess(string client, string method, string protocol, int code, long milliseconds);
 }

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
 using Serve.Core.Models.Sources;
+using Serve.Core.Observability;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.Hosting;
@@ -72,7 +73,7 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
         catch (Exception e)
         {
             var error = ErrorResponse.From(e, context);
-            if (error.Status == 500 && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path);
+            if (error.Status == 500 && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, IdOf(context));
             listener.Metrics.Answered(await ErrorResponse.WriteAsync(context, error));
         }
     };
@@ -100,8 +101,11 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
             TargetOf(request),
             request.Protocol,
             context.Response.StatusCode,
-            (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds,
+            IdOf(context));
     };
+
+    private static string IdOf(HttpContext context) => context.Response.Headers[CommonHeaders.RequestId].ToString();
 
     // The URL of an archive may carry a signature, which opens it for whoever has it.
     private static string TargetOf(HttpRequest request)
@@ -112,10 +116,10 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
         return request.Path + QueryString.Create(shown).Value;
     }
 
-    [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed unexpectedly")]
-    private partial void LogUnexpected(Exception exception, string method, string path);
+    [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed unexpectedly, request {RequestId}")]
+    private partial void LogUnexpected(Exception exception, string method, string path, string requestId);
 
-    // TorchServe's access log: client, request line, status, milliseconds.
-    [LoggerMessage(2, LogLevel.Information, "{Client} \"{Method} {Target} {Protocol}\" {Status} {Milliseconds}")]
-    private partial void LogAccess(string client, string method, string target, string protocol, int status, long milliseconds);
+    // TorchServe's access log, and the request's id: client, request line, status, milliseconds.
+    [LoggerMessage(2, LogLevel.Information, "{Client} \"{Method} {Target} {Protocol}\" {Status} {Milliseconds} {RequestId}", EventName = LogEventNames.Access)]
+    private partial void LogAccess(string client, string method, string target, string protocol, int status, long milliseconds, string requestId);
 }

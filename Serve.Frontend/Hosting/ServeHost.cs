@@ -7,13 +7,16 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
+using Serve.Core.Devices.Host;
 using Serve.Core.Models;
+using Serve.Core.Observability;
 using Serve.Core.Security;
 using Serve.Frontend.Grpc;
 using Serve.Frontend.Hosting.Tls;
 using Serve.Frontend.Inference;
 using Serve.Frontend.Inference.KServe;
 using Serve.Frontend.Metrics;
+using Serve.Frontend.Metrics.TorchServe;
 using Serve.Management.Authorization;
 using Serve.Management.Grpc;
 using Serve.Management.Http.OpenApi;
@@ -60,7 +63,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
     /// <summary>Takes the addresses, begins to load the models, and serves.</summary>
     /// <exception cref="ListenException">An address cannot be used; nothing has been started.</exception>
     /// <exception cref="ConfigurationException">Tokens cannot be read; likewise.</exception>
-    public static async Task<ServeHost> StartAsync(ServerConfiguration configuration, ILoggerFactory loggers, Shutdown shutdown)
+    public static async Task<ServeHost> StartAsync(ServerConfiguration configuration, ILoggerFactory loggers, Shutdown shutdown, LogLevelSwitch level)
     {
         var access = new AccessControl(configuration, TimeProvider.System, loggers);
         var listeners = Listeners(configuration, access);
@@ -76,7 +79,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             // Workers start while Kestrel does: the first answer comes a tenth of a second earlier.
             loading = new ModelLoading(registry, loggers.CreateLogger<ModelLoading>());
             app = BuildApplication(configuration, loggers, listeners);
-            MapRoutes(app, configuration, registry, loading, shutdown, listeners, access, loggers);
+            MapRoutes(app, configuration, level, registry, loading, shutdown, listeners, access, loggers);
             var grpc = MapGrpc(configuration, registry, loading, shutdown, listeners, loggers);
             await app.StartAsync();
 
@@ -121,7 +124,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         new("grpc_management", "grpcManagementAddress", configuration.GrpcManagementAddress, HttpProtocols.Http2, isOptional: configuration.GrpcManagementAddress == Defaults.GrpcManagementAddress) { Guard = access.Management },
     ];
 
-    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, AccessControl access, ILoggerFactory loggers)
+    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, LogLevelSwitch level, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, AccessControl access, ILoggerFactory loggers)
     {
         var inline = IsInline(configuration);
         var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
@@ -143,10 +146,10 @@ internal sealed partial class ServeHost : IAsyncDisposable
         if (Cors.IsConfigured(configuration)) inference.Pipeline = new Cors(configuration, inference.Metrics).Before(inference.Pipeline);
         management.Pipeline = PipelineOf(management).Build(app.Services, routes =>
         {
-            routes.MapManagement(registry, Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress));
+            routes.MapManagement(registry, Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress), level);
             access.MapTokens(routes);
         });
-        metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry));
+        metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry, configuration.Metrics.TorchserveNames ? TorchServe(registry, listeners) : null));
         app.Run(static context => Listener.Of(context).Pipeline(context));
 
         ListenerPipeline PipelineOf(Listener listener) => new(listener, inline, configuration.AccessLog, loggers.CreateLogger($"Serve.{listener.Name}"));
@@ -154,6 +157,10 @@ internal sealed partial class ServeHost : IAsyncDisposable
         static (string, string) Describe(ModelVersion version) =>
             ($"RESTful API for: {version.Name}", $"What runs the model {version.Name}; its default version is {version.Version}, its handler {version.Describe().Handler ?? "not known yet"}.");
     }
+
+    // TorchServe counts what its inference and management interfaces answer, not the scrapes.
+    private static TorchServeMetrics TorchServe(ModelRegistry registry, Listener[] listeners) =>
+        new(registry, new HostMonitor(), [.. listeners.Where(listener => listener.Name != "metrics").Select(listener => listener.Metrics)]);
 
     private static GrpcPipeline[] MapGrpc(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, ILoggerFactory loggers)
     {

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Serve.Core.Models;
 using Serve.Core.Observability;
+using Serve.Frontend.Metrics.TorchServe;
 using Serve.Management.Http.OpenApi;
 
 namespace Serve.Frontend.Metrics;
@@ -12,10 +13,14 @@ internal static class MetricsRoutes
 {
     private const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-    public static void MapMetrics(this IEndpointRouteBuilder routes, ModelRegistry registry)
+    /// <summary>Maps <c>GET /metrics</c>, and what describes it.</summary>
+    /// <param name="routes">The metrics listener's routes.</param>
+    /// <param name="registry">The models.</param>
+    /// <param name="torchServe">TorchServe's names beside our own; null: without them.</param>
+    public static void MapMetrics(this IEndpointRouteBuilder routes, ModelRegistry registry, TorchServeMetrics? torchServe)
     {
         routes.MapOpenApi("What Prometheus scrapes.");
-        routes.MapGet("/metrics", context => ScrapeAsync(context, registry)).WithTags("Metrics").WithSummary("All metrics, or those that name[] asks for")
+        routes.MapGet("/metrics", context => ScrapeAsync(context, registry, torchServe)).WithTags("Metrics").WithSummary("All metrics, or those that name[] asks for")
             .Describes(new ApiOperation("metrics")
             {
                 Parameters = [new("name[]", ApiType.Strings, "Names of metrics; without any, all of them.")],
@@ -23,11 +28,13 @@ internal static class MetricsRoutes
             });
     }
 
-    private static async Task ScrapeAsync(HttpContext context, ModelRegistry registry)
+    private static async Task ScrapeAsync(HttpContext context, ModelRegistry registry, TorchServeMetrics? torchServe)
     {
         registry.ObserveDevices();
         using var text = new MemoryStream();
         await ServeMetrics.Registry.CollectAndExportAsTextAsync(text, context.RequestAborted);
+        text.Write(CustomMetricsText.Write(registry.AllVersions));
+        if (torchServe is not null) text.Write(torchServe.Write());
         var names = context.Request.Query["name[]"];
         var answer = names.Count == 0
             ? text.GetBuffer().AsMemory(0, (int)text.Length)

@@ -15,4 +15,5 @@ public sealed record ModelListEntry(string ModelName, string ModelUrl);
 [JsonSerializable(typeof(List<VersionBody>))]
 [JsonSerializable(typeof(KServeModelList))]
 [JsonSerializable(typeof(KServeModel))]
+[JsonSerializable(typeof(LoggingBody))]
 public sealed partial class ManagementJson : JsonSerializerContext;

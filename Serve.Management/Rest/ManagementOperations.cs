@@ -43,6 +43,19 @@ internal static class ManagementOperations
         Errors = [400, 404, 405, 409, 500, 507],
     };
 
+    public static ApiOperation GetLogging { get; } = new("getLogging")
+    {
+        Answers = [new(StatusCodes.Status200OK, "The level.", ApiContent.Of(ManagementJson.Default.LoggingBody))],
+    };
+
+    public static ApiOperation SetLogging { get; } = new("setLogging")
+    {
+        Parameters = [new("level", ApiType.String, "trace, debug, information, warning or error. Required.")],
+        TakesParametersAsJson = true,
+        Answers = [new(StatusCodes.Status200OK, "The level.", ApiContent.Of(ManagementJson.Default.LoggingBody))],
+        Errors = [400],
+    };
+
     public static ApiOperation SetDefault { get; } = new("setDefault")
     {
         Answers = [Status(200, "The version is the default.")],

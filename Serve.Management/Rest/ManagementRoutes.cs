@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Serve.Core.Models;
+using Serve.Core.Observability;
 using Serve.Management.Http.OpenApi;
 
 namespace Serve.Management.Rest;
@@ -13,11 +14,15 @@ public static class ManagementRoutes
     /// <param name="routes">The management listener's routes.</param>
     /// <param name="registry">What is managed.</param>
     /// <param name="enableModelApi">Whether models may be registered and unregistered.</param>
-    public static void MapManagement(this IEndpointRouteBuilder routes, ModelRegistry registry, bool enableModelApi)
+    /// <param name="level">How much is logged.</param>
+    public static void MapManagement(this IEndpointRouteBuilder routes, ModelRegistry registry, bool enableModelApi, LogLevelSwitch level)
     {
         routes.MapOpenApi("What registers, describes, scales and removes models.");
         routes.MapModelOpenApi("/models/{model}", "modelApiDescription", model => ($"RESTful Management API for: {registry.Resolve(model).Name}", $"What describes, scales and removes the model {model}."));
         routes.MapKServeModels(registry);
+        var logging = new LoggingLevel(level);
+        routes.MapGet("/logging", logging.GetAsync).WithTags("Logs").WithSummary("Says which level is logged").Describes(ManagementOperations.GetLogging);
+        routes.MapPut("/logging", logging.PutAsync).WithTags("Logs").WithSummary("Changes which level is logged, until the server ends").Describes(ManagementOperations.SetLogging);
 
         var models = routes.MapGroup("/models").WithTags("Management");
         models.MapGet("", new ListModels(registry).HandleAsync).WithSummary("Lists the registered models, page by page").Describes(ManagementOperations.List);

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
+using Serve.Core.Handlers.Metrics;
 using Serve.Core.Models;
 using Serve.Core.Protocol;
 using Serve.Worker.BuiltIn;
@@ -26,6 +27,9 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
     private ModelConfiguration _configuration = load.Configuration;
 
     public string HandlerName { get; } = load.Configuration.Handler ?? HandlerSource.Default;
+
+    /// <summary>The handler's own metrics.</summary>
+    public HandlerMetrics Metrics { get; } = new();
 
     /// <exception cref="ServeException">Why the model cannot be served.</exception>
     public LoadedModel Load()
@@ -144,6 +148,7 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
         Configuration = _configuration,
         Signature = signature,
         Labels = ReadLabels(),
+        Metrics = Metrics,
         Logger = logger,
     };
 

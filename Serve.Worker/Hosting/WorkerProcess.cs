@@ -107,7 +107,7 @@ internal sealed partial class WorkerProcess
             pipeline.Start(load.Configuration.DecodeThreads > 0 ? load.Configuration.DecodeThreads : CpuBudget.DecodeThreads(load.HostWorkers));
             _work = model.Work;
             _intake.Serve(pipeline);
-            heartbeat.Observe(pipeline);
+            heartbeat.Observe(pipeline, loader.Metrics);
             SayReady(load, loader.HandlerName, model, Stopwatch.GetElapsedTime(started));
             pipeline.RunFirstDevice(model.Runner);
         }

@@ -1,3 +1,4 @@
+using Serve.Core.Handlers.Metrics;
 using Serve.Core.Protocol;
 
 namespace Serve.Worker.Pipeline;
@@ -6,10 +7,15 @@ namespace Serve.Worker.Pipeline;
 internal sealed class HeartbeatThread(FrameSender sender, TimeSpan interval) : IDisposable
 {
     private readonly ManualResetEvent _stop = new(false);
+    private volatile HandlerMetrics? _metrics;
     private volatile WorkerPipeline? _pipeline;
 
     /// <summary>From here on there is something to measure.</summary>
-    public void Observe(WorkerPipeline pipeline) => _pipeline = pipeline;
+    public void Observe(WorkerPipeline pipeline, HandlerMetrics metrics)
+    {
+        _metrics = metrics;
+        _pipeline = pipeline;
+    }
 
     public void Start() => new Thread(Run) { IsBackground = true, Name = "heartbeat" }.Start();
 
@@ -19,7 +25,7 @@ internal sealed class HeartbeatThread(FrameSender sender, TimeSpan interval) : I
     {
         do
         {
-            var memory = new GaugeMessage(Environment.WorkingSet, AllocatedBytes: GC.GetTotalAllocatedBytes());
+            var memory = new GaugeMessage(Environment.WorkingSet, AllocatedBytes: GC.GetTotalAllocatedBytes(), Metrics: _metrics?.TakeChanges());
             var gauge = _pipeline?.Measure(memory) ?? memory;
             ProtocolJson.Enqueue(sender, FrameType.Gauge, gauge, ProtocolJson.Default.GaugeMessage);
             sender.Flush(onThisThread: true);

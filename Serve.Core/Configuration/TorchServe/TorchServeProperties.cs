@@ -54,7 +54,7 @@ internal static class TorchServeProperties
         ["use_env_allowed_urls"] = "SERVE_ALLOWED_URLS goes before the file",
         ["install_py_dep_per_model"] = RunsNoPython,
         ["enable_metrics_api"] = "metrics have a listener of their own (metricsAddress)",
-        ["metrics_mode"] = "/metrics always has everything (docs/metrics.md)",
+        ["metrics_mode"] = "/metrics always has everything, also by TorchServe's names (docs/metrics.md)",
         ["metrics_config"] = "/metrics always has everything (docs/metrics.md)",
         ["model_metrics_auto_detect"] = RunsNoPython,
         ["disable_system_metrics"] = "there is no process for system metrics",

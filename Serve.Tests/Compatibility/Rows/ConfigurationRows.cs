@@ -14,7 +14,7 @@ internal static class ConfigurationRows
         Row.Differs("Variables go before flags, and flags before the file", "Flags go before variables, as people expect of a command line.", Evidence.In<CompatibilityCommandTests>(nameof(CompatibilityCommandTests.Flags_go_before_variables_and_variables_before_the_file))),
         Row.Differs("Variables `TS_…` count only with `enable_envvars_config=true`", "`SERVE_…` always count.", Evidence.In<CompatibilityCommandTests>(nameof(CompatibilityCommandTests.Flags_go_before_variables_and_variables_before_the_file))),
         Row.Same("`$$NAME$$` in a value is the variable NAME", Evidence.In<CompatibilityCommandTests>(nameof(CompatibilityCommandTests.Variables_in_values_are_replaced_by_the_import)), "When the file is imported."),
-        Row.Not("`LOG_LOCATION`, `METRICS_LOCATION`, `JAVA_HOME`, `TEMP`", "The log goes to the standard output, and there is no Java."),
+        Row.Not("`LOG_LOCATION`, `METRICS_LOCATION`, `JAVA_HOME`, `TEMP`", "`logging.folder` says where logs go, and there is no Java."),
     ]);
 
     private static Section Properties => new("4.2", "`config.properties`",

@@ -14,10 +14,15 @@ public sealed partial class ConfigurationDocumentTests
     {
         var rows = Rows().Where(row => row.Cells[3].Contains("SERVE_", StringComparison.Ordinal)).ToList();
 
-        Assert.Equal(Keys<ServerConfiguration>(), rows.Select(row => row.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(ServerKeys(), rows.Select(row => row.Key).Order(StringComparer.Ordinal));
         Assert.All(rows, row => Assert.Equal($"`{EnvironmentNames.Of(row.Key)}`", row.Cells[3]));
 
-        var yaml = string.Join('\n', rows.Select(row => $"{row.Key}: {row.Default}"));
+        var yaml = string.Join('\n', rows.Where(row => !row.Key.Contains('.')).Select(row => $"{row.Key}: {row.Default}"));
+        foreach (var section in rows.Where(row => row.Key.Contains('.')).GroupBy(row => row.Key.Split('.')[0]))
+        {
+            yaml += $"\n{section.Key}:\n" + string.Join('\n', section.Select(row => $"  {row.Key.Split('.')[1]}: {row.Default}"));
+        }
+
         var read = ServerConfigurationReader.ReadText(yaml, "/serve/configs/serve.yaml").Configuration;
         Assert.Equivalent(new ServerConfiguration { ModelStore = "/serve/model-store" }, read, strict: true);
     }
@@ -51,8 +56,16 @@ public sealed partial class ConfigurationDocumentTests
     public void The_shipped_file_has_every_key_with_its_default()
     {
         var file = Path.Combine(Repository.Root, "configs", "serve.yaml");
-        var keys = File.ReadLines(file).Select(line => KeyLine().Match(line)).Where(match => match.Success).Select(match => match.Groups[1].Value);
-        Assert.Equal(Keys<ServerConfiguration>(), keys.Order(StringComparer.Ordinal));
+        var keys = new List<string>();
+        var section = "";
+        foreach (var match in File.ReadLines(file).Select(line => KeyLine().Match(line)).Where(match => match.Success))
+        {
+            var isInside = match.Groups["inside"].Length > 0;
+            if (match.Groups["value"].Length == 0) section = match.Groups["key"].Value;
+            else keys.Add(isInside ? $"{section}.{match.Groups["key"].Value}" : match.Groups["key"].Value);
+        }
+
+        Assert.Equal(ServerKeys(), keys.Order(StringComparer.Ordinal));
 
         var read = ServerConfigurationReader.Read(file);
         Assert.Equivalent(new ServerConfiguration { ModelStore = Path.Combine(Repository.Root, "model-store") }, read.Configuration, strict: true);
@@ -113,6 +126,12 @@ public sealed partial class ConfigurationDocumentTests
         .Select(property => char.ToLowerInvariant(property.Name[0]) + property.Name[1..])
         .Order(StringComparer.Ordinal);
 
-    [GeneratedRegex("^(?:# )?([a-z][A-Za-z]+): ")]
+    private static IEnumerable<string> ServerKeys() =>
+        Keys<ServerConfiguration>().Except(["metrics", "logging"])
+            .Concat(Keys<MetricsConfiguration>().Select(key => $"metrics.{key}"))
+            .Concat(Keys<LoggingConfiguration>().Select(key => $"logging.{key}"))
+            .Order(StringComparer.Ordinal);
+
+    [GeneratedRegex("^(?<inside>  )?(?:# )?(?<key>[a-z][A-Za-z]+):(?: (?<value>.+))?$")]
     private static partial Regex KeyLine();
 }

@@ -87,6 +87,25 @@ public sealed class ServerConfigurationReaderTests
     }
 
     [Fact]
+    public void Keys_in_sections_have_variables_and_flags_too()
+    {
+        var read = Read("metrics:\n  torchserveNames: true\nlogging:\n  format: json\n  files: 2\n  folder: logs",
+            environment: new() { ["SERVE_METRICS_TORCHSERVE_NAMES"] = "false", ["SERVE_LOGGING_FILE_SIZE"] = "1MiB", ["SERVE_LOGGING_FILES"] = "4" },
+            flags: new() { ["logging.files"] = "3" });
+
+        Assert.False(read.Configuration.Metrics.TorchserveNames);
+        Assert.Equal(new LoggingConfiguration { Format = "json", Files = 3, FileSize = 1 << 20, Folder = Path.Combine(Root, "logs") }, read.Configuration.Logging);
+
+        var error = Assert.Throws<ConfigurationException>(() => Read("logging:\n  fromat: json", environment: new() { ["SERVE_LOGGING_FORMAT"] = "xml" }, flags: new() { ["logging.files"] = "0" }));
+        Assert.Equal(
+        [
+            $"{ConfigFile}:2:3: logging.fromat: there is no such setting. Did you mean 'format'?",
+            "environment variable SERVE_LOGGING_FORMAT: logging.format: xml is not allowed; give text or json.",
+            "flag --logging-files: logging.files: 0 is not allowed; give a whole number from 1 to 10000",
+        ], error.Problems.Select(problem => problem.ToString()));
+    }
+
+    [Fact]
     public void All_problems_of_all_sources_are_reported_at_once()
     {
         var error = Assert.Throws<ConfigurationException>(() => Read("maxConnections: many\ninference_address: x",

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.OpenApi;
 using Microsoft.OpenApi.Reader;
 using Serve.Core.Configuration;
+using Serve.Core.Observability;
 using Serve.Frontend.Hosting;
 
 namespace Serve.Tests.Frontend.Hosting;
@@ -33,7 +34,7 @@ public sealed partial class OpenApiTests : IAsyncLifetime
             WorkerExecutable = Environment.ProcessPath,
         },
         NullLoggerFactory.Instance,
-        _shutdown);
+        _shutdown, new LogLevelSwitch("information"));
 
     public async ValueTask DisposeAsync()
     {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Serve.Core.Configuration;
+using Serve.Core.Observability;
 using Serve.Frontend.Hosting;
 
 namespace Serve.Tests.Frontend.Hosting;
@@ -18,7 +19,7 @@ public sealed class OptionalListenerTests : IDisposable
         using var inference = TakeOrLeave(7070);
         using var management = TakeOrLeave(7071);
 
-        await using var host = await ServeHost.StartAsync(Configuration(new ServerConfiguration().GrpcInferenceAddress), NullLoggerFactory.Instance, _shutdown);
+        await using var host = await ServeHost.StartAsync(Configuration(new ServerConfiguration().GrpcInferenceAddress), NullLoggerFactory.Instance, _shutdown, new LogLevelSwitch("information"));
 
         Assert.False(host.GrpcInference.IsBound);
         Assert.False(host.GrpcManagement.IsBound);
@@ -32,7 +33,7 @@ public sealed class OptionalListenerTests : IDisposable
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
-        var error = await Assert.ThrowsAsync<ListenException>(() => ServeHost.StartAsync(Configuration($"http://{taken.LocalEndpoint}"), NullLoggerFactory.Instance, _shutdown));
+        var error = await Assert.ThrowsAsync<ListenException>(() => ServeHost.StartAsync(Configuration($"http://{taken.LocalEndpoint}"), NullLoggerFactory.Instance, _shutdown, new LogLevelSwitch("information")));
         Assert.Equal($"grpcInferenceAddress: cannot listen on http://{taken.LocalEndpoint}: another program listens there already.", error.Message);
     }
 

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Serve.Core.Configuration;
+using Serve.Core.Observability;
 using Serve.Frontend.Hosting;
 
 namespace Serve.Tests.Frontend.Hosting;
@@ -28,7 +29,7 @@ public sealed class ReceiveBlocksTests
                 LoadModels = ["none"],
                 WorkerExecutable = Environment.ProcessPath,
             };
-            await using var host = await ServeHost.StartAsync(configuration, NullLoggerFactory.Instance, shutdown);
+            await using var host = await ServeHost.StartAsync(configuration, NullLoggerFactory.Instance, shutdown, new LogLevelSwitch("information"));
 
             var pool = host.Services.GetRequiredService<IMemoryPoolFactory<byte>>().Create();
             using var block = pool.Rent();
