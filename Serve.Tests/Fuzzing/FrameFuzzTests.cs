@@ -92,7 +92,7 @@ public sealed class FrameFuzzTests
         {
             using var sockets = Filled(Mutator.Mutate(random, seeds[random.Next(seeds.Length)], seeds[random.Next(seeds.Length)], Words));
             using var scheduler = new InferenceScheduler("model", new ModelConfiguration { Handler = "test", BatchSize = 4 }, completeInline: true, TimeProvider.System, metrics);
-            using var worker = new Owner(scheduler, sockets.Far);
+            using var worker = new Owner(scheduler, sockets.Far, onSocketThread: random.Next(2) == 0);
             var requests = Enumerable.Range(0, 4).Select(_ => scheduler.Submit(RequestPayload.Rent(1), 0, TimeSpan.FromMinutes(1), isClients: false, CancellationToken.None).AsTask()).ToList();
 
             var reason = worker.Run();
@@ -271,10 +271,10 @@ public sealed class FrameFuzzTests
         private readonly List<Completion> _completions = [];
         private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public Owner(InferenceScheduler scheduler, Socket socket)
+        public Owner(InferenceScheduler scheduler, Socket socket, bool onSocketThread)
         {
             _scheduler = scheduler;
-            _link = new WorkerLink(socket, this, TimeProvider.System, "fuzz", onSocketThread: false);
+            _link = new WorkerLink(socket, this, TimeProvider.System, "fuzz", onSocketThread);
             scheduler.AddWorker(this, 8, null);
         }
 
