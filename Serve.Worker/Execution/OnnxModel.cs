@@ -104,8 +104,8 @@ internal sealed class OnnxModel : IDisposable
     }
 
     /// <summary>Executes a batch with outputs in ONNX Runtime's own memory. Only on a thread that stays for the worker's life.</summary>
-    public BatchOutputs Run(IReadOnlyList<OrtValue> inputs, int rows, RunOptions options) =>
-        new(Signature, _session.Run(options, _inputNames, inputs, _outputNames), rows);
+    public BatchOutputs Run(IReadOnlyList<OrtValue> inputs, int rows, RunOptions options, bool isWhole = false) =>
+        new(Signature, _session.Run(options, _inputNames, inputs, _outputNames), rows, isWhole);
 
     /// <summary>Warmup found that the first dimension, although dynamic, is no batch: each request runs alone from now on.</summary>
     public void ServeWithoutBatching(string why)
