@@ -8,11 +8,7 @@ public sealed record StatusBody(string Status);
 /// <summary>The body of every error, on every listener.</summary>
 public sealed record ErrorBody(int Code, string Type, string Message);
 
-/// <summary>The body of every error of the Open Inference Protocol.</summary>
-public sealed record OpenInferenceErrorBody(string Error);
-
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(StatusBody))]
 [JsonSerializable(typeof(ErrorBody))]
-[JsonSerializable(typeof(OpenInferenceErrorBody))]
 public sealed partial class HttpJson : JsonSerializerContext;

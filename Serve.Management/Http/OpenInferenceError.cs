@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Serve.Core.Errors;
@@ -29,6 +31,17 @@ public static class OpenInferenceError
     };
 
     /// <summary>Its body.</summary>
-    public static ReadOnlyMemory<byte> Body(ServeException error) =>
-        JsonSerializer.SerializeToUtf8Bytes(new OpenInferenceErrorBody(error.Message), HttpJson.Default.OpenInferenceErrorBody);
+    public static ReadOnlyMemory<byte> Body(ServeException error)
+    {
+        // Clients, and people, look for texts with quotes in it; it is never put into HTML.
+        var document = new ArrayBufferWriter<byte>(256);
+        using (var writer = new Utf8JsonWriter(document, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("error", error.Message);
+            writer.WriteEndObject();
+        }
+
+        return document.WrittenMemory;
+    }
 }

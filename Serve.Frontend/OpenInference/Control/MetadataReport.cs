@@ -36,8 +36,8 @@ internal sealed class MetadataReport(ServerConfiguration configuration, ModelReg
         var signature = found.Describe().Signature;
         var metadata = new ModelMetadataResponse { Name = found.Name, Platform = signature is null ? HandlerPlatform : OnnxPlatform };
         metadata.Versions.AddRange(version is null ? registry.Versions(model).Where(other => other.IsReady).Select(other => other.Version) : [found.Version]);
-        metadata.Inputs.AddRange(signature?.Inputs.Select(Tensor));
-        metadata.Outputs.AddRange(signature?.Outputs.Select(Tensor));
+        metadata.Inputs.AddRange((signature?.Inputs ?? []).Select(Tensor));
+        metadata.Outputs.AddRange((signature?.Outputs ?? []).Select(Tensor));
         return metadata;
     }
 
