@@ -118,6 +118,16 @@ public sealed partial class ModelVersion
         };
     }
 
+    /// <summary>What it has done since it was registered.</summary>
+    public InferenceStatistics Statistics
+    {
+        get
+        {
+            var (last, sizes) = _scheduler.Executed;
+            return Metrics.Statistics(last, sizes);
+        }
+    }
+
     /// <summary>What a restart needs to register it again.</summary>
     internal VersionSnapshot Snapshot() => new()
     {
