@@ -31,7 +31,7 @@ internal sealed class BatchOutputs : IDisposable
 
             var shape = ShapeText.Of(_shapes[i]);
             values.Dispose();
-            throw new UnbatchableOutputException($"The model's output '{signature.Outputs[i].Name}' has the shape {shape} for a batch of {rows}: its first dimension is not the batch. Set batchDimension: none for this model.");
+            throw new UnbatchableOutputException($"The model's output '{signature.Outputs[i].Name}' has the shape {shape} for a batch of {rows}: its first dimension is not the batch.");
         }
     }
 

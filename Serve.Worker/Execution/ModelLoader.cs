@@ -54,7 +54,7 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
         var decodes = StartDecodes(handler);
         var opened = ModelOpening.Open(load, wantsOutline: false, logger);
         using var plan = opened.Plan;
-        var model = OnnxModel.Of(opened.Opened, plan);
+        var model = OnnxModel.Of(opened.Opened, plan, _configuration.BatchDimension);
         _configuration = opened.Configuration;
         if (plan.UsesCudaGraphs) UseGraphs(model);
         TellFindings(opened, model);
@@ -82,6 +82,10 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
         try
         {
             return LoadHandler(handler, model);
+        }
+        catch (UnbatchableOutputException e) when (_configuration.BatchDimension == BatchDimension.First)
+        {
+            throw new InvalidModelException($"batchDimension is first, but it cannot be. {e.Message}", e);
         }
         catch (UnbatchableOutputException e)
         {

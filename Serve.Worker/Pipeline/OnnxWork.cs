@@ -40,7 +40,7 @@ internal sealed partial class OnnxWork : IModelWork
         _slabs = new SlabPools(model.Signature, configuration.BatchSize, configuration.Instances, model.AllocateRows);
         _rows = new BatchRowPool(model.Signature, configuration.BatchSize, _slabs);
         _shapes = new ShapeClasses(model.Signature);
-        _tensors = new TensorIntake(model.Signature);
+        _tensors = new TensorIntake(model.Signature, configuration.BatchSize);
         _tensorAnswer = new TensorAnswer(model.Signature);
     }
 

@@ -9,20 +9,26 @@ namespace Serve.Worker.Tensors;
 /// Takes a request's tensors into its row, in the place of a handler: checked against the model, and copied once, from the
 /// frame that they came in to where ONNX Runtime reads them.
 /// </summary>
-internal sealed class TensorIntake(ModelSignature signature)
+/// <param name="signature">The model's.</param>
+/// <param name="batchSize">The most rows in one batch; with 1, a request's tensors are not rows of anything and run as they are.</param>
+internal sealed class TensorIntake(ModelSignature signature, int batchSize)
 {
+    private readonly ModelSignature _signature = signature.ForRequests(batchSize);
+    private readonly bool _isAlwaysWhole = signature.Batching == RowBatching.Dynamic && batchSize == 1;
+
     /// <summary>Writes the row.</summary>
     /// <exception cref="BadRequestException">Names, datatypes, shapes or lengths are not those that the model takes.</exception>
     public void Write(HandlerRequest request, RowInputs inputs)
     {
         CheckOutputs(request);
-        SignatureCheck.Check(signature, request);
+        SignatureCheck.Check(_signature, request);
+        inputs.IsWhole = _isAlwaysWhole;
         Span<long> room = stackalloc long[TensorShape.MostDimensions];
         for (var i = 0; i < request.Parts.Count; i++)
         {
             var part = request.Parts[i];
             TensorText.TryRead(part.ContentType, out _, room, out var rank);
-            if (i == 0 && signature.Batching == RowBatching.Dynamic)
+            if (i == 0 && _signature.Batching == RowBatching.Dynamic)
             {
                 inputs.Rows = (int)Math.Clamp(room[0], 1, int.MaxValue);
                 inputs.IsWhole = room[0] == 0; // a batch of none, which cannot be part of another
