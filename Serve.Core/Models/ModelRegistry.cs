@@ -112,6 +112,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         foreach (var version in _table.Versions) version.ObserveDevices();
     }
 
+    /// <summary>Requests whose answer is not written yet, of all versions that are registered, or were when the server stopped.</summary>
+    public int RequestsInFlight => _table.Versions.Sum(static version => version.Metrics.InFlight);
+
     /// <summary>All versions of all models.</summary>
     public IReadOnlyList<ModelVersion> AllVersions => [.. _table.Versions];
 
