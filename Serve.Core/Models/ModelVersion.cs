@@ -22,6 +22,7 @@ public sealed partial class ModelVersion
     private readonly bool _isLoadedAtStartup;
     private readonly ModelSource _source;
     private readonly Autoscaler? _autoscaler;
+    private readonly Lazy<IReadOnlyList<string>> _labels;
     private ModelConfiguration _configuration;
     private volatile ReadyMessage? _about;
     private volatile ModelSignature? _signature;
@@ -35,10 +36,11 @@ public sealed partial class ModelVersion
         _source = source;
         _configuration = configuration;
         _isLoadedAtStartup = isLoadedAtStartup;
+        _labels = new(() => configuration.LabelFile is { } file ? LabelFile.Read(Path.Combine(source.Folder, file)) : []);
         _log = loggers.CreateLogger($"{Name}/{Version}");
         Metrics = new ModelMetrics(Name, Version);
         if (configuration.Autoscale is { } autoscale) _autoscaler = new Autoscaler(autoscale, configuration.LatencyTarget, environment.Time);
-        _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Settings.CompleteInline, environment.Time, Metrics, _log);
+        _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Settings.CompleteInline, environment.Time, Metrics);
         _pool = new WorkerPool(Name, Version, source.Folder, configuration, environment, _scheduler, Metrics, _log, Refresh);
         Metrics.SetState(ModelState.Idle);
     }
@@ -70,6 +72,9 @@ public sealed partial class ModelVersion
     /// handler declares none. With <c>batchSize</c> 1 there is no batch (<see cref="SignatureCheck.ForRequests"/>).
     /// </summary>
     public ModelSignature? Signature => _signature;
+
+    /// <summary>Labels of its classes, by index; read when they are first asked for. Empty: it has none.</summary>
+    public IReadOnlyList<string> Labels => _labels.Value;
 
     /// <summary>Whether a request that carries tensors may have any number of answers, which come in parts.</summary>
     public bool IsDecoupled => _about is { IsDecoupled: true };

@@ -3,7 +3,6 @@ using System.Text;
 using Microsoft.AspNetCore.Http;
 using Serve.Core.Errors;
 using Serve.Core.Protocol;
-using Serve.Management.Http;
 
 namespace Serve.Frontend.Inference;
 
@@ -31,7 +30,7 @@ internal static class RequestParts
     public static void Complete(HttpRequest request, ref RequestPayload payload, string? path, QueryUse query, out string? modelField)
     {
         modelField = null;
-        AddHeaders(request, payload, path);
+        AddHeaders(request.Headers, payload, path);
         var type = request.ContentType;
         var rawBytes = payload.Body.Length;
 
@@ -47,7 +46,7 @@ internal static class RequestParts
             payload = decoded;
             try
             {
-                AddHeaders(request, decoded, path);
+                AddHeaders(request.Headers, decoded, path);
                 AddUrlEncoded(encoded.Body.Span, decoded, ref modelField);
             }
             finally
@@ -101,10 +100,9 @@ internal static class RequestParts
     }
 
     /// <summary>Adds the request's headers; those that speak of this connection mean nothing to a worker.</summary>
-    internal static void AddHeaders(HttpRequest request, RequestPayload payload, string? path)
+    internal static void AddHeaders(IHeaderDictionary headers, RequestPayload payload, string? path)
     {
-        payload.RequestId = CommonHeaders.IdOf(request.HttpContext);
-        foreach (var (name, values) in request.Headers)
+        foreach (var (name, values) in headers)
         {
             if (IsOfConnection(name)) continue;
             payload.AddHeader(name, values.Count == 1 ? values[0] ?? "" : values.ToString());

@@ -10,10 +10,11 @@ internal static class OpenRoutes
 {
     private const string GrpcHealth = "/grpc.health.v1.Health/";
 
-    public static bool Include(string? path, string verb) => path switch
+    public static bool Include(HttpRequest request) => request.Path.Value switch
     {
-        "/" => HttpMethods.IsOptions(verb),
+        "/" => HttpMethods.IsOptions(request.Method),
         "/api-description" or "/livez" or "/readyz" or "/startupz" => true,
-        _ => path?.StartsWith(GrpcHealth, StringComparison.Ordinal) == true,
+        { } path => path.StartsWith(GrpcHealth, StringComparison.Ordinal),
+        null => false,
     };
 }

@@ -21,15 +21,8 @@ public static class CommonHeaders
         headers.Pragma = NoCache;
         headers.CacheControl = CacheControl;
         headers.Expires = Expires;
-        ApplyId(context);
+        headers[RequestId] = context.Request.Headers.TryGetValue(RequestId, out var own) && IsId(own) ? own : NewId();
     }
-
-    /// <summary>Sets only the request's id. Hot path.</summary>
-    public static void ApplyId(HttpContext context) =>
-        context.Response.Headers[RequestId] = context.Request.Headers.TryGetValue(RequestId, out var own) && IsId(own) ? own : NewId();
-
-    /// <summary>The request's id, as the answer has it.</summary>
-    public static string? IdOf(HttpContext context) => context.Response.Headers[RequestId];
 
     private static bool IsId(StringValues values)
     {

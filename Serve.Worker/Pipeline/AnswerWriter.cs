@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
 using Serve.Core.Protocol;
 using Serve.Worker.Execution;
@@ -6,10 +7,8 @@ using Serve.Worker.Execution;
 namespace Serve.Worker.Pipeline;
 
 /// <summary>Turns what became of requests into Output frames. Any thread; what is written goes out with <see cref="Flush"/>.</summary>
-internal sealed class AnswerWriter(FrameSender sender, IModelWork work, TimeProvider time)
+internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, TimeProvider time, ILogger logger)
 {
-    private const int LongestDetail = 16 << 10;
-
     private static readonly KeyValuePair<string, string>[] NoHeaders = [];
 
     [ThreadStatic]
@@ -121,18 +120,12 @@ internal sealed class AnswerWriter(FrameSender sender, IModelWork work, TimeProv
     private void WriteError(ulong id, Exception error, in OutputTimes times)
     {
         var answer = ToAnswer(error);
-        var body = JsonSerializer.SerializeToUtf8Bytes(new ErrorMessage(answer.Type, answer.Message, DetailOf(answer, error)), ProtocolJson.Default.ErrorMessage);
+        if (answer is { Status: >= 500 } and not ResponseTimeoutException) Log.RequestFailed(logger, id, answer.Message, answer.InnerException ?? error);
+
+        var body = JsonSerializer.SerializeToUtf8Bytes(new ErrorMessage(answer.Type, answer.Message), ProtocolJson.Default.ErrorMessage);
         var head = Head(OutputFrame.HeadBytes(OutputFrame.ErrorContentType, []));
         var length = OutputFrame.WriteHead(head, answer.Status, times, OutputFrame.ErrorContentType, []);
         sender.Enqueue(FrameType.Output, FrameHeader.Last, id, head.AsSpan(0, length), body);
-    }
-
-    // The frontend logs it, since it knows by which id the client can ask about the request.
-    private static string? DetailOf(ServeException answer, Exception error)
-    {
-        if (answer is { Status: < 500 } or ResponseTimeoutException) return null;
-        var detail = (answer.InnerException ?? error).ToString();
-        return detail.Length > LongestDetail ? detail[..LongestDetail] + "…" : detail;
     }
 
     private void WriteEmpty(ulong id, int status, in OutputTimes times)
@@ -165,5 +158,11 @@ internal sealed class AnswerWriter(FrameSender sender, IModelWork work, TimeProv
     {
         if (_head is null || _head.Length < bytes) _head = new byte[Math.Max(1024, bytes)];
         return _head;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Error, "Request {Id} failed: {Reason}")]
+        public static partial void RequestFailed(ILogger logger, ulong id, string reason, Exception exception);
     }
 }
