@@ -7,6 +7,7 @@ using Serve.Core.Models.Snapshots;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Core.Scheduling;
+using Serve.Core.Tensors;
 using Serve.Core.Workers;
 
 namespace Serve.Core.Models;
@@ -21,8 +22,10 @@ public sealed partial class ModelVersion
     private readonly bool _isLoadedAtStartup;
     private readonly ModelSource _source;
     private readonly Autoscaler? _autoscaler;
+    private readonly Lazy<IReadOnlyList<string>> _labels;
     private ModelConfiguration _configuration;
     private volatile ReadyMessage? _about;
+    private volatile ModelSignature? _signature;
     private readonly InferenceStatistics? _before;
     private volatile ModelVersion? _successor;
     private volatile bool _isPublished;
@@ -36,6 +39,7 @@ public sealed partial class ModelVersion
         _source = source;
         _configuration = configuration;
         _isLoadedAtStartup = isLoadedAtStartup;
+        _labels = new(() => configuration.LabelFile is { } file ? LabelFile.Read(Path.Combine(source.Folder, file)) : []);
         _log = loggers.CreateLogger($"{Name}/{Version}");
 
         // The series go on; what is told by one value is the old one's until this one takes its place.
@@ -72,9 +76,12 @@ public sealed partial class ModelVersion
     /// <summary>
     /// The inputs and outputs of its ONNX model, or those that its handler declares (<see cref="Tensors.IDeclaresTensors"/>): what
     /// a payload that carries tensors must have. Null: none are known, because no worker has been ready yet, or because the
-    /// handler declares none.
+    /// handler declares none. With <c>batchSize</c> 1 there is no batch (<see cref="SignatureCheck.ForRequests"/>).
     /// </summary>
-    public ModelSignature? Signature => _about?.Signature;
+    public ModelSignature? Signature => _signature;
+
+    /// <summary>Labels of its classes, by index; read when they are first asked for. Empty: it has none.</summary>
+    public IReadOnlyList<string> Labels => _labels.Value;
 
     /// <summary>Whether a request that carries tensors may have any number of answers, which come in parts.</summary>
     public bool IsDecoupled => _about is { IsDecoupled: true };
@@ -331,7 +338,7 @@ public sealed partial class ModelVersion
             before = State;
             after = Compute();
             if (after == ModelState.Ready) _wasReady = true;
-            _about = _pool.About ?? _about; // before the state: who sees Ready sees the signature
+            Learn(_pool.About); // before the state: who sees Ready sees the signature
             Volatile.Write(ref _state, (int)after);
             if (_isPublished) PublishState(after);
             if (after == before) return;
@@ -349,6 +356,13 @@ public sealed partial class ModelVersion
         foreach (var group in _pool.Describe().CountBy(worker => worker.State)) Metrics.SetWorkers(group.Key, group.Value);
         Metrics.SetState(state);
         if (state == ModelState.Ready && _pool.About is { } about) Metrics.SetInfo(about.Handler, about.Device);
+    }
+
+    private void Learn(ReadyMessage? about)
+    {
+        if (about is null || about == _about) return;
+        _about = about;
+        _signature = about.Signature?.ForRequests(_configuration.BatchSize);
     }
 
     private ModelState Compute()

@@ -126,7 +126,7 @@ internal sealed partial class WorkerProcess
     private void SayReady(LoadMessage load, string handler, LoadedModel model, TimeSpan took)
     {
         var credit = load.Configuration.BatchSize * (load.Configuration.Instances + 1);
-        var ready = new ReadyMessage(credit, model.Device, handler, model.Signature, (long)took.TotalMilliseconds, model.Notes, model.Work.WarmUpTimes);
+        var ready = new ReadyMessage(credit, model.Device, handler, model.Signature, (long)took.TotalMilliseconds, model.Notes, model.Work.WarmUpTimes, model.IsDecoupled);
         ProtocolJson.Enqueue(_sender, FrameType.Ready, ready, ProtocolJson.Default.ReadyMessage);
         _sender.Flush(onThisThread: true);
         Log.Ready(_logger, load.ModelName, load.ModelVersion, handler, model.Device, (long)took.TotalMilliseconds);
