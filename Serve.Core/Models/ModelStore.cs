@@ -135,12 +135,13 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
 
         // Before: what changes while it is opened counts as changed.
         var stamp = FilesStamp.Of(model.Path);
-        return model.Kind switch
+        var source = model.Kind switch
         {
             StoredModelKind.Archive => OpenArchive(model, handler, cancellation),
             StoredModelKind.OnnxFile => OpenFile(model),
             _ => ModelFolder.Open(model.Path, model, configuration, handler),
-        } with { Stamp = stamp };
+        };
+        return source with { Stamp = stamp };
     }
 
     private ModelSource OpenArchive(StoredModel model, string? handler, CancellationToken cancellation)
