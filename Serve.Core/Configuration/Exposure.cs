@@ -17,6 +17,16 @@ internal static class Exposure
     public static bool HasTokens(ServerConfiguration configuration, string key) =>
         configuration.KeyFile is not null || (IsManagement(key) ? configuration.ManagementTokens : configuration.InferenceTokens).Count > 0;
 
+    /// <summary>
+    /// Whether models may be loaded and unloaded at a listener for inference: where nobody has said it, if no other machine
+    /// reaches it, or tokens for management are asked for.
+    /// </summary>
+    public static bool AllowsModelControl(ServerConfiguration configuration, string address) => configuration.OpenInference.ModelControl switch
+    {
+        { } said => said == OpenInferenceConfiguration.Explicit,
+        null => configuration.EnableModelApi != false && (HasTokens(configuration, "managementAddress") || ListenAddress.Parse(address, out _) is { IsLoopback: true }),
+    };
+
     /// <summary>Whether models may be registered and unregistered at a listener: where nobody has said it, if not everybody can.</summary>
     public static bool AllowsModelApi(ServerConfiguration configuration, string key, string address) =>
         configuration.EnableModelApi ?? (ListenAddress.Parse(address, out _) is { } parsed && (parsed.IsLoopback || IsGuarded(configuration, key, parsed)));

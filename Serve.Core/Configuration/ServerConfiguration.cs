@@ -195,6 +195,9 @@ public sealed record ServerConfiguration
     /// <summary>What the metrics listener serves.</summary>
     public MetricsConfiguration Metrics { get; init; } = new();
 
+    /// <summary>What clients of the Open Inference Protocol may do, and whom they see.</summary>
+    public OpenInferenceConfiguration OpenInference { get; init; } = new();
+
     /// <summary>Lowest level that is logged: <c>trace</c>, <c>debug</c>, <c>information</c>, <c>warning</c>, <c>error</c>. Default information.</summary>
     public string LogLevel { get; init; } = "information";
 

@@ -70,6 +70,7 @@ internal static class ServerSettings
         WorkerExecutable = OptionalPath(settings, "workerExecutable", below.WorkerExecutable, folder),
         FastPath = settings.Choice("fastPath", below.FastPath, ["pool", "inline"]),
         Metrics = settings.Section("metrics") is { } metrics ? Metrics(metrics, below.Metrics) : below.Metrics,
+        OpenInference = settings.Section("openInference") is { } openInference ? OpenInference(openInference, below.OpenInference) : below.OpenInference,
         LogLevel = settings.Choice("logLevel", below.LogLevel, ["trace", "debug", "information", "warning", "error"]),
         AccessLog = settings.Flag("accessLog", below.AccessLog),
         Logging = settings.Section("logging") is { } logging ? Logging(logging, below.Logging, folder) : below.Logging,
@@ -80,6 +81,27 @@ internal static class ServerSettings
         var metrics = below with { TorchserveNames = settings.Flag("torchserveNames", below.TorchserveNames) };
         settings.Finish();
         return metrics;
+    }
+
+    private static OpenInferenceConfiguration OpenInference(SettingsReader settings, OpenInferenceConfiguration below)
+    {
+        var openInference = below with
+        {
+            ModelControl = ModelControl(settings, below.ModelControl),
+            SharedMemory = settings.Flag("sharedMemory", below.SharedMemory),
+            ServerName = settings.RequiredText("serverName", below.ServerName),
+        };
+        settings.Finish();
+        return openInference;
+    }
+
+    private static string? ModelControl(SettingsReader settings, string? below)
+    {
+        var text = settings.Text("modelControl", below);
+        if (text is null or OpenInferenceConfiguration.Explicit or OpenInferenceConfiguration.None) return text;
+
+        settings.Problem("modelControl", $"{text} is not allowed; give explicit or none, or remove the line");
+        return below;
     }
 
     private static LoggingConfiguration Logging(SettingsReader settings, LoggingConfiguration below, string folder)

@@ -8,12 +8,18 @@ namespace Serve.Core.Handlers;
 /// keep it beyond the answer.
 /// </summary>
 /// <param name="id">The request's number on the worker link.</param>
-/// <param name="parts">The parts, at least one (it may be empty).</param>
+/// <param name="parts">The parts, at least one (it may be empty); tensors may be none.</param>
 /// <param name="headers">HTTP headers or gRPC metadata, plus <c>url_path</c> where the URL had more segments.</param>
 public sealed class HandlerRequest(ulong id, IReadOnlyList<RequestPart> parts, IReadOnlyList<KeyValuePair<string, string>> headers)
 {
     /// <summary>The request's number on the worker link.</summary>
     public ulong Id { get; internal set; } = id;
+
+    /// <summary>
+    /// Whether it came by the Open Inference Protocol: each part is a tensor, and the headers are the request's parameters.
+    /// Only handlers that declare tensors (<see cref="Tensors.IDeclaresTensors"/>) get such requests; <see cref="Tensors.HandlerTensors"/> reads them.
+    /// </summary>
+    public bool CarriesTensors { get; internal set; }
 
     /// <summary>The parts, in the order in which they arrived.</summary>
     public IReadOnlyList<RequestPart> Parts { get; } = parts;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
+using Serve.Core.Handlers;
 using Serve.Core.Models.Snapshots;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
@@ -21,6 +22,7 @@ public sealed partial class ModelVersion
     private readonly ModelSource _source;
     private readonly Autoscaler? _autoscaler;
     private ModelConfiguration _configuration;
+    private volatile ReadyMessage? _about;
     private volatile bool _isDraining;
     private volatile bool _wasReady;
     private int _state = (int)ModelState.Idle;
@@ -59,6 +61,16 @@ public sealed partial class ModelVersion
 
     /// <summary>Workers that take requests now.</summary>
     public int ReadyWorkers => _pool.ReadyCount;
+
+    /// <summary>
+    /// The inputs and outputs of its ONNX model, or those that its handler declares (<see cref="Tensors.IDeclaresTensors"/>): what
+    /// a payload that carries tensors must have. Null: none are known, because no worker has been ready yet, or because the
+    /// handler declares none.
+    /// </summary>
+    public ModelSignature? Signature => _about?.Signature;
+
+    /// <summary>Whether a request that carries tensors may have any number of answers, which come in parts.</summary>
+    public bool IsDecoupled => _about is { IsDecoupled: true };
 
     /// <summary>Whether requests that name no version go to this one. The registry's to change.</summary>
     public bool IsDefault { get; internal set; }
@@ -161,7 +173,7 @@ public sealed partial class ModelVersion
 
         var wished = options.Timeout ?? _configuration.LatencyTarget ?? _configuration.ResponseTimeout;
         var timeout = wished < _configuration.ResponseTimeout ? wished : _configuration.ResponseTimeout;
-        return _scheduler.Submit(payload, priority - 1, timeout, isClients: options.Timeout < _configuration.ResponseTimeout, clientGone);
+        return _scheduler.Submit(payload, priority - 1, timeout, isClients: options.Timeout < _configuration.ResponseTimeout, clientGone, Math.Max(1, options.Rows));
     }
 
     /// <summary>Asks the handler, in one of its workers, what it has to say about itself (<see cref="Handlers.IDescribesItself"/>).</summary>
@@ -282,6 +294,7 @@ public sealed partial class ModelVersion
             before = State;
             after = Compute();
             if (after == ModelState.Ready) _wasReady = true;
+            _about = _pool.About ?? _about; // before the state: who sees Ready sees the signature
             Volatile.Write(ref _state, (int)after);
             foreach (var group in Enum.GetValues<WorkerState>()) Metrics.SetWorkers(group, 0);
             foreach (var group in _pool.Describe().CountBy(worker => worker.State)) Metrics.SetWorkers(group.Key, group.Value);

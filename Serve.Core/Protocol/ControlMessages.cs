@@ -53,11 +53,14 @@ public sealed record DeviceMessage(DeviceType Type, int Index);
 /// <param name="Credit">Rows that may be outstanding.</param>
 /// <param name="Device">Where it runs, for example <c>cpu:0</c>.</param>
 /// <param name="Handler">The handler's name.</param>
-/// <param name="Signature">The model's inputs and outputs, or null.</param>
+/// <param name="Signature">The model's inputs and outputs, or those that the handler declares; null: neither.</param>
 /// <param name="LoadMilliseconds">From Load to Ready.</param>
 /// <param name="Notes">Sentences for whoever describes the model.</param>
 /// <param name="WarmUp">What batches took that were run before, in their order; null or empty: none were.</param>
-public sealed record ReadyMessage(int Credit, string Device, string Handler, ModelSignature? Signature = null, long LoadMilliseconds = 0, IReadOnlyList<string>? Notes = null, IReadOnlyList<WarmUpTime>? WarmUp = null);
+/// <param name="IsDecoupled">Whether a request that carries tensors may have any number of answers.</param>
+public sealed record ReadyMessage(
+    int Credit, string Device, string Handler, ModelSignature? Signature = null, long LoadMilliseconds = 0, IReadOnlyList<string>? Notes = null, IReadOnlyList<WarmUpTime>? WarmUp = null,
+    bool IsDecoupled = false);
 
 /// <summary>A batch that was run before Ready.</summary>
 /// <param name="Rows">Its rows.</param>

@@ -73,6 +73,9 @@ public readonly record struct FrameHeader(int Length, FrameType Type, byte Flags
     /// <summary>On Run: not a request, but the question what the handler has to say about itself.</summary>
     public const byte Describe = 2;
 
+    /// <summary>On Run: each part is a tensor for an input of that name.</summary>
+    public const byte Tensors = 4;
+
     /// <summary>On Output: nothing more comes for this request.</summary>
     public const byte Last = 1;
 

@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
+using Serve.Core.Handlers;
+using Serve.Core.Tensors;
 using Microsoft.Extensions.ObjectPool;
 
 namespace Serve.Core.Protocol;
@@ -41,6 +43,12 @@ public sealed class RequestPayload : IBufferWriter<byte>
 
     /// <summary>Whether it is not a request for the model, but asks the handler what it has to say about itself.</summary>
     internal bool AsksHandler { get; private set; }
+
+    /// <summary>
+    /// Whether each part is a tensor for the model's input of that name, added by <see cref="AddTensor"/>: the request is for
+    /// the model's tensors, not for its handler's format. Set before it is submitted, also for a model without inputs.
+    /// </summary>
+    public bool CarriesTensors { get; set; }
 
     /// <summary>A payload whose body will be about that long; it grows as needed.</summary>
     /// <param name="bodyCapacity">Bytes, for example the request's Content-Length; 0 for none.</param>
@@ -84,22 +92,27 @@ public sealed class RequestPayload : IBufferWriter<byte>
     /// <param name="length">Its bytes.</param>
     public void AddPart(string name, string? contentType, int offset, int length)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)offset + length, _bodyLength, nameof(length));
         contentType ??= "";
-        var at = ReserveHead(12 + Encoding.UTF8.GetMaxByteCount(name.Length) + contentType.Length);
-        var nameLength = Encoding.UTF8.GetBytes(name, _head.AsSpan(at + 2));
-        BinaryPrimitives.WriteUInt16LittleEndian(_head.AsSpan(at), checked((ushort)nameLength));
-        at += 2 + nameLength;
-        var typeLength = Encoding.ASCII.GetBytes(contentType, _head.AsSpan(at + 2));
-        BinaryPrimitives.WriteUInt16LittleEndian(_head.AsSpan(at), checked((ushort)typeLength));
-        at += 2 + typeLength;
-        BinaryPrimitives.WriteUInt32LittleEndian(_head.AsSpan(at), (uint)offset);
-        BinaryPrimitives.WriteUInt32LittleEndian(_head.AsSpan(at + 4), (uint)length);
-        _headLength = at + 8;
-        Parts++;
+        var at = BeginPart(name, contentType.Length, offset, length);
+        EndPart(at, Encoding.ASCII.GetBytes(contentType, _head.AsSpan(at + 2)), offset, length);
     }
+
+    /// <summary>Names a slice of the body as the tensor of an input.</summary>
+    /// <param name="name">The input's name.</param>
+    /// <param name="element">Its element type.</param>
+    /// <param name="shape">Its dimensions, the batch dimension included; at most <see cref="TensorShape.MostDimensions"/>.</param>
+    /// <param name="offset">Where its elements begin in the body: row-major, little-endian; strings as <see cref="BytesElements"/>.</param>
+    /// <param name="length">Their bytes.</param>
+    public void AddTensor(string name, TensorElement element, ReadOnlySpan<long> shape, int offset, int length)
+    {
+        CarriesTensors = true;
+        var at = BeginPart(name, TensorText.MostBytesOf(shape.Length), offset, length);
+        EndPart(at, TensorText.Write(_head.AsSpan(at + 2), element, shape), offset, length);
+    }
+
+    /// <summary>Names an output that the answer is to have; without any, it has all. Before the first tensor.</summary>
+    /// <param name="name">The output's name.</param>
+    public void AddRequestedOutput(string name) => AddHeader(HandlerTensors.OutputHeader, name);
 
     /// <inheritdoc/>
     public void Advance(int count)
@@ -138,8 +151,30 @@ public sealed class RequestPayload : IBufferWriter<byte>
         _body = [];
         _bodyLength = _headLength = 0;
         Headers = Parts = 0;
-        AsksHandler = false;
+        AsksHandler = CarriesTensors = false;
         Idle.Return(this);
+    }
+
+    /// <returns>Where the length of the type's text goes, and after it the text.</returns>
+    private int BeginPart(string name, int typeRoom, int offset, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)offset + length, _bodyLength, nameof(length));
+        var at = ReserveHead(12 + Encoding.UTF8.GetMaxByteCount(name.Length) + typeRoom);
+        var nameLength = Encoding.UTF8.GetBytes(name, _head.AsSpan(at + 2));
+        BinaryPrimitives.WriteUInt16LittleEndian(_head.AsSpan(at), checked((ushort)nameLength));
+        return at + 2 + nameLength;
+    }
+
+    private void EndPart(int at, int typeLength, int offset, int length)
+    {
+        BinaryPrimitives.WriteUInt16LittleEndian(_head.AsSpan(at), checked((ushort)typeLength));
+        at += 2 + typeLength;
+        BinaryPrimitives.WriteUInt32LittleEndian(_head.AsSpan(at), (uint)offset);
+        BinaryPrimitives.WriteUInt32LittleEndian(_head.AsSpan(at + 4), (uint)length);
+        _headLength = at + 8;
+        Parts++;
     }
 
     private int ReserveHead(int count)

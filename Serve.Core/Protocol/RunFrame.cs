@@ -25,7 +25,6 @@ public readonly ref struct RunFrame
         fields.UInt16();
         var head = fields.Bytes(fields.UInt32());
         if (rows is 0 or > int.MaxValue) throw new ProtocolException($"A Run of {rows} rows; at least one is needed.");
-        if (PartCount == 0) throw new ProtocolException("A Run without a part.");
         Rows = (int)rows;
         Payload = fields.Rest;
         PayloadOffset = body.Length - Payload.Length;
@@ -61,7 +60,7 @@ public readonly ref struct RunFrame
     /// <summary>Number of headers.</summary>
     public int HeaderCount { get; }
 
-    /// <summary>Number of parts, at least one.</summary>
+    /// <summary>Number of parts; none only where they are tensors, for a model without inputs.</summary>
     public int PartCount { get; }
 
     /// <summary>The payload that parts are slices of.</summary>
@@ -94,7 +93,7 @@ public readonly ref struct RunFrame
         BinaryPrimitives.WriteUInt16LittleEndian(head[16..], payload.Parts);
         BinaryPrimitives.WriteUInt16LittleEndian(head[18..], 0);
         BinaryPrimitives.WriteUInt32LittleEndian(head[20..], (uint)payload.Head.Length);
-        sender.Enqueue(FrameType.Run, (byte)((more ? FrameHeader.More : 0) | (payload.AsksHandler ? FrameHeader.Describe : 0)), id, head, payload);
+        sender.Enqueue(FrameType.Run, (byte)((more ? FrameHeader.More : 0) | (payload.AsksHandler ? FrameHeader.Describe : 0) | (payload.CarriesTensors ? FrameHeader.Tensors : 0)), id, head, payload);
     }
 
     /// <summary>Reads the headers.</summary>

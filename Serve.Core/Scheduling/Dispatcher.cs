@@ -100,7 +100,7 @@ public sealed class Dispatcher
         }
     }
 
-    /// <summary>The most requests that may wait, now.</summary>
+    /// <summary>The most requests that may wait, now; one of several rows counts as that many, but one request may always wait.</summary>
     public int QueueLimit { get; private set; }
 
     /// <summary>How long batches take, as measured.</summary>
@@ -141,7 +141,7 @@ public sealed class Dispatcher
         if (request.DeadlineTimestamp != long.MaxValue) _deadlines.Add(request);
 
         Dispatch(now);
-        if (request.Place != RequestPlace.Queued || _queue.Requests <= QueueLimit) return new Admission(AdmissionVerdict.Admitted, predicted);
+        if (request.Place != RequestPlace.Queued || _queue.Rows <= QueueLimit || (_queue.Requests == 1 && QueueLimit > 0)) return new Admission(AdmissionVerdict.Admitted, predicted);
 
         _queue.Remove(request);
         _deadlines.Remove(request);
@@ -170,7 +170,8 @@ public sealed class Dispatcher
     }
 
     /// <summary>A batch begins. Ids that the worker does not have are ignored.</summary>
-    public void Begun(WorkerSlot worker, ReadOnlySpan<ulong> ids)
+    /// <returns>The rows of those that it has.</returns>
+    public int Begun(WorkerSlot worker, ReadOnlySpan<ulong> ids)
     {
         var now = _time.GetTimestamp();
         worker.Batches++;
@@ -194,6 +195,7 @@ public sealed class Dispatcher
         }
 
         RecallForIdle();
+        return rows;
     }
 
     /// <summary>A worker gave its final answer to a request: the request leaves, and its credit is free for others.</summary>
@@ -494,7 +496,7 @@ public sealed class Dispatcher
         while (PeekInTime(now) is { } request && _choice.Free() is { } worker)
         {
             var complete = _queue.Rows >= _options.BatchSize
-                || _queue.Requests >= QueueLimit // else it would refuse requests while a worker is free
+                || _queue.Rows >= QueueLimit // else it would refuse requests while a worker is free
                 || now >= HeldUntil(request);
             if (!complete) break;
 

@@ -102,14 +102,16 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <param name="timeout">From now; the request's deadline.</param>
     /// <param name="isClients">Whether the client named it: then it is for the whole of an answer in parts; else for the first part, and each further one has <c>responseTimeout</c> after the one before.</param>
     /// <param name="clientGone">Cancelled when the client leaves.</param>
+    /// <param name="rows">Rows of a batch that it fills.</param>
     /// <exception cref="ServiceUnavailableException">The queue is full, or the answer would come too late.</exception>
-    public ValueTask<InferenceResponse> Submit(RequestPayload payload, int lane, TimeSpan timeout, bool isClients, CancellationToken clientGone)
+    public ValueTask<InferenceResponse> Submit(RequestPayload payload, int lane, TimeSpan timeout, bool isClients, CancellationToken clientGone, int rows = 1)
     {
         var now = _time.GetTimestamp();
         var request = new InferenceRequest(payload)
         {
             Id = Interlocked.Increment(ref _lastId),
             Lane = lane,
+            Rows = rows,
             ArrivalTimestamp = now,
             DeadlineTimestamp = now + (long)(timeout.TotalSeconds * _time.TimestampFrequency),
             PartsMoveDeadline = !isClients,
@@ -187,8 +189,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
                         if (!ApplyPart(slot, e, completions)) e.Response?.Dispose();
                         break;
                     case FrameType.Begun:
-                        _dispatcher.Begun(slot, Slice(ids, ref at, e.Count));
-                        _metrics.BatchBegun(e.Count);
+                        if (_dispatcher.Begun(slot, Slice(ids, ref at, e.Count)) is > 0 and var rows) _metrics.BatchBegun(rows);
                         break;
                     case FrameType.Returned:
                         _dispatcher.Returned(slot, Slice(ids, ref at, e.Count));

@@ -17,6 +17,8 @@ using Serve.Frontend.Inference;
 using Serve.Frontend.Inference.KServe;
 using Serve.Frontend.Metrics;
 using Serve.Frontend.Metrics.TorchServe;
+using Serve.Frontend.OpenInference;
+using Serve.Frontend.OpenInference.Control;
 using Serve.Management.Authorization;
 using Serve.Management.Grpc;
 using Serve.Management.Http.OpenApi;
@@ -79,8 +81,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
             // Workers start while Kestrel does: the first answer comes a tenth of a second earlier.
             loading = new ModelLoading(registry, loggers.CreateLogger<ModelLoading>());
             app = BuildApplication(configuration, loggers, listeners);
-            MapRoutes(app, configuration, level, registry, loading, shutdown, listeners, access, loggers);
-            var grpc = MapGrpc(configuration, registry, loading, shutdown, listeners, loggers);
+            var control = new ControlPlane(configuration, registry, loading, shutdown);
+            MapRoutes(app, configuration, level, registry, loading, shutdown, control, listeners, access, loggers);
+            var grpc = MapGrpc(configuration, registry, loading, shutdown, control, listeners, loggers);
             await app.StartAsync();
 
             var host = new ServeHost(app, registry, shutdown, loading, listeners, access, grpc, loggers.CreateLogger<ServeHost>());
@@ -124,7 +127,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         new("grpc_management", "grpcManagementAddress", configuration.GrpcManagementAddress, HttpProtocols.Http2, isOptional: configuration.GrpcManagementAddress == Defaults.GrpcManagementAddress) { Guard = access.Management },
     ];
 
-    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, LogLevelSwitch level, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, AccessControl access, ILoggerFactory loggers)
+    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, LogLevelSwitch level, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, ControlPlane control, Listener[] listeners, AccessControl access, ILoggerFactory loggers)
     {
         var inline = IsInline(configuration);
         var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
@@ -141,6 +144,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 routes.MapInference(endpoint, kserve, ping);
                 new Probes(ping, loading).Map(routes);
                 routes.MapKServeModels(registry);
+                routes.MapOpenInferenceControl(control);
             },
             context => InferenceRoutes.TryPredict(context, endpoint, registry));
         if (Cors.IsConfigured(configuration)) inference.Pipeline = new Cors(configuration, inference.Metrics).Before(inference.Pipeline);
@@ -162,13 +166,21 @@ internal sealed partial class ServeHost : IAsyncDisposable
     private static TorchServeMetrics TorchServe(ModelRegistry registry, Listener[] listeners) =>
         new(registry, new HostMonitor(), [.. listeners.Where(listener => listener.Name != "metrics").Select(listener => listener.Metrics)]);
 
-    private static GrpcPipeline[] MapGrpc(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Listener[] listeners, ILoggerFactory loggers)
+    private static GrpcPipeline[] MapGrpc(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, ControlPlane control, Listener[] listeners, ILoggerFactory loggers)
     {
         var inference = PipelineOf(
             listeners[3],
-            services => services.AddSingleton(new InferenceService(
-                new ModelLookup(registry, loading), new Ping(registry, loading, shutdown), configuration.MaxRequestSize, IsInline(configuration), shutdown)),
-            routes => routes.MapGrpcService<InferenceService>());
+            services =>
+            {
+                services.AddSingleton(new InferenceService(
+                    new ModelLookup(registry, loading), new Ping(registry, loading, shutdown), configuration.MaxRequestSize, IsInline(configuration), shutdown));
+                services.AddSingleton(new OpenInferenceService(control));
+            },
+            routes =>
+            {
+                routes.MapGrpcService<InferenceService>();
+                routes.MapGrpcService<OpenInferenceService>();
+            });
         var management = PipelineOf(
             listeners[4],
             services => services.AddSingleton(new ManagementService(registry, Exposure.AllowsModelApi(configuration, listeners[4].Key, configuration.GrpcManagementAddress))),

@@ -60,6 +60,9 @@ internal static class RequestParts
         }
 
         if (query == QueryUse.Inputs) AddQuery(request.Query, payload);
+
+        // A form without fields, or a query that only names the model: a request has one part at least, as without a body.
+        if (payload.Parts == 0) payload.AddPart(Body, null, 0, 0);
     }
 
     private static void AddMultipart(RequestPayload payload, string type, ref string? modelField)

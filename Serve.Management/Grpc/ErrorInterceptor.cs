@@ -2,6 +2,7 @@ using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
+using Serve.Management.Http;
 
 namespace Serve.Management.Grpc;
 
@@ -50,7 +51,7 @@ internal sealed partial class ErrorInterceptor(ILogger log) : Interceptor
     {
         var error = GrpcStatus.From(e, context);
         if (error.Status == 500 && e is not ServeException) LogUnexpected(e, context.Method);
-        return GrpcStatus.ToRpc(error);
+        return GrpcStatus.ToRpc(OpenInferenceError.IsForGrpc(context.Method) ? OpenInferenceError.Of(error) : error);
     }
 
     [LoggerMessage(1, LogLevel.Error, "{Method} failed unexpectedly")]

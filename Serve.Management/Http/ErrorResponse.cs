@@ -41,6 +41,8 @@ public static class ErrorResponse
             return error.Status;
         }
 
+        var isOpenInference = OpenInferenceError.IsFor(context.Request.Path);
+        if (isOpenInference) error = OpenInferenceError.Of(error);
         if (error.RetryAfter is { } wait)
         {
             var seconds = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds));
@@ -52,7 +54,7 @@ public static class ErrorResponse
         // A client that asked before it sends will not send now (RFC 9110, section 10.1.1): what it sends next must not be
         // taken for the body. And one that sends too much should not be read for ever.
         if (error.Status == StatusCodes.Status413PayloadTooLarge || context.Request.Headers.Expect.Count > 0) context.Response.Headers.Connection = "close";
-        var document = PrettyJson.Encode(new ErrorBody(error.Status, error.Type, error.Message), HttpJson.Default.ErrorBody);
+        var document = isOpenInference ? OpenInferenceError.Body(error) : PrettyJson.Encode(new ErrorBody(error.Status, error.Type, error.Message), HttpJson.Default.ErrorBody);
         try
         {
             await PrettyJson.WriteAsync(context, error.Status, document);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 
@@ -50,6 +51,20 @@ public sealed class InferenceRouteTests : IClassFixture<RouteServer>
     {
         Assert.Equal("a=1", PartsOf((await SendAsync("GET", "/headers/predict?a=1")).Json));
         Assert.Equal("body=", PartsOf((await SendAsync("GET", "/headers/predict")).Json));
+    }
+
+    [Theory]
+    [InlineData("POST", "/predictions/headers", "--x--", "multipart/form-data; boundary=x")]
+    [InlineData("POST", "/predictions/headers", "&&", "application/x-www-form-urlencoded")]
+    [InlineData("GET", "/invocations?model_name=headers", null, null)]
+    [InlineData("GET", "/models/headers/invoke?model_name=headers", null, null)]
+    public async Task A_request_without_any_input_has_an_empty_body_and_harms_no_worker(string verb, string path, string? body, string? type)
+    {
+        var workers = await _server.WorkerPidsAsync("headers");
+        var answer = await SendAsync(verb, path, body, type);
+        Assert.True(answer.Status == HttpStatusCode.OK, answer.Text);
+        Assert.Equal("body=", PartsOf(answer.Json));
+        Assert.Equal(workers, await _server.WorkerPidsAsync("headers"));
     }
 
     [Fact]
@@ -175,7 +190,7 @@ public sealed class InferenceRouteTests : IClassFixture<RouteServer>
     private Task<Answer> SendAsync(string verb, string path, string? body = null, string? type = null, params (string Name, string Value)[] headers)
     {
         var request = new HttpRequestMessage(new HttpMethod(verb), _server.Inference + path);
-        if (body is not null) request.Content = new StringContent(body, Encoding.UTF8, type!);
+        if (body is not null) request.Content = new StringContent(body) { Headers = { ContentType = MediaTypeHeaderValue.Parse(type!) } };
         foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
         return _server.SendAsync(request);
     }

@@ -20,6 +20,42 @@ internal static class SmallModels
         graph.Output(graph.Node("difference", "Sub", [a, b]), DataType.Float, "batch", 2);
     });
 
+    /// <summary>Triton's "simple" models: OUTPUT0 = INPUT0 + INPUT1 and OUTPUT1 = INPUT0 − INPUT1, of [batch, 16]; of numbers.</summary>
+    public static void AddSubtract(string file, DataType type) => Write(file, graph =>
+    {
+        var a = graph.Input("INPUT0", type, "batch", 16);
+        var b = graph.Input("INPUT1", type, "batch", 16);
+        if (type is DataType.Int32 or DataType.Int64 or DataType.Float or DataType.Double)
+        {
+            graph.Output(graph.Node("OUTPUT0", "Add", [a, b]), type, "batch", 16);
+            graph.Output(graph.Node("OUTPUT1", "Sub", [a, b]), type, "batch", 16);
+            return;
+        }
+
+        // ONNX Runtime has no sums of small integers; those of 32 bits wrap around alike.
+        var (wideA, wideB) = (graph.Node("wide0", "Cast", [a], To(DataType.Int32)), graph.Node("wide1", "Cast", [b], To(DataType.Int32)));
+        graph.Output(graph.Node("OUTPUT0", "Cast", [graph.Node("sum", "Add", [wideA, wideB])], To(type)), type, "batch", 16);
+        graph.Output(graph.Node("OUTPUT1", "Cast", [graph.Node("difference", "Sub", [wideA, wideB])], To(type)), type, "batch", 16);
+    });
+
+    /// <summary>As <see cref="AddSubtract"/>, of decimal numbers as texts (Triton's "simple_string").</summary>
+    public static void AddSubtractTexts(string file) => Write(file, graph =>
+    {
+        var a = graph.Node("number0", "Cast", [graph.Input("INPUT0", DataType.String, "batch", 16)], To(DataType.Int32));
+        var b = graph.Node("number1", "Cast", [graph.Input("INPUT1", DataType.String, "batch", 16)], To(DataType.Int32));
+        graph.Output(graph.Node("OUTPUT0", "Cast", [graph.Node("sum", "Add", [a, b])], To(DataType.String)), DataType.String, "batch", 16);
+        graph.Output(graph.Node("OUTPUT1", "Cast", [graph.Node("difference", "Sub", [a, b])], To(DataType.String)), DataType.String, "batch", 16);
+    });
+
+    /// <summary>Every numeric type of ONNX Runtime's that the Open Inference Protocol has, and strings.</summary>
+    public static IReadOnlyList<DataType> AllTypes { get; } =
+    [
+        DataType.Bool, DataType.Uint8, DataType.Uint16, DataType.Uint32, DataType.Uint64, DataType.Int8, DataType.Int16, DataType.Int32, DataType.Int64,
+        DataType.Float16, DataType.Bfloat16, DataType.Float, DataType.Double, DataType.String,
+    ];
+
+    private static Serve.Core.Onnx.Format.AttributeProto To(DataType type) => OnnxAttribute.Int("to", (long)type);
+
     /// <summary>The rows 10, 20, 30, 40 of a table, by index of [batch, n]; any other index is an error.</summary>
     public static void Lookup(string file) => Write(file, graph =>
         graph.Output(graph.Node("y", "Gather", [graph.Constant("table", 10, 20, 30, 40), graph.Input("index", DataType.Int64, "batch", "n")]), DataType.Int64, "batch", "n"));

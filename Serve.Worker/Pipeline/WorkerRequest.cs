@@ -69,7 +69,7 @@ internal sealed class WorkerRequest : FormerRow, ICallSink
 
     /// <summary>Takes a Run over: parts are slices of the frame, which the request keeps until its answer.</summary>
     /// <exception cref="ProtocolException">The frame is malformed.</exception>
-    public void Accept(ulong id, byte[] frame, int length, long now, long timestampFrequency)
+    public void Accept(ulong id, byte[] frame, int length, long now, long timestampFrequency, bool carriesTensors = false)
     {
         _frame = frame;
         var run = RunFrame.Parse(frame.AsSpan(0, length));
@@ -78,6 +78,8 @@ internal sealed class WorkerRequest : FormerRow, ICallSink
         Rows = run.Rows;
         ArrivalTimestamp = now;
         DeadlineTimestamp = DeadlineOf(run.DeadlineMicroseconds, now, timestampFrequency);
+        Request.CarriesTensors = carriesTensors;
+        if (run.PartCount == 0 && !carriesTensors) throw new ProtocolException("A Run without a part.");
         run.ReadParts(_partTable);
         foreach (var (name, contentType, offset, partLength) in _partTable)
         {

@@ -127,8 +127,9 @@ public sealed partial class ConfigurationDocumentTests
         .Order(StringComparer.Ordinal);
 
     private static IEnumerable<string> ServerKeys() =>
-        Keys<ServerConfiguration>().Except(["metrics", "logging"])
+        Keys<ServerConfiguration>().Except(["metrics", "logging", "openInference"])
             .Concat(Keys<MetricsConfiguration>().Select(key => $"metrics.{key}"))
+            .Concat(Keys<OpenInferenceConfiguration>().Select(key => $"openInference.{key}"))
             .Concat(Keys<LoggingConfiguration>().Select(key => $"logging.{key}"))
             .Order(StringComparer.Ordinal);
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net.Sockets;
+using Serve.Core.Handlers;
 using Serve.Core.Protocol;
 
 namespace Serve.Tests.Core.Protocol;
@@ -124,6 +125,38 @@ public sealed class FrameLinkTests
             Assert.Equal([("body", "image/png", 0, size), ("tail", "", size / 2, size - (size / 2))], parts);
             Assert.Equal(Pattern(5, size), run.Payload.ToArray());
         }
+    }
+
+    [Fact]
+    public async Task A_request_of_tensors_says_so_and_has_their_shapes_in_the_place_of_types()
+    {
+        using var sockets = new SocketPair();
+        using var sender = new FrameSender(sockets.Near, "test");
+        var received = Task.Run(() => ReadAll(sockets.Far, 2), TestContext.Current.CancellationToken);
+        var payload = RequestPayload.Rent(16);
+        payload.GetSpan(16)[..16].Fill(1);
+        payload.Advance(16);
+        payload.AddRequestedOutput("sum");
+        payload.AddTensor("a:0", TensorElement.Int32, [1, 2], 8, 8);
+        payload.AddTensor("scalar", TensorElement.BFloat16, [], 2, 2);
+        RunFrame.Enqueue(sender, 1, more: false, deadlineMicroseconds: -1, rows: 1, lane: 0, payload);
+        sender.Flush(onThisThread: false);
+        payload.Release();
+
+        var plain = RequestPayload.Rent(0); // a pooled object forgets that it carried tensors
+        plain.AddPart("body", null, 0, 0);
+        RunFrame.Enqueue(sender, 2, more: false, deadlineMicroseconds: -1, rows: 1, lane: 0, plain);
+        sender.Flush(onThisThread: false);
+        plain.Release();
+
+        var frames = await received.WaitAsync(Limit, TestContext.Current.CancellationToken);
+        Assert.Equal([FrameHeader.Tensors, 0], frames.Select(frame => frame.Header.Flags));
+        List<KeyValuePair<string, string>> headers = [];
+        List<(string, string, int, int)> parts = [];
+        RunFrame.Parse(frames[0].Body).ReadHeaders(headers);
+        RunFrame.Parse(frames[0].Body).ReadParts(parts);
+        Assert.Equal([new(":output", "sum")], headers);
+        Assert.Equal([("a:0", "INT32[1,2]", 8, 8), ("scalar", "BF16[]", 2, 2)], parts);
     }
 
     [Fact]

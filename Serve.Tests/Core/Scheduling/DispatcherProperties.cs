@@ -140,11 +140,11 @@ public sealed class DispatcherProperties
             var (verdict, predicted) = _dispatcher.Admit(request);
             if (verdict == AdmissionVerdict.Admitted)
             {
-                Assert.True(request.Place != RequestPlace.Queued || _dispatcher.QueuedRequests <= MaxQueueSize);
+                Assert.True(request.Place != RequestPlace.Queued || _dispatcher.QueuedRows <= MaxQueueSize);
                 return;
             }
 
-            if (verdict == AdmissionVerdict.QueueFull) Assert.True(_dispatcher.QueuedRequests >= MaxQueueSize, "Refused although the queue has room.");
+            if (verdict == AdmissionVerdict.QueueFull) Assert.True(_dispatcher.QueuedRows + rows > MaxQueueSize, "Refused although the queue has room.");
             else Assert.True(_dispatcher.Cost.HasEvidence && predicted > request.DeadlineTimestamp - now, "Refused although it would be in time.");
             Assert.Equal(RequestPlace.Nowhere, request.Place);
             End(request, "refused");

@@ -51,6 +51,24 @@ public sealed class DispatcherTests
     }
 
     [Fact]
+    public void A_request_of_several_rows_counts_as_that_many_but_one_may_always_wait()
+    {
+        var bench = new DispatcherBench(new() { MaxQueueSize = 3, BatchSize = 8 });
+        var worker = bench.Dispatcher.AddWorker("w", credit: 8);
+        var running = bench.Admit(rows: 8);
+
+        bench.Admit(rows: 5);
+        Assert.False(bench.Dispatcher.Admit(bench.New()).IsAdmitted);
+        bench.Begin(worker, running);
+        bench.Dispatcher.Complete(worker, running);
+        Assert.Equal(5, worker.OutstandingRows);
+
+        bench.Admit(rows: 3);
+        bench.Admit(rows: 3); // the one before it has gone to the worker
+        Assert.False(bench.Dispatcher.Admit(bench.New()).IsAdmitted);
+    }
+
+    [Fact]
     public void A_queue_of_size_zero_takes_what_can_be_sent_and_nothing_else()
     {
         var bench = new DispatcherBench(new() { MaxQueueSize = 0 });

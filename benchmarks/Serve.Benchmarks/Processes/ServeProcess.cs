@@ -60,6 +60,9 @@ internal sealed partial class ServeProcess : IDisposable
     /// <summary>Where it serves inference; after <see cref="StartAndListen"/>.</summary>
     public IPEndPoint Inference { get; private set; } = new(IPAddress.None, 0);
 
+    /// <summary>Where it serves inference over gRPC; likewise.</summary>
+    public IPEndPoint GrpcInference { get; private set; } = new(IPAddress.None, 0);
+
     private Uri Management { get; set; } = new("http://localhost");
 
     private Uri Metrics { get; set; } = new("http://localhost");
@@ -147,9 +150,15 @@ internal sealed partial class ServeProcess : IDisposable
                 using var state = JsonDocument.Parse(File.ReadAllText(file.FullName));
                 Management = new Uri(state.RootElement.GetProperty("managementAddress").GetString()!);
                 Metrics = new Uri(state.RootElement.GetProperty("metricsAddress").GetString()!);
-                var inference = new Uri(state.RootElement.GetProperty("inferenceAddress").GetString()!);
-                Inference = new IPEndPoint(IPAddress.Parse(inference.Host), inference.Port);
+                Inference = EndPoint("inferenceAddress");
+                GrpcInference = EndPoint("grpcInferenceAddress");
                 return;
+
+                IPEndPoint EndPoint(string name)
+                {
+                    var address = new Uri(state.RootElement.GetProperty(name).GetString()!);
+                    return new IPEndPoint(IPAddress.Parse(address.Host), address.Port);
+                }
             }
 
             GiveUpIfNeeded("it does not listen");

@@ -27,6 +27,15 @@ internal sealed class TemporaryStore : IDisposable
         return store;
     }
 
+    /// <summary>A store with models that work until their client leaves.</summary>
+    /// <param name="models">Names, and settings.</param>
+    public static TemporaryStore WithLeaving(params (string Name, string Settings)[] models)
+    {
+        var store = new TemporaryStore();
+        foreach (var (name, settings) in models) store.Add(name, typeof(LeavingHandler), settings);
+        return store;
+    }
+
     /// <summary>A model of which each instance has a <see cref="SyntheticDevice"/> of its own.</summary>
     public const string DeviceForEach = "devices";
 
