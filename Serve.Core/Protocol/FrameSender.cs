@@ -14,7 +14,7 @@ public sealed class FrameSender : IDisposable
     /// <summary>Payloads up to this size are copied beside their header; larger ones are sent from their own memory.</summary>
     public const int CopyLimitBytes = 8 << 10;
 
-    // More than this a thread that flushes does not send by itself: copying it into the socket takes tens of microseconds.
+    // A thread that flushes sends no more than this by itself: copying it into the socket takes tens of microseconds.
     private const long OnThisThreadBytes = 256 << 10;
 
     private readonly Socket _socket;
