@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
@@ -89,6 +90,16 @@ public sealed class PoisonHandler : TestHandler
 public sealed class ThrowsInLoadHandler : TestHandler
 {
     public override void Load(HandlerContext context) => throw new InvalidOperationException("The database is not there.");
+
+    protected override void Answer(HandlerCall call, int batchSize)
+    {
+    }
+}
+
+/// <summary>Wants more memory than there is.</summary>
+public sealed class HungryHandler : TestHandler
+{
+    public override void Load(HandlerContext context) => Marshal.FreeHGlobal(Marshal.AllocHGlobal(nint.MaxValue));
 
     protected override void Answer(HandlerCall call, int batchSize)
     {

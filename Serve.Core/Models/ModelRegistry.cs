@@ -127,7 +127,8 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     /// <returns>The version.</returns>
     /// <exception cref="ServeException">
     /// 400 (not a model that can be served, or not to be fetched), 404 (nothing there, or not allowed), 409 (registered
-    /// already), 500 (synchronous, and the workers did not start: the version is unregistered again).
+    /// already), 500 (synchronous, and the workers did not start: the version is unregistered again), 507 (likewise, for want of
+    /// memory).
     /// </exception>
     public async Task<ModelVersion> RegisterAsync(RegistrationRequest request, CancellationToken cancellation)
     {
@@ -151,12 +152,12 @@ public sealed partial class ModelRegistry : IAsyncDisposable
 
         await settled.WaitAsync(cancellation).ConfigureAwait(false);
         if (version.ReadyWorkers >= workers) return version;
-        var reason = version.Reason;
+        var failure = Failed(version);
         Remove(version);
         await version.DrainAsync(TimeSpan.Zero, _time).ConfigureAwait(false);
         _opener.Discard(source);
         await _writer.SaveAsync().ConfigureAwait(false);
-        throw new InternalServerException($"Failed to start workers for model {version.Name} version: {version.Version}: {reason}");
+        throw failure;
     }
 
     /// <summary>Changes how many workers a version has.</summary>
@@ -166,7 +167,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     /// <param name="maxWorkers">The new maximum.</param>
     /// <param name="synchronous">Wait until the workers are there, and those too many have drained and left.</param>
     /// <param name="cancellation">Stops waiting; the scaling goes on.</param>
-    /// <exception cref="ServeException">400 (a number out of range), 404, 500 (synchronous, and workers did not start).</exception>
+    /// <exception cref="ServeException">400 (a number out of range), 404, 500 (synchronous, and workers did not start), 507 (likewise, for want of memory).</exception>
     public async Task ScaleAsync(string model, string? version, int minWorkers, int maxWorkers, bool synchronous, CancellationToken cancellation)
     {
         RegistrationSettings.CheckWorkers(minWorkers, maxWorkers);
@@ -187,7 +188,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         while (found.ReadyWorkers < minWorkers && found.WhenSettled() is { } replaced) await replaced.WaitAsync(cancellation).ConfigureAwait(false);
         if (found.ReadyWorkers < minWorkers)
         {
-            throw new InternalServerException($"Failed to start workers for model {found.Name} version: {found.Version}: {found.Reason ?? "they were replaced meanwhile"}");
+            throw Failed(found);
         }
     }
 
@@ -260,6 +261,13 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         {
             // Somebody else keeps files there (a configured runtimeFolder): it stays.
         }
+    }
+
+    private static ServeException Failed(ModelVersion version)
+    {
+        var failure = version.Failure;
+        var message = $"Failed to start workers for model {version.Name} version: {version.Version}: {failure?.Reason ?? "they were replaced meanwhile"}";
+        return failure?.LacksMemory == true ? new OutOfResourcesException(message) : new InternalServerException(message);
     }
 
     /// <summary>Registers what was opened: a change of the management API.</summary>

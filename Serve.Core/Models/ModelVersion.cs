@@ -86,7 +86,7 @@ public sealed partial class ModelVersion
     /// <summary>Workers as the management API has set them; null: as the model's configuration says.</summary>
     internal WorkerRange? Workers { get; private set; }
 
-    internal string? Reason => _pool.Reason;
+    internal WorkerFailure? Failure => _pool.Failure;
 
     /// <summary>The version as it is now.</summary>
     public ModelDescription Describe()
@@ -104,7 +104,7 @@ public sealed partial class ModelVersion
             LoadedAtStartup = _isLoadedAtStartup,
             Configuration = _configuration,
             State = State,
-            Reason = _pool.Reason,
+            Reason = _pool.Failure?.Reason,
             Handler = about?.Handler ?? _configuration.Handler,
             Signature = about?.Signature,
             Notes = about?.Notes ?? [],
@@ -116,6 +116,16 @@ public sealed partial class ModelVersion
             Load = load.Load,
             BatchCosts = load.Costs,
         };
+    }
+
+    /// <summary>What it has done since it was registered.</summary>
+    public InferenceStatistics Statistics
+    {
+        get
+        {
+            var (last, sizes) = _scheduler.Executed;
+            return Metrics.Statistics(last, sizes);
+        }
     }
 
     /// <summary>What a restart needs to register it again.</summary>
@@ -303,7 +313,7 @@ public sealed partial class ModelVersion
             if (after == ModelState.Ready && _pool.About is { } about) Metrics.SetInfo(about.Handler, about.Device);
         }
 
-        if (after == ModelState.Failed) Log.Failed(_log, _pool.Reason ?? "unknown");
+        if (after == ModelState.Failed) Log.Failed(_log, _pool.Failure?.Reason ?? "unknown");
         else Log.Changed(_log, before, after);
         if (after is ModelState.Failed or ModelState.Idle) _scheduler.FailQueued(() => Refuse(after));
     }
@@ -326,7 +336,7 @@ public sealed partial class ModelVersion
                 return new ServiceUnavailableException($"Model \"{Name}\" Version {Version} is loading; no worker is ready yet.", TimeSpan.FromSeconds(1));
             case ModelState.Failed:
                 Metrics.RequestRejected(RejectReason.Failed);
-                return new ServiceUnavailableException($"Model \"{Name}\" Version {Version} has failed: {_pool.Reason}. Scale its workers to try again.", TimeSpan.FromSeconds(30));
+                return new ServiceUnavailableException($"Model \"{Name}\" Version {Version} has failed: {_pool.Failure?.Reason}. Scale its workers to try again.", TimeSpan.FromSeconds(30));
             case ModelState.Draining:
                 Metrics.RequestRejected(RejectReason.Draining);
                 return new ServiceUnavailableException($"Model \"{Name}\" Version {Version} takes no more requests: it is being unregistered, or the server stops.", TimeSpan.FromSeconds(5));

@@ -46,6 +46,8 @@ public sealed class ModelMetrics : IDisposable
     private Gauge.Child? _info;
     private LoadMetrics? _load;
     private bool _disposed;
+    private long _failures;
+    private long _failureTicks;
 
     /// <summary>Creates the series of a version, all at zero.</summary>
     /// <param name="model">The registered model's name.</param>
@@ -93,6 +95,7 @@ public sealed class ModelMetrics : IDisposable
         _duration.Observe(duration.TotalSeconds);
         _requestBytes.Inc(requestBytes);
         _responseBytes.Inc(responseBytes);
+        if (status >= 400) CountFailure(duration);
         var slot = Math.Clamp(status, 100, 599) - 100;
         (_requests[slot] ?? CountStatus(slot)).Inc();
     }
@@ -115,6 +118,35 @@ public sealed class ModelMetrics : IDisposable
             var waiting = Sum(RequestStage.DecodeWait) + Sum(RequestStage.Assemble);
             var (queue, transfer) = (Sum(RequestStage.Queue), Sum(RequestStage.Transfer));
             return new StageTotals(requests, queue + waiting, transfer, handler, waiting + handler, queue + transfer + waiting + handler);
+        }
+    }
+
+    /// <summary>What the version has done since it was registered.</summary>
+    /// <param name="last">When a batch was last executed.</param>
+    /// <param name="batches">The sizes of batches that were executed.</param>
+    public InferenceStatistics Statistics(DateTimeOffset? last, IReadOnlyList<BatchStatistics> batches)
+    {
+        var requests = _stages[(int)RequestStage.Execute].Count;
+        var (failures, failed) = (Interlocked.Read(ref _failures), TimeSpan.FromTicks(Interlocked.Read(ref _failureTicks)));
+        return new InferenceStatistics
+        {
+            LastInference = last,
+            Rows = batches.Sum(static size => size.Rows * size.Execute.Count),
+            Executions = batches.Sum(static size => size.Execute.Count),
+            Success = new Tally(Math.Max(0, _duration.Count - failures), TimeSpan.FromSeconds(Math.Max(0, _duration.Sum - failed.TotalSeconds))),
+            Fail = new Tally(failures, failed),
+            Queue = Spent(RequestStage.Queue, RequestStage.DecodeWait, RequestStage.Assemble),
+            ComputeInput = Spent(RequestStage.Transfer, RequestStage.Decode),
+            ComputeInfer = Spent(RequestStage.Execute),
+            ComputeOutput = Spent(RequestStage.Encode),
+            Batches = batches,
+        };
+
+        Tally Spent(params ReadOnlySpan<RequestStage> stages)
+        {
+            var seconds = 0.0;
+            foreach (var stage in stages) seconds += Sum(stage);
+            return new Tally(requests, TimeSpan.FromSeconds(seconds));
         }
     }
 
@@ -233,6 +265,12 @@ public sealed class ModelMetrics : IDisposable
         foreach (var stage in _stages) stage.Remove();
         foreach (var gauge in (Gauge.Child[])[_inFlight, _queueRequests, _queueCapacity, _loadTime, .. _workers, .. _states]) gauge.Remove();
         foreach (var counter in (Counter.Child[])[_requestBytes, _responseBytes, _parts, _cancelled, _retries, _workerStarts, .. _expired, .. _rejected, .. _workerDeaths, .. _autoscaleSteps]) counter.Remove();
+    }
+
+    private void CountFailure(TimeSpan duration)
+    {
+        Interlocked.Increment(ref _failures);
+        Interlocked.Add(ref _failureTicks, duration.Ticks);
     }
 
     private double Sum(RequestStage stage) => _stages[(int)stage].Sum;

@@ -71,7 +71,8 @@ public sealed record WarmUpTime(int Rows, long Microseconds);
 /// <param name="Type">The error's TorchServe name.</param>
 /// <param name="Message">For people.</param>
 /// <param name="Permanent">Whether another try is no use.</param>
-public sealed record LoadFailedMessage(string Type, string Message, bool Permanent = true);
+/// <param name="LacksMemory">Whether it is the memory of the device or the host that does not suffice.</param>
+public sealed record LoadFailedMessage(string Type, string Message, bool Permanent = true, bool LacksMemory = false);
 
 /// <summary>Gauge: heartbeat and figures; counters count from the worker's start.</summary>
 /// <param name="ResidentBytes">Resident memory.</param>

@@ -109,6 +109,9 @@ public sealed class Dispatcher
     /// <summary>The same for the sizes that it is told for.</summary>
     public BatchCost[] Costs => [.. Cost.Sizes.Select(rows => new BatchCost(rows, Span(Cost.Mean(rows)), Span(Cost.P99(rows))))];
 
+    /// <summary>The batches that have run.</summary>
+    internal BatchTally Executed => _choice.Executed;
+
     /// <summary>What of the demand and of the capacity is known now.</summary>
     public DispatcherLoad Load
     {

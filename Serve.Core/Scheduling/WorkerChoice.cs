@@ -12,6 +12,9 @@ internal sealed class WorkerChoice(List<WorkerSlot> workers, int batchSize)
     /// <summary>How long the version's batches take.</summary>
     public BatchCostModel Cost { get; } = new(batchSize);
 
+    /// <summary>The batches that have run.</summary>
+    public BatchTally Executed { get; } = new(batchSize);
+
     /// <summary>The first answer of a batch says how long it took; its slot of the device is free.</summary>
     /// <param name="worker">The worker.</param>
     /// <param name="batch">The batch's number there.</param>
@@ -24,7 +27,9 @@ internal sealed class WorkerChoice(List<WorkerSlot> workers, int batchSize)
         for (var i = 0; i < running.Count; i++)
         {
             if (running[i].Number != batch) continue;
-            Cost.Learn(running[i].Rows, executedTicks > 0 ? executedTicks : now - running[i].BegunTimestamp);
+            var ticks = executedTicks > 0 ? executedTicks : now - running[i].BegunTimestamp;
+            Cost.Learn(running[i].Rows, ticks);
+            Executed.Add(running[i].Rows, ticks, now);
             running.RemoveAt(i);
             return true;
         }

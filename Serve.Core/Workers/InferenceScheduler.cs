@@ -87,6 +87,20 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         }
     }
 
+    /// <summary>The batches that have run: when the last one ended, and how many of which size took how long.</summary>
+    public (DateTimeOffset? Last, IReadOnlyList<BatchStatistics> Sizes) Executed
+    {
+        get
+        {
+            long? last;
+            IReadOnlyList<(int Rows, long Batches, long Ticks)> sizes;
+            lock (_gate) (last, sizes) = (_dispatcher.Executed.LastTimestamp, _dispatcher.Executed.Sizes());
+            return (
+                last is { } timestamp ? _time.GetUtcNow() - _time.GetElapsedTime(timestamp) : null,
+                [.. sizes.Select(size => new BatchStatistics(size.Rows, new Tally(size.Batches, TimeSpan.FromSeconds(size.Ticks / (double)_time.TimestampFrequency))))]);
+        }
+    }
+
     /// <summary>Requests that wait or run.</summary>
     public int PendingRequests
     {

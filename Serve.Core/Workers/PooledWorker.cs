@@ -119,8 +119,8 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         _metrics.WorkerStarted();
         try
         {
-            var (reason, permanent) = await ServeAsync(spawner, startupTimeout, ready).ConfigureAwait(false);
-            return await EndAsync(reason, permanent).ConfigureAwait(false);
+            var (reason, failure) = await ServeAsync(spawner, startupTimeout, ready).ConfigureAwait(false);
+            return await EndAsync(reason, failure).ConfigureAwait(false);
         }
         finally
         {
@@ -285,8 +285,8 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         _closed.TrySetResult(reason);
     }
 
-    // Returns why it ended, or must be ended, and whether another try is no use.
-    private async Task<(string Reason, bool IsPermanent)> ServeAsync(WorkerSpawner spawner, TimeSpan startupTimeout, Action ready)
+    // Returns why it ended, or must be ended, and what it said if it could not load the model.
+    private async Task<(string Reason, LoadFailedMessage? Failure)> ServeAsync(WorkerSpawner spawner, TimeSpan startupTimeout, Action ready)
     {
         using var startup = new CancellationTokenSource(startupTimeout, _time);
         try
@@ -295,22 +295,22 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
             if (await _loaded.Task.WaitAsync(startup.Token).ConfigureAwait(false) is { } failure)
             {
                 Kill(WorkerDeath.LoadFailed);
-                return (failure.Message, failure.Permanent);
+                return (failure.Message, failure);
             }
 
             LoadTime = _time.GetUtcNow() - StartTime;
             _metrics.ModelLoaded(LoadTime.Value);
             ready();
-            return (await _closed.Task.ConfigureAwait(false), false);
+            return (await _closed.Task.ConfigureAwait(false), null);
         }
         catch (OperationCanceledException)
         {
             Kill(WorkerDeath.StartupTimeout);
-            return ($"it was not ready within {startupTimeout.TotalSeconds:0.###} s (startupTimeout)", false);
+            return ($"it was not ready within {startupTimeout.TotalSeconds:0.###} s (startupTimeout)", null);
         }
         catch (WorkerStartException e)
         {
-            return (e.Message, false);
+            return (e.Message, null);
         }
     }
 
@@ -368,7 +368,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         }
     }
 
-    private async Task<WorkerEnd> EndAsync(string reason, bool permanent)
+    private async Task<WorkerEnd> EndAsync(string reason, LoadFailedMessage? failure)
     {
         bool isLeaving;
         WorkerDeath? killedFor;
@@ -411,7 +411,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
             Log.Ended(_log, Id, reason);
         }
 
-        return new WorkerEnd(reason, isLeaving, HasServed || explained, permanent, wasKilled);
+        return new WorkerEnd(reason, isLeaving, HasServed || explained, failure?.Permanent == true, wasKilled, failure?.LacksMemory == true);
     }
 
     private async Task<bool> HasExitedSoonAsync()

@@ -69,7 +69,7 @@ internal sealed partial class WorkerPlace
     public int Restarts { get; private set; }
 
     /// <summary>Why the last worker failed; null if none did since one was ready.</summary>
-    public string? Reason { get; private set; }
+    public WorkerFailure? Failure { get; private set; }
 
     /// <summary>Whether it has given up, but for probes.</summary>
     public bool IsFailed { get; private set; }
@@ -102,7 +102,7 @@ internal sealed partial class WorkerPlace
                     continue;
                 }
 
-                Fail(end.Reason);
+                Fail(end.ToFailure());
                 await WaitForRevivalAsync(end.IsPermanent ? Timeout.InfiniteTimeSpan : probe).ConfigureAwait(false);
                 probe = TimeSpan.FromTicks(Math.Min(probe.Ticks * 2, LongestProbe.Ticks));
             }
@@ -114,7 +114,7 @@ internal sealed partial class WorkerPlace
         catch (Exception e)
         {
             Log.Broken(_log, e);
-            Fail(e.Message);
+            Fail(new WorkerFailure(e.Message));
         }
         finally
         {
@@ -153,14 +153,14 @@ internal sealed partial class WorkerPlace
 
         var end = await worker.LiveAsync(_spawner, _configuration.StartupTimeout, () =>
         {
-            Reason = null;
+            Failure = null;
             IsFailed = false;
             _settled.TrySetResult();
             _changed();
         }).ConfigureAwait(false);
         if (!end.WasAsked)
         {
-            Reason = end.Reason;
+            Failure = end.ToFailure();
             Unsettle();
         }
 
@@ -180,11 +180,11 @@ internal sealed partial class WorkerPlace
         && _failures <= _configuration.MaxRetries
         && _time.GetElapsedTime(_streakStarted) < _configuration.MaxRetryTimeout;
 
-    private void Fail(string reason)
+    private void Fail(WorkerFailure failure)
     {
-        Reason = reason;
+        Failure = failure;
         IsFailed = true;
-        Log.GaveUp(_log, reason);
+        Log.GaveUp(_log, failure.Reason);
         _settled.TrySetResult();
         _changed();
     }

@@ -88,11 +88,11 @@ internal sealed class WorkerPool
     }
 
     /// <summary>Why a worker failed last; null if all is well.</summary>
-    public string? Reason
+    public WorkerFailure? Failure
     {
         get
         {
-            lock (_gate) return _places.FirstOrDefault(place => place.IsFailed)?.Reason ?? _places.FirstOrDefault(place => place.Reason is not null)?.Reason;
+            lock (_gate) return _places.FirstOrDefault(place => place.IsFailed)?.Failure ?? _places.FirstOrDefault(place => place.Failure is not null)?.Failure;
         }
     }
 

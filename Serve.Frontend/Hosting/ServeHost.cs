@@ -81,7 +81,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             // Workers start while Kestrel does: the first answer comes a tenth of a second earlier.
             loading = new ModelLoading(registry, loggers.CreateLogger<ModelLoading>());
             app = BuildApplication(configuration, loggers, listeners);
-            var control = new ControlPlane(configuration, registry, loading, shutdown);
+            var control = new ControlPlane(configuration, registry, loading, shutdown, level);
             MapRoutes(app, configuration, level, registry, loading, shutdown, control, listeners, access, loggers);
             var grpc = MapGrpc(configuration, registry, loading, shutdown, control, listeners, loggers);
             await app.StartAsync();

@@ -21,6 +21,18 @@ internal sealed partial class OpenInferenceService
     public override Task<ModelMetadataResponse> ModelMetadata(ModelMetadataRequest request, ServerCallContext context) =>
         Task.FromResult(control.Metadata.OfModel(request.Name, Given(request.Version)));
 
+    public override Task<ModelConfigResponse> ModelConfig(ModelConfigRequest request, ServerCallContext context) =>
+        Task.FromResult(new ModelConfigResponse { Config = control.Configurations.Of(request.Name, Given(request.Version)) });
+
+    public override Task<ModelStatisticsResponse> ModelStatistics(ModelStatisticsRequest request, ServerCallContext context) =>
+        Task.FromResult(control.Statistics.Of(Given(request.Name), Given(request.Version)));
+
+    public override Task<LogSettingsResponse> LogSettings(LogSettingsRequest request, ServerCallContext context) =>
+        Task.FromResult(control.Log.Change(request.Settings));
+
+    public override Task<TraceSettingResponse> TraceSetting(TraceSettingRequest request, ServerCallContext context) =>
+        Task.FromResult(control.Trace.Change(Given(request.ModelName), request.Settings.ToDictionary(setting => setting.Key, setting => (IReadOnlyList<string>)setting.Value.Value)));
+
     // A field of a message does not tell an empty text from one that was left out.
     private static string? Given(string text) => text.Length == 0 ? null : text;
 }

@@ -31,6 +31,9 @@ public sealed class CompatibilityServer : IAsyncLifetime
             inference_address=http://127.0.0.1:0
             management_address=http://127.0.0.1:0
             metrics_address=http://127.0.0.1:0
+            grpc_inference_address=127.0.0.1
+            grpc_inference_port=0
+            grpc_management_port=0
             model_store={Store}
             load_models=all
             job_queue_size=77
@@ -53,7 +56,7 @@ public sealed class CompatibilityServer : IAsyncLifetime
         {
             Models = [],
             Flags = ["--config", configuration],
-            FlagsFromConfiguration = ["--model-store", "--inference-address", "--management-address", "--metrics-address"],
+            FlagsFromConfiguration = ["--model-store", "--inference-address", "--management-address", "--metrics-address", "--grpc-inference-address", "--grpc-management-address"],
         });
         foreach (var model in (string[])["headers", "echo", "failing", "fashion-vit"]) await _server.WaitUntilReadyAsync(model);
 

@@ -165,6 +165,10 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
         {
             loadHandler();
         }
+        catch (OutOfMemoryException e)
+        {
+            throw new OutOfResourcesException($"The memory does not suffice for handler '{HandlerName}' to load: {e.Message}");
+        }
         catch (Exception e) when (e is not ServeException)
         {
             throw new InvalidModelException($"handler '{HandlerName}' failed to load with {e.GetType().Name}: {e.Message}", e);

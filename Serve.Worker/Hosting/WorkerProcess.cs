@@ -138,8 +138,8 @@ internal sealed partial class WorkerProcess
         var cause = error is ServeException ? error.InnerException : error;
         Log.LoadFailed(_logger, error.Message, cause is OnnxRuntimeException ? null : cause);
         var failed = error is ServeException known
-            ? new LoadFailedMessage(known.Type, known.Message, known is not OutOfResourcesException)
-            : new LoadFailedMessage("InternalServerException", $"The worker failed to load the model with {error.GetType().Name}: {error.Message}", error is not OutOfMemoryException);
+            ? new LoadFailedMessage(known.Type, known.Message, known is not OutOfResourcesException, known is OutOfResourcesException)
+            : new LoadFailedMessage("InternalServerException", $"The worker failed to load the model with {error.GetType().Name}: {error.Message}", error is not OutOfMemoryException, error is OutOfMemoryException);
         ProtocolJson.Enqueue(_sender, FrameType.LoadFailed, failed, ProtocolJson.Default.LoadFailedMessage);
         _sender.FlushAndWait();
     }

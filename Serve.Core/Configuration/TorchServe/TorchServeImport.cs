@@ -17,7 +17,7 @@ internal sealed record ImportNote(int Line, string Text, bool NeedsAttention = f
 /// <param name="Notes">What became of each line.</param>
 internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration Configuration, string? Models, int ModelsLine, IReadOnlyList<ImportNote> Notes)
 {
-    private static readonly string[] Listeners = ["inferenceAddress", "managementAddress", "metricsAddress"];
+    private static readonly string[] Listeners = ["inferenceAddress", "managementAddress", "metricsAddress", "grpcInferenceAddress", "grpcManagementAddress"];
 
     /// <summary>Imports a file.</summary>
     /// <param name="text">The file's text.</param>
@@ -41,6 +41,7 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
         private readonly List<(int Line, string Key, string Raw, string Yaml)> _settings = [];
         private (int Line, string Text)? _models;
         private (int Line, string Text)? _snapshot;
+        private readonly GrpcAddresses _grpc = new();
         private bool _isOpen;
         private bool _isExposed;
 
@@ -62,14 +63,15 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
                     if (_isOpen) Note(entry, "auth: none, where a listener is not on loopback");
                     else Set(entry, "keyFile", Path.GetFullPath("key_file.json", folder));
                     break;
-                case "keystore" or "keystore_pass" or "keystore_type" or "enable_grpc_ssl":
-                    Ignore(entry, needsAttention: entry.Key is "keystore" || value == "true");
+                case "keystore" or "keystore_pass" or "keystore_type":
+                    Ignore(entry, needsAttention: entry.Key is "keystore");
                     break;
                 case "debug":
                     if (value == "true") Set(entry, "logLevel", "debug");
                     else Note(entry, "ignored: false is the default");
                     break;
                 default:
+                    if (_grpc.Take(entry with { Value = value })) break;
                     if (TorchServeProperties.Same.TryGetValue(entry.Key, out var key)) Map(entry, key, value);
                     else Ignore(entry);
                     break;
@@ -87,12 +89,24 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
             }
 
             if (_settings.All(setting => setting.Key != "allowedUrls")) _notes.Add(new ImportNote(0, "allowed_urls is not set: TorchServe then fetches models from every URL, Serve from none. Set allowedUrls if models are registered by URLs", NeedsAttention: true));
+            AddGrpc();
             RemoveSharedPorts();
             AddExposure();
 
             var yaml = Write(source);
             var configuration = ServerConfigurationReader.ReadText(_isExposed ? yaml + "auth: none\n" : yaml, target).Configuration with { Auth = null };
             return new TorchServeImport(yaml, configuration, _models?.Text, _models?.Line ?? 0, [.. _notes.OrderBy(note => note.Line == 0 ? int.MaxValue : note.Line)]);
+        }
+
+        private void AddGrpc()
+        {
+            foreach (var (key, address, entries) in _grpc.All)
+            {
+                Set(entries[0], key, address);
+                foreach (var entry in entries.Skip(1)) Note(entry, $"part of {key}");
+            }
+
+            foreach (var entry in _grpc.Defaults) Note(entry, "ignored: false is the default");
         }
 
         private string? WithVariables(PropertiesEntry entry)

@@ -47,7 +47,6 @@ internal static class TorchServeProperties
         ["keystore"] = IsPem,
         ["keystore_pass"] = IsPem,
         ["keystore_type"] = IsPem,
-        ["enable_grpc_ssl"] = "give grpcInferenceAddress and grpcManagementAddress as https://",
         ["prefer_direct_buffer"] = "a setting of Java's network library",
         ["use_native_io"] = "workers always speak over Unix sockets",
         ["io_ratio"] = "a setting of Java's network library",
@@ -82,7 +81,7 @@ internal static class TorchServeProperties
     /// <summary>Prefixes of keys that have no counterpart.</summary>
     public static IReadOnlyDictionary<string, string> IgnoredPrefixes { get; } = new Dictionary<string, string>
     {
-        ["grpc_"] = "see grpcInferenceAddress and grpcManagementAddress in docs/configuration.md",
+        ["grpc_"] = "a connection may stay as long as it is used, and ends by keepAliveTimeout when it is idle",
         ["ts_open_inference_protocol"] = "see docs/rest-api.md for the protocols that there are",
     };
 }

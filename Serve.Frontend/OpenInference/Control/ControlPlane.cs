@@ -1,5 +1,6 @@
 using Serve.Core.Configuration;
 using Serve.Core.Models;
+using Serve.Core.Observability;
 using Serve.Frontend.Hosting;
 using Serve.Frontend.Inference;
 
@@ -12,11 +13,16 @@ internal sealed class ControlPlane
     /// <param name="registry">What is served.</param>
     /// <param name="loading">Whether models may still come.</param>
     /// <param name="shutdown">Whether the server stops.</param>
-    public ControlPlane(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown)
+    /// <param name="level">How much is logged.</param>
+    public ControlPlane(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, LogLevelSwitch level)
     {
         Models = new OpenInferenceModels(new ModelLookup(registry, loading));
         Health = new Readiness(registry, new Ping(registry, loading, shutdown), shutdown);
         Metadata = new MetadataReport(configuration, registry, Models);
+        Configurations = new ModelConfigReport(Models);
+        Statistics = new StatisticsReport(registry, Models);
+        Log = new LogSettings(level);
+        Trace = new TraceSettings(Models);
     }
 
     /// <summary>Finds versions.</summary>
@@ -27,4 +33,16 @@ internal sealed class ControlPlane
 
     /// <summary>What the server and its models are.</summary>
     public MetadataReport Metadata { get; }
+
+    /// <summary>How models are served.</summary>
+    public ModelConfigReport Configurations { get; }
+
+    /// <summary>What models have done.</summary>
+    public StatisticsReport Statistics { get; }
+
+    /// <summary>What is logged.</summary>
+    public LogSettings Log { get; }
+
+    /// <summary>What is traced.</summary>
+    public TraceSettings Trace { get; }
 }

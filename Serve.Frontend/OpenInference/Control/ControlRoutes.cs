@@ -15,6 +15,10 @@ internal static class ControlRoutes
         var v2 = routes.MapGroup("/v2").WithTags("Open Inference Protocol");
         v2.MapHealth(control.Health, control.Models);
         v2.MapMetadata(control.Metadata);
+        v2.MapGetOfModel("/config", "How a model is served", context => ProtoJson.WriteAsync(context, control.Configurations.Of(context.Model(), context.Version())));
+        v2.MapGet("models/stats", context => ProtoJson.WriteAsync(context, control.Statistics.Of(null, null))).WithSummary("What all models have done since they were loaded");
+        v2.MapGetOfModel("/stats", "What a model has done since it was loaded", context => ProtoJson.WriteAsync(context, control.Statistics.Of(context.Model(), context.Version())));
+        v2.MapSettings(control.Log, control.Trace);
     }
 
     /// <summary>The model that a route names.</summary>

@@ -2,6 +2,7 @@ using System.Reflection;
 using Serve.Core.Configuration;
 using Serve.Core.Handlers;
 using Serve.Core.Models;
+using Serve.Core.Tensors;
 using Serve.Frontend.OpenInference.Messages;
 using TensorMetadata = Serve.Frontend.OpenInference.Messages.ModelMetadataResponse.Types.TensorMetadata;
 
@@ -10,19 +11,13 @@ namespace Serve.Frontend.OpenInference.Control;
 /// <summary>What the server and its models are.</summary>
 internal sealed class MetadataReport(ServerConfiguration configuration, ModelRegistry registry, OpenInferenceModels models)
 {
-    /// <summary>What the platform of a model is called that ONNX Runtime executes.</summary>
-    public const string OnnxPlatform = "onnxruntime_onnx";
-
-    /// <summary>What the platform of a model is called that has nothing but a handler's code.</summary>
-    public const string HandlerPlatform = "dotnet";
-
     private static readonly string Version = typeof(MetadataReport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
     /// <summary>The server's name, version, and the extensions that are there.</summary>
     public ServerMetadataResponse OfServer()
     {
         var server = new ServerMetadataResponse { Name = configuration.OpenInference.ServerName, Version = Version };
-        server.Extensions.AddRange(["parameters"]);
+        server.Extensions.AddRange(["parameters", "model_configuration", "statistics", "logging"]);
         return server;
     }
 
@@ -33,8 +28,8 @@ internal sealed class MetadataReport(ServerConfiguration configuration, ModelReg
     public ModelMetadataResponse OfModel(string model, string? version)
     {
         var found = models.FindReady(model, version);
-        var signature = found.Describe().Signature;
-        var metadata = new ModelMetadataResponse { Name = found.Name, Platform = signature is null ? HandlerPlatform : OnnxPlatform };
+        var signature = found.Signature;
+        var metadata = new ModelMetadataResponse { Name = found.Name, Platform = PlatformOf(found.Describe()) };
         metadata.Versions.AddRange(version is null ? registry.Versions(model).Where(other => other.IsReady).Select(other => other.Version) : [found.Version]);
         metadata.Inputs.AddRange((signature?.Inputs ?? []).Select(Tensor));
         metadata.Outputs.AddRange((signature?.Outputs ?? []).Select(Tensor));
@@ -43,18 +38,16 @@ internal sealed class MetadataReport(ServerConfiguration configuration, ModelReg
 
     private static TensorMetadata Tensor(TensorInfo tensor)
     {
-        var metadata = new TensorMetadata { Name = tensor.Name, Datatype = Datatype(tensor.ElementType) };
+        var metadata = new TensorMetadata { Name = tensor.Name, Datatype = tensor.ElementType.Datatype() };
         metadata.Shape.AddRange(tensor.Shape);
         return metadata;
     }
 
-    private static string Datatype(TensorElement element) => element switch
-    {
-        TensorElement.Float16 => "FP16",
-        TensorElement.BFloat16 => "BF16",
-        TensorElement.Float32 => "FP32",
-        TensorElement.Float64 => "FP64",
-        TensorElement.String => "BYTES",
-        _ => element.ToString().ToUpperInvariant(),
-    };
+    /// <summary>What the platform of a version is called: ONNX Runtime's, or for one that has nothing but a handler's code <c>dotnet</c>.</summary>
+    public static string PlatformOf(ModelDescription version) => HasModel(version) ? "onnxruntime_onnx" : "dotnet";
+
+    /// <summary>What its backend is called.</summary>
+    public static string BackendOf(ModelDescription version) => HasModel(version) ? "onnxruntime" : "dotnet";
+
+    private static bool HasModel(ModelDescription version) => version.Configuration.ModelFile is not null;
 }

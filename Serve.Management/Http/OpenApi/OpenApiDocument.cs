@@ -60,7 +60,7 @@ internal sealed class OpenApiDocument
     private void Add(RouteEndpoint endpoint, string path, string verb, IReadOnlyDictionary<string, string>? values)
     {
         if (_paths[path] is not JsonObject item) _paths[path] = item = [];
-        var described = endpoint.Metadata.GetMetadata<ApiOperation>() ?? Undescribed(endpoint.RoutePattern);
+        var described = endpoint.Metadata.GetMetadata<ApiOperation>() ?? Undescribed(endpoint.RoutePattern, verb);
         var operation = new JsonObject
         {
             ["operationId"] = described.Verbs.Count > 1 ? $"{described.Id}By{verb[0]}{verb[1..].ToLowerInvariant()}" : described.Id,
@@ -75,8 +75,8 @@ internal sealed class OpenApiDocument
     }
 
     // A route that says nothing about itself is still there.
-    private static ApiOperation Undescribed(RoutePattern pattern) =>
-        new(string.Concat(PathOf(pattern).Where(char.IsAsciiLetterOrDigit))) { Answers = [new ApiAnswer(200, "Success.")] };
+    private static ApiOperation Undescribed(RoutePattern pattern, string verb) =>
+        new(verb.ToLowerInvariant() + string.Concat(PathOf(pattern).Where(char.IsAsciiLetterOrDigit))) { Answers = [new ApiAnswer(200, "Success.")] };
 
     private static IEnumerable<JsonObject> PathParameters(RoutePattern pattern, IReadOnlyDictionary<string, string>? values) =>
         from parameter in pattern.Parameters

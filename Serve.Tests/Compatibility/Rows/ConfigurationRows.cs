@@ -1,3 +1,5 @@
+using Grpc.Health.V1;
+using Grpc.Net.Client;
 using Serve.Core.Configuration.TorchServe;
 using Serve.Tests.EndToEnd;
 
@@ -29,8 +31,18 @@ internal static class ConfigurationRows
         Row.Same("`private_key_file`, `certificate_file`", Evidence.In<TlsTests>(nameof(TlsTests.Every_listener_speaks_it_and_a_renewed_certificate_is_used_without_a_restart)), "`privateKeyFile`, `certificateFile`."),
         Row.Same("`token_expiration_min`", Evidence.In<KeyFileTests>(nameof(KeyFileTests.Tokens_are_made_renewed_and_removed)), "`tokenExpiration`."),
         Row.Not("`unix:` addresses", "A reverse proxy on the machine reaches a loopback address as well."),
-        Row.Differs("`grpc_inference_address` and `_port`, `grpc_management_address` and `_port`", "`grpcInferenceAddress` and `grpcManagementAddress` have both; to be written by hand.", Evidence.In<GrpcApiTests>(nameof(GrpcApiTests.Each_listener_answers_its_own_services_only))),
-        Row.Not("`grpc_…_max_connection_age_ms` and `_grace_ms`", "Idle connections end by `keepAliveTimeout`."),
+        Row.Same("`grpc_inference_address` and `_port`, `grpc_management_address` and `_port`", async s =>
+        {
+            foreach (var address in (string[])[s.Server.GrpcInference, s.Server.GrpcManagement])
+            {
+                // A free port, as configured.
+                Assert.NotInRange(new Uri(address).Port, 7070, 7071);
+                using var channel = GrpcChannel.ForAddress(address);
+                Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await new Health.HealthClient(channel).CheckAsync(new HealthCheckRequest())).Status);
+            }
+        }, "In one: `grpcInferenceAddress`, `grpcManagementAddress`."),
+        Row.Same("`enable_grpc_ssl`", Evidence.In<TlsTests>(nameof(TlsTests.Every_listener_speaks_it_and_a_renewed_certificate_is_used_without_a_restart)), "The addresses begin with `https://`."),
+        Row.Not("`grpc_…_max_connection_age_ms` and `_grace_ms`", "A connection may stay as long as it is used; an idle one ends by `keepAliveTimeout`."),
         Row.Same("`model_store`, `load_models`", async s => Assert.Contains("echo", (await s.AskAsync("M:GET /models")).Text, StringComparison.Ordinal)),
         Row.Same("`job_queue_size`", async s => Assert.Equal(77, (await s.DescribeAsync("echo")).GetProperty("maxQueueSize").GetInt32())),
         Row.Same("`default_response_timeout`, `default_startup_timeout`", async s =>

@@ -110,7 +110,11 @@ internal static class ManagementRows
         Row.Same("404 `Given URL URL does not match any allowed URL(s)`", async s => Assert.StartsWith("Given URL https://evil.example.com/x.mar does not match any allowed URL(s)", (await s.IsAsync("M:POST /models?url=https%3A%2F%2Fevil.example.com%2Fx.mar", 404)).Error.Message, StringComparison.Ordinal)),
         Row.Same("400 `Failed to download archive from: URL`", s => s.IsAsync("M:POST /models?url=http%3A%2F%2F127.0.0.1%3A9%2Fx.mar", 400, error: "DownloadArchiveException")),
         Row.Not("400: per-model pip packages cannot be installed", "No Python runs."),
-        Row.Later("507: no memory to load it", "500 with the reason, so far."),
+        Row.Same("507: no memory to load it", async s =>
+        {
+            HandlerModels.Write(s.Store, "hungry", "HungryHandler", "maxRetries: 0");
+            Assert.StartsWith("Failed to start workers for model hungry version: 1.0: ", (await s.IsAsync("M:POST /models?url=hungry&initial_workers=1&synchronous=true", 507)).Error.Message, StringComparison.Ordinal);
+        }, "Also by scaling."),
         Row.Same("405 while the API is switched off", Evidence.In<ManagementModeTests>(nameof(ManagementModeTests.Registering_and_unregistering_can_be_switched_off))),
     ]);
 

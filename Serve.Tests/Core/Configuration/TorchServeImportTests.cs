@@ -34,7 +34,7 @@ public sealed class TorchServeImportTests
             disable_token_authorization=true
             enable_model_api=$$MODEL_API$$
             keystore=$$MISSING$$
-            grpc_inference_port=7070
+            grpc_inference_port=7075
             nonsense=1
             """, variable => variable == "MODEL_API" ? "false" : null);
 
@@ -49,11 +49,12 @@ public sealed class TorchServeImportTests
             DefaultResponseTimeout = TimeSpan.FromSeconds(30),
             AllowedUrls = ["https://models\\.example\\.com/.*", "file:///models/.*"],
             EnableModelApi = false,
+            GrpcInferenceAddress = "http://127.0.0.1:7075",
             Auth = "none",
         }, read, strict: true);
         Notes(import, "4: number_of_netty_threads: ignored: Serve chooses its threads by itself", "7: workflow_store: ignored: there are no workflows",
             "8: ! load_models: the name of resnet=resnet-18.mar is not kept", "9: max_request_size: maxRequestSize: 655350000", "13: enable_model_api: enableModelApi: false",
-            "14: ! keystore: not mapped: the variable MISSING is not set here", "15: grpc_inference_port: ignored", "16: ! nonsense: ignored: no key of TorchServe's");
+            "14: ! keystore: not mapped: the variable MISSING is not set here", "15: grpc_inference_port: grpcInferenceAddress: http://127.0.0.1:7075", "16: ! nonsense: ignored: no key of TorchServe's");
     }
 
     [Fact]
@@ -101,8 +102,32 @@ public sealed class TorchServeImportTests
         var read = ServerConfigurationReader.ReadText(import.Yaml, "/etc/serve.yaml").Configuration;
         Assert.Equal(("https://0.0.0.0:8443", "/certs/mycert.pem", "/ts/mykey.key"), (read.InferenceAddress, read.CertificateFile, read.PrivateKeyFile));
         Assert.Equal(("/ts/key_file.json", TimeSpan.FromMinutes(30)), (read.KeyFile, read.TokenExpiration));
-        Notes(import, "7: ! keystore: ignored: Serve takes PEM files", "8: keystore_pass: ignored", "9: ! enable_grpc_ssl: ignored: give grpcInferenceAddress");
+        Notes(import, "7: ! keystore: ignored: Serve takes PEM files", "8: keystore_pass: ignored", "9: enable_grpc_ssl: grpcInferenceAddress: https://127.0.0.1:7070", "9: enable_grpc_ssl: grpcManagementAddress: https://127.0.0.1:7071");
+        Assert.Equal(("https://127.0.0.1:7070", "https://127.0.0.1:7071"), (read.GrpcInferenceAddress, read.GrpcManagementAddress));
         Assert.DoesNotContain(import.Notes, note => note.Text.Contains("changeit", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_gRPC_interfaces_have_address_and_port_in_one()
+    {
+        var import = Import("""
+            grpc_inference_address=0.0.0.0
+            grpc_inference_port=9090
+            grpc_management_address=::1
+            grpc_inference_max_connection_age_ms=60000
+            grpc_inference_max_connection_age_grace_ms=5000
+            enable_grpc_ssl=false
+            disable_token_authorization=true
+            """);
+
+        var read = ServerConfigurationReader.ReadText(import.Yaml, "/etc/serve.yaml").Configuration;
+        Assert.Equal(("http://0.0.0.0:9090", "http://[::1]:7071", "none"), (read.GrpcInferenceAddress, read.GrpcManagementAddress, read.Auth));
+        Notes(import, "1: grpc_inference_address: grpcInferenceAddress: http://0.0.0.0:9090", "2: grpc_inference_port: part of grpcInferenceAddress", "3: grpc_management_address: grpcManagementAddress: ",
+            "4: grpc_inference_max_connection_age_ms: ignored: a connection may stay", "5: grpc_inference_max_connection_age_grace_ms: ignored: ", "6: enable_grpc_ssl: ignored: false is the default");
+
+        var wrong = Import("grpc_management_port=many\nenable_grpc_ssl=true\n");
+        Notes(wrong, "1: ! grpc_management_port: not mapped: ", "2: ! grpcInferenceAddress is left out: https://127.0.0.1:7070 needs a certificate");
+        Notes(Import("grpc_inference_address=0.0.0.0\n"), "1: ! grpcInferenceAddress can be reached from other machines");
     }
 
     [Fact]

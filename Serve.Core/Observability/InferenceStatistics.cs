@@ -1,0 +1,45 @@
+namespace Serve.Core.Observability;
+
+/// <summary>What a version has done since it was registered, as the Open Inference Protocol's statistics have it.</summary>
+public sealed record InferenceStatistics
+{
+    /// <summary>When a batch was last executed; null: never.</summary>
+    public DateTimeOffset? LastInference { get; init; }
+
+    /// <summary>Rows that were executed, without those of warm-up.</summary>
+    public required long Rows { get; init; }
+
+    /// <summary>Batches that were executed.</summary>
+    public required long Executions { get; init; }
+
+    /// <summary>Requests that were answered with a status below 400, from their arrival until their answer was written.</summary>
+    public required Tally Success { get; init; }
+
+    /// <summary>Requests that were answered with another one, or whose client left.</summary>
+    public required Tally Fail { get; init; }
+
+    /// <summary>Waiting: for a worker, for decoding, for the batch.</summary>
+    public required Tally Queue { get; init; }
+
+    /// <summary>Getting inputs to the model: to the worker and back, decoding.</summary>
+    public required Tally ComputeInput { get; init; }
+
+    /// <summary>Executing.</summary>
+    public required Tally ComputeInfer { get; init; }
+
+    /// <summary>Making the answer of the outputs.</summary>
+    public required Tally ComputeOutput { get; init; }
+
+    /// <summary>The sizes of batches that were executed, the smallest first.</summary>
+    public required IReadOnlyList<BatchStatistics> Batches { get; init; }
+}
+
+/// <summary>How often something happened, and how long it took altogether.</summary>
+/// <param name="Count">How often.</param>
+/// <param name="Time">How long.</param>
+public readonly record struct Tally(long Count, TimeSpan Time);
+
+/// <summary>Batches of one size.</summary>
+/// <param name="Rows">Their rows.</param>
+/// <param name="Execute">How many they were, and how long they executed.</param>
+public readonly record struct BatchStatistics(int Rows, Tally Execute);
