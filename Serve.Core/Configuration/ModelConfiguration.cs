@@ -36,6 +36,9 @@ public sealed record ModelConfiguration
     /// <summary>The most rows in one batch. Default 1, as TorchServe's.</summary>
     public int BatchSize { get; init; } = 1;
 
+    /// <summary>Whether the first dimension of an ONNX model's inputs and outputs is the batch. Default <see cref="BatchDimension.Auto"/>.</summary>
+    public BatchDimension BatchDimension { get; init; } = BatchDimension.Auto;
+
     /// <summary>When a batch closes. Default <see cref="BatchingMode.Adaptive"/>.</summary>
     public BatchingMode Batching { get; init; } = BatchingMode.Adaptive;
 

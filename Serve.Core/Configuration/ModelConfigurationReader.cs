@@ -92,6 +92,7 @@ public static class ModelConfigurationReader
             Autoscale = AutoscaleSection.Bind(settings, fallback.Autoscale),
             Instances = settings.Integer("instances", fallback.Instances, 0, 64),
             BatchSize = settings.Integer("batchSize", fallback.BatchSize, 1, 4096),
+            BatchDimension = settings.Choice("batchDimension", fallback.BatchDimension),
             Batching = settings.Choice("batching", fallback.Batching),
             MaxBatchDelay = settings.Duration("maxBatchDelay", fallback.MaxBatchDelay, Millisecond, TimeSpan.Zero, TimeSpan.FromHours(1)),
             ResponseTimeout = settings.Duration("responseTimeout", fallback.ResponseTimeout, Second, Millisecond, TimeSpan.FromHours(24)),

@@ -42,7 +42,7 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
 
     /// <summary>
     /// The URLs that <c>loadModels</c> means, in the order in which they are registered: everything for <c>all</c>, every
-    /// version of a model that is given by name; the highest version of a name comes last and becomes its default. What is
+    /// version of a model that is given by name, a bare file too; the highest version of a name comes last and becomes its default. What is
     /// not in the store is returned as it is, so that opening it says so.
     /// </summary>
     /// <exception cref="ModelNotFoundException">The store's folder does not exist.</exception>
@@ -58,7 +58,7 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
         [
             .. wanted.SelectMany(name =>
             {
-                var versions = stored.Where(model => model.Name == name && model.Kind is StoredModelKind.Folder).Select(model => model.Url).ToList();
+                var versions = stored.Where(model => model.Name == name && model.Kind is not StoredModelKind.Archive).Select(model => model.Url).ToList();
                 return versions.Count > 0 ? versions : [name];
             }).Distinct(StringComparer.Ordinal),
         ];
@@ -66,7 +66,7 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
 
     /// <summary>Finds what a URL of the management API names.</summary>
     /// <param name="url">
-    /// A path in the store: <c>NAME</c> (its highest version), <c>NAME/VERSION</c>, <c>x.mar</c>, <c>x.onnx</c>; or a
+    /// A path in the store: <c>NAME</c> (its highest version, or <c>NAME.onnx</c>), <c>NAME/VERSION</c>, <c>x.mar</c>, <c>x.onnx</c>; or a
     /// <c>file://</c> URL of one of them; or one of an allowed file or folder elsewhere.
     /// </param>
     /// <exception cref="ModelNotFoundException">Nothing there, with TorchServe's text.</exception>
@@ -79,6 +79,7 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
         var relative = InStore(url);
         var path = Path.Combine(Root, relative);
 
+        if (!Path.Exists(path) && File.Exists($"{path}.onnx")) (path, relative) = ($"{path}.onnx", $"{relative}.onnx");
         if (File.Exists(path)) return ListEntry(path).FirstOrDefault() is { } model ? model with { Url = relative } : throw NotAModel(path);
         if (!Directory.Exists(path)) throw new ModelNotFoundException($"Model not found at: {url}");
         if (ModelFolder.Is(path)) return FolderModel(path, relative);

@@ -7,6 +7,7 @@ using Serve.Core.Models.Snapshots;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Core.Scheduling;
+using Serve.Core.Tensors;
 using Serve.Core.Workers;
 
 namespace Serve.Core.Models;
@@ -21,8 +22,10 @@ public sealed partial class ModelVersion
     private readonly bool _isLoadedAtStartup;
     private readonly ModelSource _source;
     private readonly Autoscaler? _autoscaler;
+    private readonly Lazy<IReadOnlyList<string>> _labels;
     private ModelConfiguration _configuration;
     private volatile ReadyMessage? _about;
+    private volatile ModelSignature? _signature;
     private volatile bool _isDraining;
     private volatile bool _wasReady;
     private int _state = (int)ModelState.Idle;
@@ -33,10 +36,11 @@ public sealed partial class ModelVersion
         _source = source;
         _configuration = configuration;
         _isLoadedAtStartup = isLoadedAtStartup;
+        _labels = new(() => configuration.LabelFile is { } file ? LabelFile.Read(Path.Combine(source.Folder, file)) : []);
         _log = loggers.CreateLogger($"{Name}/{Version}");
         Metrics = new ModelMetrics(Name, Version);
         if (configuration.Autoscale is { } autoscale) _autoscaler = new Autoscaler(autoscale, configuration.LatencyTarget, environment.Time);
-        _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Settings.CompleteInline, environment.Time, Metrics);
+        _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Settings.CompleteInline, environment.Time, Metrics, _log);
         _pool = new WorkerPool(Name, Version, source.Folder, configuration, environment, _scheduler, Metrics, _log, Refresh);
         Metrics.SetState(ModelState.Idle);
     }
@@ -65,9 +69,12 @@ public sealed partial class ModelVersion
     /// <summary>
     /// The inputs and outputs of its ONNX model, or those that its handler declares (<see cref="Tensors.IDeclaresTensors"/>): what
     /// a payload that carries tensors must have. Null: none are known, because no worker has been ready yet, or because the
-    /// handler declares none.
+    /// handler declares none. With <c>batchSize</c> 1 there is no batch (<see cref="SignatureCheck.ForRequests"/>).
     /// </summary>
-    public ModelSignature? Signature => _about?.Signature;
+    public ModelSignature? Signature => _signature;
+
+    /// <summary>Labels of its classes, by index; read when they are first asked for. Empty: it has none.</summary>
+    public IReadOnlyList<string> Labels => _labels.Value;
 
     /// <summary>Whether a request that carries tensors may have any number of answers, which come in parts.</summary>
     public bool IsDecoupled => _about is { IsDecoupled: true };
@@ -304,7 +311,7 @@ public sealed partial class ModelVersion
             before = State;
             after = Compute();
             if (after == ModelState.Ready) _wasReady = true;
-            _about = _pool.About ?? _about; // before the state: who sees Ready sees the signature
+            Learn(_pool.About); // before the state: who sees Ready sees the signature
             Volatile.Write(ref _state, (int)after);
             foreach (var group in Enum.GetValues<WorkerState>()) Metrics.SetWorkers(group, 0);
             foreach (var group in _pool.Describe().CountBy(worker => worker.State)) Metrics.SetWorkers(group.Key, group.Value);
@@ -316,6 +323,13 @@ public sealed partial class ModelVersion
         if (after == ModelState.Failed) Log.Failed(_log, _pool.Failure?.Reason ?? "unknown");
         else Log.Changed(_log, before, after);
         if (after is ModelState.Failed or ModelState.Idle) _scheduler.FailQueued(() => Refuse(after));
+    }
+
+    private void Learn(ReadyMessage? about)
+    {
+        if (about is null || about == _about) return;
+        _about = about;
+        _signature = about.Signature?.ForRequests(_configuration.BatchSize);
     }
 
     private ModelState Compute()

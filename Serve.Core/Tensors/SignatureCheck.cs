@@ -6,6 +6,18 @@ namespace Serve.Core.Tensors;
 /// <summary>Whether the tensors of a request are those that a signature asks for.</summary>
 public static class SignatureCheck
 {
+    /// <summary>
+    /// A signature as it holds for requests of tensors: with a batch size of 1 their first dimension is no batch, even where
+    /// the model has one, so a request may have any number of rows and runs by itself.
+    /// </summary>
+    /// <param name="signature">The model's.</param>
+    /// <param name="batchSize">The most rows in one batch.</param>
+    public static ModelSignature ForRequests(this ModelSignature signature, int batchSize)
+    {
+        ArgumentNullException.ThrowIfNull(signature);
+        return signature.Batching == RowBatching.Dynamic && batchSize == 1 ? signature with { Batching = RowBatching.None } : signature;
+    }
+
     /// <summary>How many rows of a batch a request fills: its first dimension where the model batches, else 1.</summary>
     /// <param name="signature">The model's.</param>
     /// <param name="shape">The shape of one of the request's inputs; all have the same first dimension.</param>

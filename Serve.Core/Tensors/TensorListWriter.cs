@@ -34,7 +34,7 @@ public ref struct TensorListWriter
     /// <param name="element">Its element type.</param>
     /// <param name="shape">Its dimensions, the batch dimension included.</param>
     /// <param name="bytes">The bytes of its elements; <see cref="BytesElements"/> for strings.</param>
-    public void Declare(string name, TensorElement element, ReadOnlySpan<long> shape, long bytes)
+    public void Declare(string name, TensorElement element, scoped ReadOnlySpan<long> shape, long bytes)
     {
         if (_undeclared-- == 0) throw new InvalidOperationException("More tensors are declared than the list has.");
         var head = _target.GetSpan(2 + Encoding.UTF8.GetMaxByteCount(name.Length) + 2 + TensorText.MostBytes + 8);
@@ -51,7 +51,7 @@ public ref struct TensorListWriter
 
     /// <summary>Writes the next bytes of what was declared.</summary>
     /// <param name="bytes">All or some bytes of the next tensor.</param>
-    public void Write(ReadOnlySpan<byte> bytes)
+    public void Write(scoped ReadOnlySpan<byte> bytes)
     {
         if (bytes.IsEmpty) return;
         bytes.CopyTo(Reserve(bytes.Length));

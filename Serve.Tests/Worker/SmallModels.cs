@@ -71,11 +71,24 @@ internal static class SmallModels
         graph.Output(graph.Node("y", "Concat", [x, x], OnnxAttribute.Int("axis", 0)), DataType.Float, "m", 2);
     });
 
+    /// <summary>y[i, j] = a[i] + b[j], of [n, 1] and [m, 1]: two first dimensions that have nothing to do with each other.</summary>
+    public static void AllPairs(string file) => Write(file, graph =>
+    {
+        var a = graph.Input("a", DataType.Int32, "n", 1);
+        var b = graph.Node("turned", "Transpose", [graph.Input("b", DataType.Int32, "m", 1)], OnnxAttribute.Ints("perm", 1, 0));
+        graph.Output(graph.Node("y", "Add", [a, b]), DataType.Int32, "n", "m");
+    });
+
+    /// <summary>y = a + b, of [1st, 2] and [2nd, 2].</summary>
+    public static void SumOf(string file, string first, string second) => Write(file, graph =>
+        graph.Output(graph.Node("y", "Add", [graph.Input("a", DataType.Float, first, 2), graph.Input("b", DataType.Float, second, 2)]), DataType.Float, first, 2));
+
     /// <summary>1 / x.</summary>
     public static void Reciprocal(string file) => Write(file, graph =>
         graph.Output(graph.Node("y", "Reciprocal", [graph.Input("x", DataType.Float, "batch", "n")]), DataType.Float, "batch", "n"));
 
-    private static void Write(string file, Action<OnnxGraphBuilder> build)
+    /// <summary>Any graph.</summary>
+    public static void Write(string file, Action<OnnxGraphBuilder> build)
     {
         var graph = new OnnxGraphBuilder("small", "none.data");
         build(graph);

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Serve.Core.Configuration;
 using Serve.Core.Protocol;
+using Serve.Core.Tensors;
 
 namespace Serve.Tests.Worker;
 
@@ -101,6 +102,26 @@ internal sealed class WorkerConnection : IDisposable
         payload.Advance(body.Length);
         payload.AddPart("body", contentType, 0, body.Length);
         RunFrame.Enqueue(_sender, id, more, deadlineMicroseconds, 1, lane, payload);
+        payload.Release();
+        if (flush) Flush();
+    }
+
+    /// <summary>A request of tensors.</summary>
+    public void RunTensors(ulong id, IReadOnlyList<TestTensor> tensors, bool flush = true, params (string Name, string Value)[] headers)
+    {
+        var payload = RequestPayload.Rent(0);
+        foreach (var (name, value) in headers) payload.AddHeader(name, value);
+        payload.CarriesTensors = true;
+        foreach (var tensor in tensors)
+        {
+            var at = payload.Body.Length;
+            tensor.Data.CopyTo(payload.GetSpan(tensor.Data.Length));
+            payload.Advance(tensor.Data.Length);
+            payload.AddTensor(tensor.Name, tensor.Element, tensor.Shape, at, tensor.Data.Length);
+        }
+
+        var rows = Ready is { Signature: { } signature } && tensors.Count > 0 ? (int)Math.Min(int.MaxValue, SignatureCheck.RowsOf(signature, tensors[0].Shape)) : 1;
+        RunFrame.Enqueue(_sender, id, more: false, -1, rows, 0, payload);
         payload.Release();
         if (flush) Flush();
     }
@@ -260,6 +281,9 @@ internal sealed class WorkerConnection : IDisposable
         public string Text => Encoding.UTF8.GetString(Body);
 
         public JsonElement Json => JsonDocument.Parse(Body).RootElement;
+
+        /// <summary>The tensors of an answer that has them.</summary>
+        public IReadOnlyList<TestTensor> Tensors => TestTensor.ReadList(ContentType == TensorListWriter.ContentType ? Body : throw new InvalidOperationException($"No tensors: {this}"));
 
         public ErrorMessage Error => JsonSerializer.Deserialize(Body, ProtocolJson.Default.ErrorMessage)!;
     }

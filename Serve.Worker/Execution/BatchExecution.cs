@@ -28,6 +28,11 @@ internal sealed class BatchExecution(OnnxModel model, BatchBuckets? buckets = nu
     {
         var total = 0;
         foreach (var row in rows) total += row.Inputs.Rows;
+        if (rows[0].Inputs.IsWhole)
+        {
+            using var ending = new Termination(_options, cancellation);
+            return RunGathered(rows, total, total);
+        }
 
         var size = _buckets.SizeOf(total);
         var areOfOnePool = AreOfOnePool(rows, total);
@@ -79,7 +84,7 @@ internal sealed class BatchExecution(OnnxModel model, BatchBuckets? buckets = nu
         BatchOutputs outputs;
         try
         {
-            outputs = model.Run(_gathered.Gather(rows, total, size), size, _options);
+            outputs = model.Run(_gathered.Gather(rows, total, size), size, _options, rows[0].Inputs.IsWhole);
         }
         finally
         {

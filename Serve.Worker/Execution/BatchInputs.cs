@@ -1,5 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 using Serve.Core.Handlers;
+using Serve.Core.Tensors;
 
 namespace Serve.Worker.Execution;
 
@@ -22,7 +23,7 @@ internal sealed class BatchInputs(ModelSignature signature) : IDisposable
         for (var i = 0; i < _values.Length; i++)
         {
             var shape = rows[0].Inputs.Slots[i].Shape.ToArray();
-            if (signature.Batching == RowBatching.Dynamic) shape[0] = size;
+            if (signature.Batching == RowBatching.Dynamic && !rows[0].Inputs.IsWhole) shape[0] = size;
             _values[i] = signature.Inputs[i].ElementType == TensorElement.String ? GatherStrings(i, rows, shape) : GatherBytes(i, rows, totalRows, size, shape);
         }
 
@@ -60,16 +61,27 @@ internal sealed class BatchInputs(ModelSignature signature) : IDisposable
     {
         var value = OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, shape);
         var index = 0;
-        foreach (var row in rows)
-        {
-            foreach (var text in row.Inputs.Slots[input].Strings) value.StringTensorSetElementAt(text.AsSpan(), index++);
-        }
+        foreach (var row in rows) SetStrings(value, row.Inputs.Slots[input], ref index, int.MaxValue);
 
         var count = shape.Aggregate(1L, static (all, dimension) => all * dimension);
-        var last = rows[^1].Inputs.Slots[input].Strings;
-        for (var i = 0; index < count; i++) value.StringTensorSetElementAt(last[i % last.Length].AsSpan(), index++);
-
+        while (index < count) SetStrings(value, rows[^1].Inputs.Slots[input], ref index, (int)count);
         return value;
+    }
+
+    private static void SetStrings(OrtValue value, TensorSlot slot, ref int index, int end)
+    {
+        if (slot.IsPacked)
+        {
+            var rest = slot.Packed;
+            while (index < end && BytesElements.TryTake(ref rest, out var element)) value.StringTensorSetElementAt(element, index++);
+            return;
+        }
+
+        foreach (var text in slot.Strings)
+        {
+            if (index == end) return;
+            value.StringTensorSetElementAt(text.AsSpan(), index++);
+        }
     }
 
     /// <summary>Lets go of the tensors, not of the memory.</summary>

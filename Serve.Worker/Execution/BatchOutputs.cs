@@ -7,19 +7,23 @@ namespace Serve.Worker.Execution;
 /// <summary>The outputs of one executed batch, in ONNX Runtime's own memory, until they are disposed of.</summary>
 internal sealed class BatchOutputs : IDisposable
 {
-    private readonly ModelSignature _signature;
+    private readonly RowBatching _batching;
     private readonly IDisposableReadOnlyCollection<OrtValue> _values;
     private readonly long[][] _shapes;
     private readonly int _rows;
 
+    /// <param name="signature">The model's.</param>
+    /// <param name="values">Its outputs.</param>
+    /// <param name="rows">The batch's rows.</param>
+    /// <param name="isWhole">Whether the outputs are one request's as they are.</param>
     /// <exception cref="UnbatchableOutputException">An output does not have as many rows as the batch.</exception>
-    public BatchOutputs(ModelSignature signature, IDisposableReadOnlyCollection<OrtValue> values, int rows)
+    public BatchOutputs(ModelSignature signature, IDisposableReadOnlyCollection<OrtValue> values, int rows, bool isWhole = false)
     {
-        _signature = signature;
+        _batching = isWhole ? RowBatching.None : signature.Batching;
         _values = values;
         _rows = rows;
         _shapes = [.. values.Select(value => value.GetTensorTypeAndShape().Shape)];
-        if (signature.Batching == RowBatching.None) return;
+        if (!HasRows) return;
 
         for (var i = 0; i < _shapes.Length; i++)
         {
@@ -31,12 +35,15 @@ internal sealed class BatchOutputs : IDisposable
         }
     }
 
+    /// <summary>Whether the first dimension of each output is the batch's rows.</summary>
+    public bool HasRows => _batching != RowBatching.None;
+
     public ReadOnlySpan<long> Shape(int output) => _shapes[output];
 
     public ReadOnlySpan<byte> Bytes(int output, int firstRow, int rows)
     {
         var bytes = _values[output].GetTensorMutableRawData();
-        if (_signature.Batching == RowBatching.None) return bytes;
+        if (!HasRows) return bytes;
 
         var rowBytes = bytes.Length / _rows;
         return bytes.Slice(firstRow * rowBytes, rows * rowBytes);
@@ -44,21 +51,22 @@ internal sealed class BatchOutputs : IDisposable
 
     public string[] Strings(int output, int firstRow, int rows)
     {
-        var value = _values[output];
-        var count = 1L;
-        foreach (var dimension in _shapes[output]) count *= dimension;
-
-        var start = 0;
-        if (_signature.Batching != RowBatching.None)
-        {
-            start = (int)(count / _rows) * firstRow;
-            count = count / _rows * rows;
-        }
-
+        var (start, count) = StringsOf(output, firstRow, rows);
         var strings = new string[count];
-        for (var i = 0; i < strings.Length; i++) strings[i] = value.GetStringElement(start + i);
+        for (var i = 0; i < count; i++) strings[i] = _values[output].GetStringElement(start + i);
         return strings;
     }
+
+    /// <summary>Which of an output's strings, row-major, are those of rows.</summary>
+    public (int First, int Count) StringsOf(int output, int firstRow, int rows)
+    {
+        var count = 1L;
+        foreach (var dimension in _shapes[output]) count *= dimension;
+        return HasRows ? ((int)(count / _rows) * firstRow, (int)(count / _rows * rows)) : (0, (int)count);
+    }
+
+    /// <summary>The bytes of a string.</summary>
+    public ReadOnlySpan<byte> StringBytes(int output, int index) => _values[output].GetStringElementAsSpan(index);
 
     public void Dispose() => _values.Dispose();
 }

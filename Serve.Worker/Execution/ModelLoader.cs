@@ -5,6 +5,7 @@ using Serve.Core.Handlers;
 using Serve.Core.Handlers.Metrics;
 using Serve.Core.Models;
 using Serve.Core.Protocol;
+using Serve.Core.Tensors;
 using Serve.Worker.BuiltIn;
 using Serve.Worker.Execution.Doctor;
 using Serve.Worker.Execution.Graphs;
@@ -17,9 +18,10 @@ namespace Serve.Worker.Execution;
 /// <param name="Work">The model with its handler, warm.</param>
 /// <param name="Runner">The loading thread's own executor, warm.</param>
 /// <param name="Device">For example <c>cpu:0</c>.</param>
-/// <param name="Signature">The model's inputs and outputs; null for a batch handler.</param>
+/// <param name="Signature">The model's inputs and outputs, or those that a batch handler declares; null: it declares none.</param>
 /// <param name="Notes">Sentences for whoever describes the model.</param>
-internal sealed record LoadedModel(IModelWork Work, IBatchRunner Runner, string Device, ModelSignature? Signature, IReadOnlyList<string> Notes);
+/// <param name="IsDecoupled">Whether a request with tensors may have any number of answers.</param>
+internal sealed record LoadedModel(IModelWork Work, IBatchRunner Runner, string Device, ModelSignature? Signature, IReadOnlyList<string> Notes, bool IsDecoupled = false);
 
 /// <summary>Loads the model and handler that a Load names. On the first device thread, which executes batches afterwards.</summary>
 internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
@@ -41,8 +43,10 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
     private LoadedModel LoadBatchHandler(IBatchHandler handler)
     {
         CallLoad(() => handler.Load(ContextFor(null)));
+        var declared = handler as IDeclaresTensors;
+        if (declared is { IsDecoupled: true } && !handler.Streams) throw new InvalidModelException($"handler '{HandlerName}' says that it is decoupled, but not that it streams (IBatchHandler.Streams).");
         var work = new HandlerWork(handler, _configuration.BatchSize);
-        return new LoadedModel(work, work.CreateRunner(), $"{load.Device.Type.ToString().ToLowerInvariant()}:{load.Device.Index}", null, []);
+        return new LoadedModel(work, work.CreateRunner(), $"{load.Device.Type.ToString().ToLowerInvariant()}:{load.Device.Index}", work.Tensors, [], declared is { IsDecoupled: true });
     }
 
     private LoadedModel LoadModel(IModelHandler handler)
@@ -50,7 +54,7 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
         var decodes = StartDecodes(handler);
         var opened = ModelOpening.Open(load, wantsOutline: false, logger);
         using var plan = opened.Plan;
-        var model = OnnxModel.Of(opened.Opened, plan);
+        var model = OnnxModel.Of(opened.Opened, plan, _configuration.BatchDimension);
         _configuration = opened.Configuration;
         if (plan.UsesCudaGraphs) UseGraphs(model);
         TellFindings(opened, model);
@@ -78,6 +82,10 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
         try
         {
             return LoadHandler(handler, model);
+        }
+        catch (UnbatchableOutputException e) when (_configuration.BatchDimension == BatchDimension.First)
+        {
+            throw new InvalidModelException($"batchDimension is first, but it cannot be. {e.Message}", e);
         }
         catch (UnbatchableOutputException e)
         {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
+using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
 using Serve.Core.Scheduling;
@@ -19,14 +20,15 @@ internal sealed class OnnxModel : IDisposable
     private CudaGraphs? _graphs;
     private volatile bool _hasKnownOutputs;
 
-    private OnnxModel(InferenceSession session, SessionPlan plan)
+    private OnnxModel(InferenceSession session, SessionPlan plan, BatchDimension batch)
     {
         _session = session;
-        Signature = SignatureReader.Read(session);
+        Signature = SignatureReader.Read(session, batch, out var noBatch);
         _inputNames = [.. Signature.Inputs.Select(input => input.Name)];
         _outputNames = [.. Signature.Outputs.Select(output => output.Name)];
         Device = plan.Device;
         Notes = [.. plan.Notes];
+        if (noBatch is not null) Notes.Add(noBatch);
         _isOnGpu = Device.StartsWith("gpu:", StringComparison.Ordinal);
         if (_isOnGpu) _pinned = TryPin(session, int.Parse(Device.AsSpan(4), CultureInfo.InvariantCulture));
         if (Signature.Batching == RowBatching.FixedOne)
@@ -45,16 +47,16 @@ internal sealed class OnnxModel : IDisposable
 
     /// <exception cref="InvalidModelException">The file is not there, damaged, or of a kind that cannot be served; or its device is not there.</exception>
     /// <exception cref="OutOfResourcesException">The device's memory does not suffice; another try may.</exception>
-    public static OnnxModel Load(string file, SessionPlan plan) => Of(new SessionOpener().Open(ModelDefinition.Of(file), plan), plan);
+    public static OnnxModel Load(string file, SessionPlan plan, BatchDimension batch = BatchDimension.Auto) => Of(new SessionOpener().Open(ModelDefinition.Of(file), plan), plan, batch);
 
     /// <summary>A model whose session was made with a plan's options.</summary>
     /// <exception cref="InvalidModelException">It is of a kind that cannot be served.</exception>
-    public static OnnxModel Of(OpenedSession opened, SessionPlan plan)
+    public static OnnxModel Of(OpenedSession opened, SessionPlan plan, BatchDimension batch)
     {
         var session = opened.Session;
         try
         {
-            return new OnnxModel(session, plan);
+            return new OnnxModel(session, plan, batch);
         }
         catch
         {
@@ -104,8 +106,8 @@ internal sealed class OnnxModel : IDisposable
     }
 
     /// <summary>Executes a batch with outputs in ONNX Runtime's own memory. Only on a thread that stays for the worker's life.</summary>
-    public BatchOutputs Run(IReadOnlyList<OrtValue> inputs, int rows, RunOptions options) =>
-        new(Signature, _session.Run(options, _inputNames, inputs, _outputNames), rows);
+    public BatchOutputs Run(IReadOnlyList<OrtValue> inputs, int rows, RunOptions options, bool isWhole = false) =>
+        new(Signature, _session.Run(options, _inputNames, inputs, _outputNames), rows, isWhole);
 
     /// <summary>Warmup found that the first dimension, although dynamic, is no batch: each request runs alone from now on.</summary>
     public void ServeWithoutBatching(string why)

@@ -42,6 +42,11 @@ internal sealed class RowInputs : InputRow, IDisposable
         }
     }
 
+    /// <summary>
+    /// The tensors are a batch of their own, as they are: the request runs alone. Set before the first of them is written.
+    /// </summary>
+    public bool IsWhole { get; set; }
+
     private bool ShapesHaveAllDimensions => Rows > 1 || _batching == RowBatching.None;
 
     public override Span<byte> Allocate(string name, params ReadOnlySpan<long> shape)
@@ -55,7 +60,18 @@ internal sealed class RowInputs : InputRow, IDisposable
         CheckRows();
         slot.SetShape(Rows, shape, ShapesHaveAllDimensions);
         CheckBatchDimension(slot);
-        return HasSlotsFor(slot) ? slot.UseSlab(_place.Slab.InputAddress(Array.IndexOf(_slots, slot), _place.First)) : slot.UseOwnMemory();
+        return MemoryOf(slot);
+    }
+
+    /// <summary>Takes an input as a request has it: its shape has all dimensions, its bytes are as many as that takes.</summary>
+    /// <exception cref="BadRequestException">The model takes another shape, or the input would be too large.</exception>
+    public void Take(TensorSlot slot, ReadOnlySpan<long> shape, ReadOnlyMemory<byte> data)
+    {
+        CheckRows();
+        slot.SetShape(Rows, shape, shapeHasAllDimensions: true);
+        if (!IsWhole) CheckBatchDimension(slot);
+        if (slot.Info.ElementType == TensorElement.String) slot.UsePacked(data);
+        else data.Span.CopyTo(MemoryOf(slot));
     }
 
     public override void SetStrings(string name, IReadOnlyList<string> values, params ReadOnlySpan<long> shape)
@@ -72,6 +88,17 @@ internal sealed class RowInputs : InputRow, IDisposable
         CheckBatchDimension(slot);
     }
 
+    /// <exception cref="BadRequestException">The model has no such input.</exception>
+    public TensorSlot Find(string name)
+    {
+        foreach (var slot in _slots)
+        {
+            if (slot.Info.Name == name) return slot;
+        }
+
+        throw new BadRequestException($"The model has no input '{name}'; its inputs are {string.Join(", ", _slots.Select(slot => $"'{slot.Info.Name}'"))}.");
+    }
+
     /// <summary>Called when the handler has written the row.</summary>
     /// <exception cref="InternalServerException">The handler left an input out, or changed <see cref="InputRow.Rows"/> in between.</exception>
     public void Complete()
@@ -80,7 +107,7 @@ internal sealed class RowInputs : InputRow, IDisposable
         foreach (var slot in _slots)
         {
             if (!slot.IsSet) throw new InternalServerException($"The handler did not write the model's input '{slot.Info.Name}'.");
-            CheckBatchDimension(slot);
+            if (!IsWhole) CheckBatchDimension(slot);
         }
     }
 
@@ -96,8 +123,12 @@ internal sealed class RowInputs : InputRow, IDisposable
     {
         LeaveSlab();
         Rows = 1;
+        IsWhole = false;
         foreach (var slot in _slots) slot.Clear();
     }
+
+    private Span<byte> MemoryOf(TensorSlot slot) =>
+        !IsWhole && HasSlotsFor(slot) ? slot.UseSlab(_place.Slab.InputAddress(Array.IndexOf(_slots, slot), _place.First)) : slot.UseOwnMemory();
 
     // Gives the row its slots when it writes its first input. A handler that writes again, with other rows or another shape,
     // has the row in memory of its own from then on.
@@ -154,16 +185,6 @@ internal sealed class RowInputs : InputRow, IDisposable
         {
             throw new BadRequestException($"The input '{slot.Info.Name}' of shape {ShapeText.Of(slot.Shape)} must have {Rows} rows.");
         }
-    }
-
-    private TensorSlot Find(string name)
-    {
-        foreach (var slot in _slots)
-        {
-            if (slot.Info.Name == name) return slot;
-        }
-
-        throw new BadRequestException($"The model has no input '{name}'; its inputs are {string.Join(", ", _slots.Select(slot => $"'{slot.Info.Name}'"))}.");
     }
 
     public void Dispose()

@@ -11,20 +11,21 @@ internal sealed class RowOutputs(ModelSignature signature) : OutputRow
     private RowPlace _place;
     private int _first;
     private int _rows;
+    private bool _hasRows;
 
     public override IReadOnlyList<TensorInfo> Outputs => signature.Outputs;
 
     /// <summary>Points this slice at its rows of an executed batch.</summary>
     public void Bind(BatchOutputs batch, int first, int rows)
     {
-        (_batch, _place, _first, _rows) = (batch, default, first, rows);
+        (_batch, _place, _first, _rows, _hasRows) = (batch, default, first, rows, batch.HasRows);
         for (var i = 0; i < _shapes.Length; i++) SetShape(i, batch.Shape(i));
     }
 
     /// <summary>Points this slice at the row's own slots, which the execution has filled.</summary>
     public void Bind(in RowPlace place)
     {
-        (_batch, _place, _rows) = (null, place, place.Rows);
+        (_batch, _place, _rows, _hasRows) = (null, place, place.Rows, signature.Batching != RowBatching.None);
         for (var i = 0; i < _shapes.Length; i++) SetShape(i, place.Slab.Layout.OutputShape(i));
     }
 
@@ -34,11 +35,10 @@ internal sealed class RowOutputs(ModelSignature signature) : OutputRow
         _place = default;
     }
 
-    public override ReadOnlySpan<long> Shape(string name)
-    {
-        var index = IndexOf(name);
-        return _shapes[index].AsSpan(0, _ranks[index]);
-    }
+    public override ReadOnlySpan<long> Shape(string name) => WholeShape(IndexOf(name))[(_hasRows && _rows == 1 ? 1 : 0)..];
+
+    /// <summary>The dimensions of an output for this request, the batch dimension included where there is one.</summary>
+    public ReadOnlySpan<long> WholeShape(int output) => _shapes[output].AsSpan(0, _ranks[output]);
 
     public override ReadOnlySpan<byte> Bytes(string name)
     {
@@ -48,8 +48,17 @@ internal sealed class RowOutputs(ModelSignature signature) : OutputRow
             throw new InvalidOperationException($"The model's output '{name}' is of strings: read it with Strings.");
         }
 
-        return _place.Slab is { } slab ? slab.Output(index, _place.First, _place.Rows) : Batch.Bytes(index, _first, _rows);
+        return Bytes(index);
     }
+
+    /// <summary>The bytes of an output that is not of strings.</summary>
+    public ReadOnlySpan<byte> Bytes(int output) => _place.Slab is { } slab ? slab.Output(output, _place.First, _place.Rows) : Batch.Bytes(output, _first, _rows);
+
+    /// <summary>How many strings an output has for this request.</summary>
+    public int CountStrings(int output) => Batch.StringsOf(output, _first, _rows).Count;
+
+    /// <summary>The bytes of a string of an output for this request.</summary>
+    public ReadOnlySpan<byte> StringBytes(int output, int index) => Batch.StringBytes(output, Batch.StringsOf(output, _first, _rows).First + index);
 
     public override IReadOnlyList<string> Strings(string name)
     {
@@ -66,11 +75,10 @@ internal sealed class RowOutputs(ModelSignature signature) : OutputRow
 
     private void SetShape(int output, ReadOnlySpan<long> whole)
     {
-        var skip = signature.Batching == RowBatching.None || _rows > 1 ? 0 : 1;
-        _ranks[output] = whole.Length - skip;
-        if (_shapes[output].Length < _ranks[output]) _shapes[output] = new long[_ranks[output]];
-        whole[skip..].CopyTo(_shapes[output]);
-        if (_rows > 1) _shapes[output][0] = _rows;
+        _ranks[output] = whole.Length;
+        if (_shapes[output].Length < whole.Length) _shapes[output] = new long[whole.Length];
+        whole.CopyTo(_shapes[output]);
+        if (_hasRows) _shapes[output][0] = _rows;
     }
 
     private int IndexOf(string name)

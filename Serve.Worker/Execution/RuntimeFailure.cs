@@ -10,6 +10,7 @@ internal static partial class RuntimeFailure
     /// <summary>The error that answers a request whose row, run alone, failed.</summary>
     public static ServeException ToAnswer(Exception failure) => failure switch
     {
+        UnbatchableOutputException e => new InternalServerException($"{e.Message} Set batchDimension: none for this model."),
         ServeException known => known,
         OutOfMemoryException => new OutOfResourcesException("The worker ran out of memory while it executed the request."),
         OnnxRuntimeException e when IsOutOfMemory(e) => new OutOfResourcesException($"The device ran out of memory while it executed the request: {Describe(e)}"),

@@ -18,6 +18,11 @@ internal sealed class ShapeClasses(ModelSignature signature)
 
     public int Of(RowInputs inputs)
     {
+        if (inputs.IsWhole)
+        {
+            lock (_gate) return ++_next; // nobody else's
+        }
+
         if (_oneShape) return 0;
 
         lock (_gate)

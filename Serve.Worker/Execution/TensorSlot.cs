@@ -1,5 +1,6 @@
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
+using Serve.Core.Tensors;
 
 namespace Serve.Worker.Execution;
 
@@ -12,6 +13,7 @@ internal sealed class TensorSlot(TensorInfo info) : IDisposable
     private readonly NativeBuffer _memory = new();
     private readonly long[] _shape = new long[info.Shape.Count];
     private string[] _strings = [];
+    private ReadOnlyMemory<byte> _packed;
     private long _elements;
     private nint _address;
 
@@ -33,10 +35,18 @@ internal sealed class TensorSlot(TensorInfo info) : IDisposable
 
     public ReadOnlySpan<string> Strings => _strings.AsSpan(0, (int)_elements);
 
+    /// <summary>Whether the strings are those of <see cref="Packed"/>.</summary>
+    public bool IsPacked { get; private set; }
+
+    /// <summary>Strings where the request has them, each with its length (<see cref="BytesElements"/>).</summary>
+    public ReadOnlySpan<byte> Packed => _packed.Span;
+
     public void Clear()
     {
         IsSet = false;
-        if (Info.ElementType == TensorElement.String) _strings.AsSpan(0, (int)_elements).Clear();
+        if (Info.ElementType == TensorElement.String && !IsPacked) _strings.AsSpan(0, (int)_elements).Clear();
+        _packed = default;
+        IsPacked = false;
         _elements = 0;
     }
 
@@ -75,9 +85,18 @@ internal sealed class TensorSlot(TensorInfo info) : IDisposable
             throw new BadRequestException($"The input '{Info.Name}' of shape {ShapeText.Of(_shape)} takes {_elements} strings; there are {values.Count}.");
         }
 
+        _packed = default;
+        IsPacked = false;
         if (_strings.Length < values.Count) _strings = new string[values.Count];
         for (var i = 0; i < values.Count; i++) _strings[i] = values[i];
         IsSet = true;
+    }
+
+    /// <summary>The strings stay where they are until the request is answered. The shape is set, and they are as many.</summary>
+    public void UsePacked(ReadOnlyMemory<byte> strings)
+    {
+        _packed = strings;
+        IsPacked = IsSet = true;
     }
 
     /// <summary>Sets the shape, without memory for it.</summary>

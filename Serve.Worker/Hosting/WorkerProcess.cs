@@ -103,7 +103,7 @@ internal sealed partial class WorkerProcess
             var started = Stopwatch.GetTimestamp();
             var loader = new ModelLoader(load, _logger);
             var model = loader.Load();
-            var pipeline = new WorkerPipeline(model.Work, load.Configuration.Instances, ParentProcess.IsTied, _sender, TimeProvider.System, _logger);
+            var pipeline = new WorkerPipeline(model.Work, load.Configuration.Instances, ParentProcess.IsTied, _sender, TimeProvider.System);
             pipeline.Start(load.Configuration.DecodeThreads > 0 ? load.Configuration.DecodeThreads : CpuBudget.DecodeThreads(load.HostWorkers));
             _work = model.Work;
             _intake.Serve(pipeline);
@@ -126,7 +126,7 @@ internal sealed partial class WorkerProcess
     private void SayReady(LoadMessage load, string handler, LoadedModel model, TimeSpan took)
     {
         var credit = load.Configuration.BatchSize * (load.Configuration.Instances + 1);
-        var ready = new ReadyMessage(credit, model.Device, handler, model.Signature, (long)took.TotalMilliseconds, model.Notes, model.Work.WarmUpTimes);
+        var ready = new ReadyMessage(credit, model.Device, handler, model.Signature, (long)took.TotalMilliseconds, model.Notes, model.Work.WarmUpTimes, model.IsDecoupled);
         ProtocolJson.Enqueue(_sender, FrameType.Ready, ready, ProtocolJson.Default.ReadyMessage);
         _sender.Flush(onThisThread: true);
         Log.Ready(_logger, load.ModelName, load.ModelVersion, handler, model.Device, (long)took.TotalMilliseconds);

@@ -32,6 +32,9 @@ internal sealed class Batch : IDisposable
 
     public long ExecutedTimestamp { get; set; }
 
+    /// <summary>Whether any of the requests carries tensors.</summary>
+    public bool CarriesTensors { get; private set; }
+
     /// <summary>Whether parts of answers were sent, so that how long it executes is the requests' own affair.</summary>
     public bool Streams { get; set; }
 
@@ -42,7 +45,11 @@ internal sealed class Batch : IDisposable
     public void CloseFrom(BatchFormer<WorkerRequest> former, long now, int maxRows)
     {
         Rows = former.Close(now, maxRows, Requests, Late);
-        foreach (var request in Requests) Calls.Add(request.Call);
+        foreach (var request in Requests)
+        {
+            Calls.Add(request.Call);
+            CarriesTensors |= request.Request.CarriesTensors;
+        }
     }
 
     /// <summary>Keeps memory that the requests' outputs lie in until they are answered.</summary>
@@ -77,7 +84,7 @@ internal sealed class Batch : IDisposable
         // A source that was handed out may be cancelled at any later time: it must not reach the next batch.
         if (_isHandedOut) _cancellation = new CancellationTokenSource();
         _overCount = 0;
-        _anyCancelled = _isHandedOut = Streams = false;
+        _anyCancelled = _isHandedOut = Streams = CarriesTensors = false;
     }
 
     public void Dispose()

@@ -1,6 +1,8 @@
+using Serve.Core.Errors;
 using Serve.Core.Handlers;
 using Serve.Core.Protocol;
 using Serve.Core.Scheduling;
+using Serve.Core.Tensors;
 
 namespace Serve.Worker.Pipeline;
 
@@ -28,7 +30,10 @@ internal sealed class HandlerWork(IBatchHandler handler, int batchSize) : IModel
 
     public DecodedRow Decode(WorkerRequest request) => new(request.Rows, 0);
 
-    public IBatchRunner CreateRunner() => new Runner(handler);
+    public IBatchRunner CreateRunner() => new Runner(this, handler);
+
+    /// <summary>What the handler declares of tensors; null: it takes none.</summary>
+    public ModelSignature? Tensors { get; } = (handler as IDeclaresTensors)?.Tensors;
 
     public void Encode(WorkerRequest request)
     {
@@ -42,7 +47,24 @@ internal sealed class HandlerWork(IBatchHandler handler, int batchSize) : IModel
 
     public void Dispose() => handler.Dispose();
 
-    private sealed class Runner(IBatchHandler handler) : IBatchRunner
+    /// <summary>Answers a call whose tensors are not those that the handler declares; it does not see it.</summary>
+    private bool Refuses(HandlerCall call)
+    {
+        if (!call.Request.CarriesTensors) return false;
+        try
+        {
+            SignatureCheck.Check(Tensors ?? throw new BadRequestException($"The handler {handler.GetType().Name} takes no tensors: it cannot be called by the Open Inference Protocol."), call.Request);
+            return false;
+        }
+        catch (BadRequestException e)
+        {
+            call.Fail(e);
+            if (Streams) call.End(); // before the others of the batch, which may take long
+            return true;
+        }
+    }
+
+    private sealed class Runner(HandlerWork work, IBatchHandler handler) : IBatchRunner
     {
         public void WarmUp()
         {
@@ -51,6 +73,7 @@ internal sealed class HandlerWork(IBatchHandler handler, int batchSize) : IModel
 
         public void Execute(Batch batch)
         {
+            if (batch.CarriesTensors && batch.Calls.RemoveAll(work.Refuses) > 0 && batch.Calls.Count == 0) return;
             try
             {
                 handler.Execute(batch.Calls, batch.Cancellation);

@@ -8,6 +8,7 @@ using Serve.Core.Protocol;
 using Serve.Core.Scheduling;
 using Serve.Worker.BuiltIn;
 using Serve.Worker.Execution;
+using Serve.Worker.Tensors;
 
 namespace Serve.Worker.Pipeline;
 
@@ -26,6 +27,8 @@ internal sealed partial class OnnxWork : IModelWork
     private readonly SlabPools _slabs;
     private readonly BatchRowPool _rows;
     private readonly ShapeClasses _shapes;
+    private readonly TensorIntake _tensors;
+    private readonly TensorAnswer _tensorAnswer;
     private readonly List<WarmUpTime> _warmUpTimes = [];
     private long _paddedRows;
 
@@ -37,6 +40,8 @@ internal sealed partial class OnnxWork : IModelWork
         _slabs = new SlabPools(model.Signature, configuration.BatchSize, configuration.Instances, model.AllocateRows);
         _rows = new BatchRowPool(model.Signature, configuration.BatchSize, _slabs);
         _shapes = new ShapeClasses(model.Signature);
+        _tensors = new TensorIntake(model.Signature, configuration.BatchSize);
+        _tensorAnswer = new TensorAnswer(model.Signature);
     }
 
     // Device threads warm up one after the other, all before the worker is ready.
@@ -61,14 +66,19 @@ internal sealed partial class OnnxWork : IModelWork
     public DecodedRow Decode(WorkerRequest request)
     {
         var row = request.Row = _rows.Rent();
-        _handler.Preprocess(request.Request, row.Inputs);
+        if (request.Request.CarriesTensors) _tensors.Write(request.Request, row.Inputs);
+        else _handler.Preprocess(request.Request, row.Inputs);
         row.Inputs.Complete();
         return new DecodedRow(row.Inputs.Rows, _shapes.Of(row.Inputs));
     }
 
     public IBatchRunner CreateRunner() => new Runner(this);
 
-    public void Encode(WorkerRequest request) => _handler.Postprocess(request.Request, request.Row!.Outputs, request.Response);
+    public void Encode(WorkerRequest request)
+    {
+        if (request.Request.CarriesTensors) _tensorAnswer.Write(request.Request, request.Row!.Outputs, request.Response);
+        else _handler.Postprocess(request.Request, request.Row!.Outputs, request.Response);
+    }
 
     public void Release(WorkerRequest request)
     {

@@ -18,7 +18,7 @@ internal sealed class RunHeaders : IReadOnlyList<KeyValuePair<string, string>>
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    /// <summary>Points at a Run's body, which must stay until <see cref="Clear"/>.</summary>
+    /// <summary>Points at a Run's body, which must stay until <see cref="Clear"/>. A Run without headers need not be pointed at.</summary>
     public void Attach(ReadOnlyMemory<byte> frame) => _frame = frame;
 
     public void Clear()
@@ -30,7 +30,7 @@ internal sealed class RunHeaders : IReadOnlyList<KeyValuePair<string, string>>
 
     private List<KeyValuePair<string, string>> Read()
     {
-        if (!_isRead)
+        if (!_isRead && !_frame.IsEmpty)
         {
             RunFrame.Parse(_frame.Span).ReadHeaders(_read);
             _isRead = true;

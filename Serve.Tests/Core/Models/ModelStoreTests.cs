@@ -54,6 +54,7 @@ public sealed class ModelStoreTests : IDisposable
         Assert.Equal(["bare.onnx", "vit/2.0", "vit/10.0"], AtStartup("all"));
         Assert.Empty(AtStartup("none"));
         Assert.Equal(["vit/2.0", "vit/10.0", "missing", "bare.onnx"], AtStartup("vit", "missing", "bare.onnx", "vit/2.0"));
+        Assert.Equal(["bare.onnx"], AtStartup("bare"));
 
         IReadOnlyList<string> AtStartup(params string[] names) => new ModelStore(new ServerConfiguration { ModelStore = _folder.Path, LoadModels = names }, _unpacked.Path).AtStartup();
     }
@@ -64,6 +65,12 @@ public sealed class ModelStoreTests : IDisposable
         _folder.Write("vit/2.0/model.onnx", "m");
         _folder.Write("vit/10.0/model.onnx", "m");
 
+        _folder.Write("bare.onnx", "m");
+        _folder.Write("triton/1/model.onnx", "m");
+        _folder.Write("triton/config.pbtxt", "name: \"triton\"");
+
+        Assert.Equal(("bare", "1.0", "bare.onnx"), Found("bare"));
+        Assert.Equal(("triton", "1", "triton/1"), Found("triton"));
         Assert.Equal(("vit", "10.0", "vit/10.0"), Found("vit"));
         Assert.Equal(("vit", "2.0", "vit/2.0"), Found("vit/2.0"));
         Assert.Equal(("vit", "2.0", "vit/2.0"), Found("vit/2.0/"));
