@@ -47,7 +47,7 @@ public sealed partial class ModelVersion
         Metrics = replaces?.Metrics ?? new ModelMetrics(Name, Version);
         _before = replaces is null ? null : Metrics.Statistics(null, []);
         if (configuration.Autoscale is { } autoscale) _autoscaler = new Autoscaler(autoscale, configuration.LatencyTarget, environment.Time);
-        _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Settings.CompleteInline, environment.Time, Metrics);
+        _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Settings.CompleteInline, environment.Time, Metrics, _log);
         _pool = new WorkerPool(Name, Version, source.Folder, configuration, environment, _scheduler, Metrics, _log, Refresh);
         if (_isPublished) Metrics.SetState(ModelState.Idle);
     }

@@ -104,7 +104,8 @@ public sealed record StageMessage(
 /// <summary>The body of an Output that is an error of the server's.</summary>
 /// <param name="Type">The error's TorchServe name.</param>
 /// <param name="Message">For people.</param>
-public sealed record ErrorMessage(string Type, string Message);
+/// <param name="Detail">For the log, where the server or a handler is at fault: what happened, with its stack; null: there is nothing to log.</param>
+public sealed record ErrorMessage(string Type, string Message, string? Detail = null);
 
 /// <summary>JSON of the control messages, generated at build time.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]

@@ -50,6 +50,9 @@ public sealed class RequestPayload : IBufferWriter<byte>
     /// </summary>
     public bool CarriesTensors { get; set; }
 
+    /// <summary>By what the client knows the request, for the log; null: it has no id.</summary>
+    public string? RequestId { get; set; }
+
     /// <summary>A payload whose body will be about that long; it grows as needed.</summary>
     /// <param name="bodyCapacity">Bytes, for example the request's Content-Length; 0 for none.</param>
     public static RequestPayload Rent(int bodyCapacity)
@@ -152,6 +155,7 @@ public sealed class RequestPayload : IBufferWriter<byte>
         _bodyLength = _headLength = 0;
         Headers = Parts = 0;
         AsksHandler = CarriesTensors = false;
+        RequestId = null;
         Idle.Return(this);
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Observability;
@@ -13,7 +14,8 @@ namespace Serve.Core.Workers;
 /// <param name="inline">Whether many are completed by the workers' readers, or only a few.</param>
 /// <param name="time">The clock.</param>
 /// <param name="metrics">The version's instruments.</param>
-internal sealed class AnswerCompleter(bool inline, TimeProvider time, ModelMetrics metrics)
+/// <param name="log">Where the failures of requests are told.</param>
+internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, ModelMetrics metrics, ILogger log)
 {
     // So many answers of a chunk are completed by the reader: waking another would take longer. More are spread over
     // the thread pool, so that the reader sees the next chunk; so many an item, because an item for each costs as much as
@@ -76,6 +78,7 @@ internal sealed class AnswerCompleter(bool inline, TimeProvider time, ModelMetri
             return;
         }
 
+        Tell(completion);
         request.Payload.Release();
         if (request.TryFail(completion.Error!) && completion.Error is ServeException { Status: 504 }) metrics.RequestExpired(ExpiredPlace.Worker);
     }
@@ -85,6 +88,7 @@ internal sealed class AnswerCompleter(bool inline, TimeProvider time, ModelMetri
         var request = completion.Request;
         if (completion.Response is not { } part)
         {
+            Tell(completion);
             if (completion.IsLast) request.Payload.Release();
             request.TryFail(completion.Error!);
             return;
@@ -119,6 +123,12 @@ internal sealed class AnswerCompleter(bool inline, TimeProvider time, ModelMetri
         request.TryEnd(parts, error: null);
     }
 
+    // By the id that the client knows, while the payload is still the request's.
+    private void Tell(in Completion completion)
+    {
+        if (completion.Error is WorkerFailedException { Detail: { } detail } failure) Log.RequestFailed(log, failure.Worker, completion.Request.Payload.RequestId ?? "-", failure.Message, detail);
+    }
+
     private void Record(InferenceRequest request, in OutputTimes times, long now)
     {
         var atWorker = time.GetElapsedTime(request.SentTimestamp, now);
@@ -133,6 +143,12 @@ internal sealed class AnswerCompleter(bool inline, TimeProvider time, ModelMetri
     }
 
     private static TimeSpan Microseconds(long value) => TimeSpan.FromTicks(value * TimeSpan.TicksPerMicrosecond);
+
+    private static partial class Log
+    {
+        [LoggerMessage(25, LogLevel.Error, "worker {Worker}: request {RequestId} failed: {Reason}: {Detail}", EventName = LogEventNames.WorkerOutput)]
+        public static partial void RequestFailed(ILogger log, string worker, string requestId, string reason, string detail);
+    }
 
     /// <summary>Some of a chunk's answers, completed one after the other on a thread of the pool.</summary>
     private sealed class Item(AnswerCompleter completer, List<Completion> completions, long now) : IThreadPoolWorkItem

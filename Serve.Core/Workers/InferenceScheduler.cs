@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Models;
@@ -41,11 +42,12 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <param name="completeInline">Whether answers are completed by the workers' readers as far as that does not hold up the next chunk.</param>
     /// <param name="time">The clock.</param>
     /// <param name="metrics">The version's instruments.</param>
-    public InferenceScheduler(string title, ModelConfiguration configuration, bool completeInline, TimeProvider time, ModelMetrics metrics)
+    /// <param name="log">The version's log.</param>
+    public InferenceScheduler(string title, ModelConfiguration configuration, bool completeInline, TimeProvider time, ModelMetrics metrics, ILogger log)
     {
         _title = title;
         _configuration = configuration;
-        _completer = new AnswerCompleter(completeInline, time, metrics);
+        _completer = new AnswerCompleter(completeInline, time, metrics, log);
         _time = time;
         _partTimeout = Ticks(configuration.ResponseTimeout);
         _shortBatch = Ticks(TimeSpan.FromMilliseconds(0.2));

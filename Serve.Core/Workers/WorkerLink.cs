@@ -182,7 +182,7 @@ internal sealed class WorkerLink : IDisposable
         if (output.IsError)
         {
             var error = ProtocolJson.Read(output.Body, ProtocolJson.Default.ErrorMessage);
-            return new LinkEvent(FrameType.Output, header.Id, 0, isLast, null, new ServeException(output.Status, error.Type, error.Message));
+            return new LinkEvent(FrameType.Output, header.Id, 0, isLast, null, new WorkerFailedException(output.Status, error, _owner.Id));
         }
 
         var response = InferenceResponse.Rent(output.Status, ContentType(output.ContentType), output.ReadHeaders(), output.Times);
@@ -213,6 +213,9 @@ internal sealed class WorkerLink : IDisposable
 /// <summary>Whom a link tells what it reads. One call at a time; none may wait, for the thread may be one that carries connections.</summary>
 internal interface IWorkerLinkOwner
 {
+    /// <summary>The worker's name in the log.</summary>
+    string Id { get; }
+
     void Hello(HelloMessage message);
 
     void Ready(ReadyMessage message);

@@ -2,6 +2,7 @@ using Grpc.Core;
 using Serve.Core.Errors;
 using Serve.Core.Protocol;
 using Serve.Frontend.Inference;
+using Serve.Management.Http;
 
 namespace Serve.Frontend.Grpc;
 
@@ -15,7 +16,7 @@ internal static class CallPayload
 
     /// <summary>Makes the payload of a call.</summary>
     /// <exception cref="ServeException">400: no inputs, or too many; 413.</exception>
-    public static RequestPayload Of(PredictionsRequest request, Metadata metadata, long maxRequestBytes)
+    public static RequestPayload Of(PredictionsRequest request, ServerCallContext context, long maxRequestBytes)
     {
         if (request.Input.Count == 0) throw new BadRequestException("Parameter input is required: a map of names to bytes; stock handlers read data.");
         if (request.Input.Count > MostParts) throw new BadRequestException($"There are {request.Input.Count} inputs; at most {MostParts} are allowed.");
@@ -29,7 +30,8 @@ internal static class CallPayload
         var payload = RequestPayload.Rent((int)bytes);
         try
         {
-            foreach (var entry in metadata) payload.AddHeader(entry.Key, entry.IsBinary ? Convert.ToBase64String(entry.ValueBytes) : entry.Value);
+            payload.RequestId = CommonHeaders.IdOf(context.GetHttpContext());
+            foreach (var entry in context.RequestHeaders) payload.AddHeader(entry.Key, entry.IsBinary ? Convert.ToBase64String(entry.ValueBytes) : entry.Value);
             if (request.HasSequenceId) payload.AddHeader(SequenceHeader, request.SequenceId);
             foreach (var (name, value) in request.Input)
             {

@@ -66,7 +66,7 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
         {
             target.ThrowIfNotServing();
             var options = CallOptions.Read(context);
-            var payload = CallPayload.Of(request, context.RequestHeaders, maxRequestBytes);
+            var payload = CallPayload.Of(request, context, maxRequestBytes);
             requestBytes = payload.Body.Length;
             using var response = await target.InferAsync(payload, options, context.CancellationToken);
             responseBytes = response.Body.Length;

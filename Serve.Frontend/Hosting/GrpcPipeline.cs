@@ -12,6 +12,7 @@ using Serve.Core.Errors;
 using Serve.Core.Observability;
 using Serve.Frontend.Grpc;
 using Serve.Management.Grpc;
+using Serve.Management.Http;
 
 namespace Serve.Frontend.Hosting;
 
@@ -49,6 +50,7 @@ internal sealed partial class GrpcPipeline : IDisposable
         // Kestrel begins a stream of HTTP/2 on a thread of the pool. Should it once be the socket's own, all that follows would stall others.
         if (!Thread.CurrentThread.IsThreadPoolThread) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         var started = Stopwatch.GetTimestamp();
+        CommonHeaders.ApplyId(context);
         if (_listener.Guard is { } guard && !guard.Allows(context))
         {
             Refuse(context.Response);
@@ -83,7 +85,7 @@ internal sealed partial class GrpcPipeline : IDisposable
         services.AddLogging();
         var diagnostics = new DiagnosticListener("Serve.Grpc");
         services.AddSingleton(diagnostics).AddSingleton<DiagnosticSource>(diagnostics);
-        services.AddSingleton(new ErrorInterceptor(_log));
+        services.AddSingleton(new ErrorInterceptor(_log, static call => CommonHeaders.IdOf(call.GetHttpContext())));
         services.AddGrpc(grpc =>
         {
             grpc.MaxReceiveMessageSize = mostBytes;
@@ -121,7 +123,8 @@ internal sealed partial class GrpcPipeline : IDisposable
             context.Request.Path,
             context.Request.Protocol,
             (int)(code ?? StatusCode.Unknown),
-            (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds,
+            CommonHeaders.IdOf(context));
     }
 
     // An answer that is nothing but its status ("Trailers-Only"): no message is read, and nothing is built for strangers.
@@ -150,7 +153,7 @@ internal sealed partial class GrpcPipeline : IDisposable
         response.Headers[GrpcStatus.ErrorType] = type;
     }
 
-    // TorchServe's access log of gRPC: client, method, status code, milliseconds.
-    [LoggerMessage(3, LogLevel.Information, "{Client} \"gRPC {Method} {Protocol}\" {Code} {Milliseconds}", EventName = LogEventNames.Access)]
-    private partial void LogAccess(string client, string method, string protocol, int code, long milliseconds);
+    // TorchServe's access log of gRPC, and the request's id: client, method, status code, milliseconds.
+    [LoggerMessage(3, LogLevel.Information, "{Client} \"gRPC {Method} {Protocol}\" {Code} {Milliseconds} {RequestId}", EventName = LogEventNames.Access)]
+    private partial void LogAccess(string client, string method, string protocol, int code, long milliseconds, string? requestId);
 }

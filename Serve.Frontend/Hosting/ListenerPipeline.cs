@@ -35,6 +35,7 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
         {
             var group = routes.MapGroup("");
             ((IEndpointConventionBuilder)group).Finally(Surround);
+            if (listener.Guard is { } tokens) group.WithMetadata(tokens); // for the API's description
             map(group);
             listener.Routes = routes.DataSources;
         });
@@ -73,7 +74,7 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
         catch (Exception e)
         {
             var error = ErrorResponse.From(e, context);
-            if (error.Status == 500 && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, IdOf(context));
+            if (error.Status == 500 && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, CommonHeaders.IdOf(context));
             listener.Metrics.Answered(await ErrorResponse.WriteAsync(context, error));
         }
     };
@@ -102,10 +103,8 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
             request.Protocol,
             context.Response.StatusCode,
             (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds,
-            IdOf(context));
+            CommonHeaders.IdOf(context));
     };
-
-    private static string IdOf(HttpContext context) => context.Response.Headers[CommonHeaders.RequestId].ToString();
 
     // The URL of an archive may carry a signature, which opens it for whoever has it.
     private static string TargetOf(HttpRequest request)
@@ -117,9 +116,9 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
     }
 
     [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed unexpectedly, request {RequestId}")]
-    private partial void LogUnexpected(Exception exception, string method, string path, string requestId);
+    private partial void LogUnexpected(Exception exception, string method, string path, string? requestId);
 
     // TorchServe's access log, and the request's id: client, request line, status, milliseconds.
     [LoggerMessage(2, LogLevel.Information, "{Client} \"{Method} {Target} {Protocol}\" {Status} {Milliseconds} {RequestId}", EventName = LogEventNames.Access)]
-    private partial void LogAccess(string client, string method, string target, string protocol, int status, long milliseconds, string requestId);
+    private partial void LogAccess(string client, string method, string target, string protocol, int status, long milliseconds, string? requestId);
 }

@@ -82,11 +82,11 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
     private Task<int> FailAsync(HttpContext context, Exception e)
     {
         var error = ErrorResponse.From(e, context);
-        if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, context.Response.Headers[CommonHeaders.RequestId].ToString());
+        if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, CommonHeaders.IdOf(context));
         if (shutdown.IsDraining) context.Response.Headers.Connection = "close";
         return ErrorResponse.WriteAsync(context, error);
     }
 
     [LoggerMessage(20, LogLevel.Error, "{Method} {Path} failed unexpectedly, request {RequestId}")]
-    private partial void LogUnexpected(Exception exception, string method, string path, string requestId);
+    private partial void LogUnexpected(Exception exception, string method, string path, string? requestId);
 }

@@ -3,6 +3,7 @@ using System.Text;
 using Microsoft.AspNetCore.Http;
 using Serve.Core.Errors;
 using Serve.Core.Protocol;
+using Serve.Management.Http;
 
 namespace Serve.Frontend.Inference;
 
@@ -30,7 +31,7 @@ internal static class RequestParts
     public static void Complete(HttpRequest request, ref RequestPayload payload, string? path, QueryUse query, out string? modelField)
     {
         modelField = null;
-        AddHeaders(request.Headers, payload, path);
+        AddHeaders(request, payload, path);
         var type = request.ContentType;
         var rawBytes = payload.Body.Length;
 
@@ -46,7 +47,7 @@ internal static class RequestParts
             payload = decoded;
             try
             {
-                AddHeaders(request.Headers, decoded, path);
+                AddHeaders(request, decoded, path);
                 AddUrlEncoded(encoded.Body.Span, decoded, ref modelField);
             }
             finally
@@ -100,9 +101,10 @@ internal static class RequestParts
     }
 
     /// <summary>Adds the request's headers; those that speak of this connection mean nothing to a worker.</summary>
-    internal static void AddHeaders(IHeaderDictionary headers, RequestPayload payload, string? path)
+    internal static void AddHeaders(HttpRequest request, RequestPayload payload, string? path)
     {
-        foreach (var (name, values) in headers)
+        payload.RequestId = CommonHeaders.IdOf(request.HttpContext);
+        foreach (var (name, values) in request.Headers)
         {
             if (IsOfConnection(name)) continue;
             payload.AddHeader(name, values.Count == 1 ? values[0] ?? "" : values.ToString());

@@ -10,11 +10,10 @@ internal static class OpenRoutes
 {
     private const string GrpcHealth = "/grpc.health.v1.Health/";
 
-    public static bool Include(HttpRequest request) => request.Path.Value switch
+    public static bool Include(string? path, string verb) => path switch
     {
-        "/" => HttpMethods.IsOptions(request.Method),
+        "/" => HttpMethods.IsOptions(verb),
         "/api-description" or "/livez" or "/readyz" or "/startupz" => true,
-        { } path => path.StartsWith(GrpcHealth, StringComparison.Ordinal),
-        null => false,
+        _ => path?.StartsWith(GrpcHealth, StringComparison.Ordinal) == true,
     };
 }

@@ -37,8 +37,13 @@ public sealed class TokenGuard(params TokenSet[] accepted)
 
         return (TakesCertificates && context.Connection.ClientCertificate is not null)
             || (OwnGuardPath is not null && context.Request.Path.Value == OwnGuardPath)
-            || OpenRoutes.Include(context.Request);
+            || OpenRoutes.Include(context.Request.Path.Value, context.Request.Method);
     }
+
+    /// <summary>Whether a route is open to everybody, for its description.</summary>
+    /// <param name="path">Its path.</param>
+    /// <param name="verb">Its verb, in capitals.</param>
+    internal static bool LeavesOpen(string path, string verb) => OpenRoutes.Include(path, verb);
 
     private bool IsValid(StringValues values)
     {

@@ -7,7 +7,9 @@ using Serve.Management.Http;
 namespace Serve.Management.Grpc;
 
 /// <summary>Turns what a method throws into the status that its client gets.</summary>
-internal sealed partial class ErrorInterceptor(ILogger log) : Interceptor
+/// <param name="log">Where unexpected errors are told.</param>
+/// <param name="idOf">A call's id, for the log.</param>
+internal sealed partial class ErrorInterceptor(ILogger log, Func<ServerCallContext, string?> idOf) : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {
@@ -50,10 +52,10 @@ internal sealed partial class ErrorInterceptor(ILogger log) : Interceptor
     private RpcException Rpc(Exception e, ServerCallContext context)
     {
         var error = GrpcStatus.From(e, context);
-        if (error.Status == 500 && e is not ServeException) LogUnexpected(e, context.Method);
+        if (error.Status == 500 && e is not ServeException) LogUnexpected(e, context.Method, idOf(context));
         return GrpcStatus.ToRpc(OpenInferenceError.IsForGrpc(context.Method) ? OpenInferenceError.Of(error) : error);
     }
 
-    [LoggerMessage(1, LogLevel.Error, "{Method} failed unexpectedly")]
-    private partial void LogUnexpected(Exception exception, string method);
+    [LoggerMessage(1, LogLevel.Error, "{Method} failed unexpectedly, request {RequestId}")]
+    private partial void LogUnexpected(Exception exception, string method, string? requestId);
 }

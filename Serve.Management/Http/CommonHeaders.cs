@@ -21,8 +21,15 @@ public static class CommonHeaders
         headers.Pragma = NoCache;
         headers.CacheControl = CacheControl;
         headers.Expires = Expires;
-        headers[RequestId] = context.Request.Headers.TryGetValue(RequestId, out var own) && IsId(own) ? own : NewId();
+        ApplyId(context);
     }
+
+    /// <summary>Sets only the request's id. Hot path.</summary>
+    public static void ApplyId(HttpContext context) =>
+        context.Response.Headers[RequestId] = context.Request.Headers.TryGetValue(RequestId, out var own) && IsId(own) ? own : NewId();
+
+    /// <summary>The request's id, as the answer has it.</summary>
+    public static string? IdOf(HttpContext context) => context.Response.Headers[RequestId];
 
     private static bool IsId(StringValues values)
     {

@@ -243,7 +243,7 @@ public sealed class GrpcApiTests : IClassFixture<ServerFixture>, IDisposable
     [Fact]
     public async Task Tools_can_ask_which_services_there_are()
     {
-        Assert.Equal(["grpc.health.v1.Health", "org.pytorch.serve.grpc.inference.InferenceAPIsService"], await ServicesAsync(_inferenceChannel));
+        Assert.Equal(["grpc.health.v1.Health", "inference.GRPCInferenceService", "org.pytorch.serve.grpc.inference.InferenceAPIsService"], await ServicesAsync(_inferenceChannel));
         Assert.Equal(["grpc.health.v1.Health", "org.pytorch.serve.grpc.management.ManagementAPIsService"], await ServicesAsync(_managementChannel));
 
         static async Task<IEnumerable<string>> ServicesAsync(GrpcChannel channel)

@@ -16,9 +16,9 @@ public sealed class GrpcLifecycleTests(ITestOutputHelper output)
         var management = new ManagementAPIsService.ManagementAPIsServiceClient(channel);
         var cancellation = TestContext.Current.CancellationToken;
 
-        var refused = await Assert.ThrowsAsync<RpcException>(async () => await management.RegisterModelAsync(new() { Url = "x" }, cancellationToken: cancellation));
+        var refused = await Assert.ThrowsAsync<RpcException>(async () => await management.RegisterModelAsync(new() { Url = "x" }, new Metadata { { "x-request-id", "my-17" } }, cancellationToken: cancellation));
         Assert.Equal((StatusCode.PermissionDenied, "MethodNotAllowedException"), (refused.StatusCode, refused.Trailers.GetValue("serve-error-type")));
-        await server.WaitForLogAsync(line => line.Contains("\"gRPC /org.pytorch.serve.grpc.management.ManagementAPIsService/RegisterModel HTTP/2\" 7 ", StringComparison.Ordinal));
+        await server.WaitForLogAsync(line => line.Contains("\"gRPC /org.pytorch.serve.grpc.management.ManagementAPIsService/RegisterModel HTTP/2\" 7 ", StringComparison.Ordinal) && line.EndsWith(" my-17", StringComparison.Ordinal));
 
         using var watch = new Health.HealthClient(channel).Watch(new(), cancellationToken: cancellation);
         Assert.True(await watch.ResponseStream.MoveNext(cancellation));

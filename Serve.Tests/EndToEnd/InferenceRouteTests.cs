@@ -2,6 +2,10 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Serve.Frontend.Grpc;
 
 namespace Serve.Tests.EndToEnd;
 
@@ -65,6 +69,23 @@ public sealed class InferenceRouteTests : IClassFixture<RouteServer>
         Assert.True(answer.Status == HttpStatusCode.OK, answer.Text);
         Assert.Equal("body=", PartsOf(answer.Json));
         Assert.Equal(workers, await _server.WorkerPidsAsync("headers"));
+    }
+
+    [Fact]
+    public async Task A_request_that_fails_in_a_worker_is_in_the_log_by_the_id_that_its_client_knows()
+    {
+        Assert.Equal("rest-17", (await SendAsync("POST", "/predictions/failing", "broken", "text/plain", ("x-request-id", "rest-17"))).Headers["x-request-id"]);
+        await LoggedAsync("rest-17");
+        var made = (await SendAsync("POST", "/predictions/failing", "broken", "text/plain")).Headers["x-request-id"];
+        await LoggedAsync(made);
+
+        using var channel = GrpcChannel.ForAddress(_server.GrpcInference);
+        using var call = new InferenceAPIsService.InferenceAPIsServiceClient(channel).PredictionsAsync(new PredictionsRequest { ModelName = "failing", Input = { ["data"] = ByteString.CopyFromUtf8("broken") } }, new Metadata { { "x-request-id", "grpc-17" } });
+        Assert.Equal(StatusCode.Internal, (await Assert.ThrowsAsync<RpcException>(async () => await call)).StatusCode);
+        Assert.Equal("grpc-17", (await call.ResponseHeadersAsync).GetValue("x-request-id"));
+        await LoggedAsync("grpc-17");
+
+        Task LoggedAsync(string id) => _server.WaitForLogAsync(line => line.Contains("failing/1.0: worker ", StringComparison.Ordinal) && line.Contains($": request {id} failed: ", StringComparison.Ordinal) && line.Contains("InvalidOperationException: Something broke.", StringComparison.Ordinal));
     }
 
     [Fact]

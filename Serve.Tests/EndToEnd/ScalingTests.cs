@@ -62,29 +62,6 @@ public sealed class ScalingTests : IClassFixture<HandlerServer>
     }
 
     [Fact]
-    public async Task Workers_become_more_by_themselves_when_more_arrives_than_they_can_do()
-    {
-        await _server.ServeAsync("crowded", "SleeperHandler", """
-            maxWorkers: 2
-            batchSize: 1
-            instances: 1
-            autoscale: { upAfter: 1 }
-            handlerOptions: { batchMilliseconds: "20" }
-            """);
-        using var stop = new CancellationTokenSource();
-        var clients = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
-        {
-            while (!stop.IsCancellationRequested) Assert.Equal(HttpStatusCode.OK, (await _server.PredictAsync("crowded", [1])).Status);
-        })).ToList();
-
-        await _server.WaitForLogAsync(line => line.Contains("autoscale: 1 -> 2 workers: headroom was below 0.2 for 1 s", StringComparison.Ordinal));
-        await Eventually.BecomesAsync("two workers", () => _server.WorkerPidsAsync("crowded"), pids => pids.Count == 2);
-        Assert.Equal(1, await _server.MetricAsync("serve_autoscale_steps_total{model=\"crowded\",version=\"1.0\",reason=\"headroom\"}"));
-        await stop.CancelAsync();
-        await Task.WhenAll(clients);
-    }
-
-    [Fact]
     public async Task Changing_the_default_version_under_load_fails_no_request()
     {
         await _server.ServeAsync("versioned", "EchoHandler", "maxQueueSize: 1000", version: "1.0");

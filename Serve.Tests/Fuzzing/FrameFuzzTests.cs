@@ -60,7 +60,7 @@ public sealed class FrameFuzzTests
             using var reader = new FrameReader(sockets.Far);
             using var sender = new FrameSender(sockets.Far, "worker");
             using var work = new HandlerWork(new TwoParts(), 4);
-            var pipeline = new WorkerPipeline(work, 1, mayRunOnReader: false, sender, TimeProvider.System, NullLogger.Instance);
+            var pipeline = new WorkerPipeline(work, 1, mayRunOnReader: false, sender, TimeProvider.System);
             pipeline.Start(decodeThreads: 1);
             var device = new Thread(() => pipeline.RunFirstDevice(work.CreateRunner())) { IsBackground = true };
             device.Start();
@@ -91,7 +91,7 @@ public sealed class FrameFuzzTests
         FuzzRun.Run(600, random =>
         {
             using var sockets = Filled(Mutator.Mutate(random, seeds[random.Next(seeds.Length)], seeds[random.Next(seeds.Length)], Words));
-            using var scheduler = new InferenceScheduler("model", new ModelConfiguration { Handler = "test", BatchSize = 4 }, completeInline: true, TimeProvider.System, metrics);
+            using var scheduler = new InferenceScheduler("model", new ModelConfiguration { Handler = "test", BatchSize = 4 }, completeInline: true, TimeProvider.System, metrics, NullLogger.Instance);
             using var worker = new Owner(scheduler, sockets.Far, onSocketThread: random.Next(2) == 0);
             var requests = Enumerable.Range(0, 4).Select(_ => scheduler.Submit(RequestPayload.Rent(1), 0, TimeSpan.FromMinutes(1), isClients: false, CancellationToken.None).AsTask()).ToList();
 
@@ -277,6 +277,8 @@ public sealed class FrameFuzzTests
             _link = new WorkerLink(socket, this, TimeProvider.System, "fuzz", onSocketThread);
             scheduler.AddWorker(this, 8, null);
         }
+
+        public string Id => "fuzz";
 
         public FrameSender Sender => _link.Sender;
 

@@ -292,7 +292,7 @@ public sealed class PipelineTests
             (_test, _worker) = Connect();
             (_reader, _workerReader) = (new FrameReader(_test), new FrameReader(_worker));
             (_sender, _workerSender) = (new FrameSender(_test, "test"), new FrameSender(_worker, "worker"));
-            _pipeline = new WorkerPipeline(work, 1, mayRunOnReader, _workerSender, time, NullLogger.Instance);
+            _pipeline = new WorkerPipeline(work, 1, mayRunOnReader, _workerSender, time);
             _pipeline.Start(decodeThreads: 1);
             var intake = new FrameIntake(_workerReader, _workerSender, time);
             intake.Serve(_pipeline);

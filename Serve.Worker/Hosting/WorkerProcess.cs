@@ -103,7 +103,7 @@ internal sealed partial class WorkerProcess
             var started = Stopwatch.GetTimestamp();
             var loader = new ModelLoader(load, _logger);
             var model = loader.Load();
-            var pipeline = new WorkerPipeline(model.Work, load.Configuration.Instances, ParentProcess.IsTied, _sender, TimeProvider.System, _logger);
+            var pipeline = new WorkerPipeline(model.Work, load.Configuration.Instances, ParentProcess.IsTied, _sender, TimeProvider.System);
             pipeline.Start(load.Configuration.DecodeThreads > 0 ? load.Configuration.DecodeThreads : CpuBudget.DecodeThreads(load.HostWorkers));
             _work = model.Work;
             _intake.Serve(pipeline);

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
 using Serve.Core.Protocol;
 using Serve.Worker.Execution;
@@ -7,8 +6,10 @@ using Serve.Worker.Execution;
 namespace Serve.Worker.Pipeline;
 
 /// <summary>Turns what became of requests into Output frames. Any thread; what is written goes out with <see cref="Flush"/>.</summary>
-internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, TimeProvider time, ILogger logger)
+internal sealed class AnswerWriter(FrameSender sender, IModelWork work, TimeProvider time)
 {
+    private const int LongestDetail = 16 << 10;
+
     private static readonly KeyValuePair<string, string>[] NoHeaders = [];
 
     [ThreadStatic]
@@ -120,12 +121,18 @@ internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, 
     private void WriteError(ulong id, Exception error, in OutputTimes times)
     {
         var answer = ToAnswer(error);
-        if (answer is { Status: >= 500 } and not ResponseTimeoutException) Log.RequestFailed(logger, id, answer.Message, answer.InnerException ?? error);
-
-        var body = JsonSerializer.SerializeToUtf8Bytes(new ErrorMessage(answer.Type, answer.Message), ProtocolJson.Default.ErrorMessage);
+        var body = JsonSerializer.SerializeToUtf8Bytes(new ErrorMessage(answer.Type, answer.Message, DetailOf(answer, error)), ProtocolJson.Default.ErrorMessage);
         var head = Head(OutputFrame.HeadBytes(OutputFrame.ErrorContentType, []));
         var length = OutputFrame.WriteHead(head, answer.Status, times, OutputFrame.ErrorContentType, []);
         sender.Enqueue(FrameType.Output, FrameHeader.Last, id, head.AsSpan(0, length), body);
+    }
+
+    // The frontend logs it, since it knows by which id the client can ask about the request.
+    private static string? DetailOf(ServeException answer, Exception error)
+    {
+        if (answer is { Status: < 500 } or ResponseTimeoutException) return null;
+        var detail = (answer.InnerException ?? error).ToString();
+        return detail.Length > LongestDetail ? detail[..LongestDetail] + "…" : detail;
     }
 
     private void WriteEmpty(ulong id, int status, in OutputTimes times)
@@ -158,11 +165,5 @@ internal sealed partial class AnswerWriter(FrameSender sender, IModelWork work, 
     {
         if (_head is null || _head.Length < bytes) _head = new byte[Math.Max(1024, bytes)];
         return _head;
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(1, LogLevel.Error, "Request {Id} failed: {Reason}")]
-        public static partial void RequestFailed(ILogger logger, ulong id, string reason, Exception exception);
     }
 }

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging;
 using Serve.Core.Protocol;
 
 namespace Serve.Worker.Pipeline;
@@ -25,14 +24,13 @@ internal sealed class WorkerPipeline
     /// </param>
     /// <param name="sender">Where answers go.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">The worker's log.</param>
-    public WorkerPipeline(IModelWork work, int instances, bool mayRunOnReader, FrameSender sender, TimeProvider time, ILogger logger)
+    public WorkerPipeline(IModelWork work, int instances, bool mayRunOnReader, FrameSender sender, TimeProvider time)
     {
         _work = work;
         _instances = instances;
         Pending = new PendingRequests(work, Pool, instances, time);
         Pending.Learn(work.WarmUpTimes);
-        Answers = new AnswerWriter(sender, work, time, logger);
+        Answers = new AnswerWriter(sender, work, time);
         if (work.Streams) Pool.PartSender = new PartSender(Pending, Answers);
         _answerThread = new AnswerThread(Pending, Answers);
         var executor = _executor = new BatchExecutor(Pending, sender, Answers, time);

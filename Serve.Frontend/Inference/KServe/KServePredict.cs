@@ -104,7 +104,7 @@ internal sealed class KServePredict(ModelLookup models, long maxRequestBytes, Sh
     {
         var text = JsonMarshal.GetRawUtf8Value(instance);
         var payload = RequestPayload.Rent(text.Length);
-        RequestParts.AddHeaders(request.Headers, payload, null);
+        RequestParts.AddHeaders(request, payload, null);
         text.CopyTo(payload.GetSpan(text.Length));
         payload.Advance(text.Length);
         payload.AddPart("body", "application/json", 0, text.Length);

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Patterns;
+using Serve.Management.Authorization;
 
 namespace Serve.Management.Http.OpenApi;
 
@@ -14,19 +15,19 @@ internal sealed class OpenApiDocument
 {
     private readonly ApiSchemas _schemas = new();
     private readonly JsonObject _paths = [];
+    private readonly ApiSecurity _security;
 
-    private OpenApiDocument()
-    {
-    }
+    private OpenApiDocument(TokenGuard? guard) => _security = new ApiSecurity(guard);
 
     /// <summary>Describes routes.</summary>
     /// <param name="title">Its title.</param>
     /// <param name="description">What it is about.</param>
     /// <param name="endpoints">The routes.</param>
+    /// <param name="guard">What asks for tokens before them; null: nothing.</param>
     /// <param name="values">Parameters of the path that have a value already.</param>
-    public static JsonObject Of(string title, string description, IEnumerable<RouteEndpoint> endpoints, IReadOnlyDictionary<string, string>? values = null)
+    public static JsonObject Of(string title, string description, IEnumerable<RouteEndpoint> endpoints, TokenGuard? guard, IReadOnlyDictionary<string, string>? values = null)
     {
-        var document = new OpenApiDocument();
+        var document = new OpenApiDocument(guard);
         var operations =
             from endpoint in endpoints
             let path = PathOf(endpoint.RoutePattern, values)
@@ -34,12 +35,14 @@ internal sealed class OpenApiDocument
             orderby path, verb
             select (Endpoint: endpoint, Path: path, Verb: verb);
         foreach (var (endpoint, path, verb) in operations) document.Add(endpoint, path, verb, values);
+        var components = new JsonObject { ["schemas"] = document._schemas.Components };
+        if (document._security.Schemes is { } schemes) components["securitySchemes"] = schemes;
         return new JsonObject
         {
             ["openapi"] = "3.0.1",
             ["info"] = new JsonObject { ["title"] = title, ["description"] = description, ["version"] = Version() },
             ["paths"] = document._paths,
-            ["components"] = new JsonObject { ["schemas"] = document._schemas.Components },
+            ["components"] = components,
         };
     }
 
@@ -70,7 +73,9 @@ internal sealed class OpenApiDocument
         var parameters = new JsonArray([.. PathParameters(endpoint.RoutePattern, values), .. described.Parameters.Select(Parameter)]);
         if (parameters.Count > 0) operation["parameters"] = parameters;
         if (BodyOf(described) is { } body) operation["requestBody"] = body;
-        operation["responses"] = Responses(described);
+        var security = _security.Of(path, verb);
+        if (security is not null) operation["security"] = security;
+        operation["responses"] = Responses(described, isGuarded: security is not null);
         item[verb.ToLowerInvariant()] = operation;
     }
 
@@ -120,7 +125,7 @@ internal sealed class OpenApiDocument
         static JsonObject Body(string description, JsonObject content) => new() { ["description"] = description, ["content"] = content };
     }
 
-    private JsonObject Responses(ApiOperation described)
+    private JsonObject Responses(ApiOperation described, bool isGuarded)
     {
         var responses = new JsonObject();
         foreach (var answer in described.Answers)
@@ -130,7 +135,7 @@ internal sealed class OpenApiDocument
             responses[answer.Status.ToString(CultureInfo.InvariantCulture)] = response;
         }
 
-        foreach (var status in described.Errors) responses[status.ToString(CultureInfo.InvariantCulture)] = Error(Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status));
+        foreach (var status in isGuarded ? described.Errors.Prepend(401) : described.Errors) responses[status.ToString(CultureInfo.InvariantCulture)] = Error(Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status));
         responses["default"] = Error("Any other error.");
         return responses;
     }

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Serve.Management.Authorization;
 
 namespace Serve.Management.Http.OpenApi;
 
@@ -15,14 +16,15 @@ public static class OpenApiRoutes
     /// <param name="description">What the listener is for.</param>
     public static void MapOpenApi(this IEndpointRouteBuilder routes, string description)
     {
-        var document = new Lazy<ReadOnlyMemory<byte>>(() => PrettyJson.Encode(OpenApiDocument.Of(Title, description, EndpointsOf(routes))));
+        byte[]? document = null;
         var answers = new ApiAnswer(StatusCodes.Status200OK, "This document.", new ApiContent("application/json", ApiShape.AnyJson));
         routes.MapMethods("/", [HttpMethods.Options], AnswerAsync).WithTags("API description").WithSummary("Describes this listener as OpenAPI")
             .Describes(new ApiOperation("apiDescription") { Answers = [answers] });
         routes.Map("/api-description", AnswerAsync).WithTags("API description").WithSummary("As OPTIONS /; deprecated")
             .Describes(new ApiOperation("description") { Answers = [answers] });
 
-        Task AnswerAsync(HttpContext context) => PrettyJson.WriteAsync(context, StatusCodes.Status200OK, document.Value);
+        Task AnswerAsync(HttpContext context) =>
+            PrettyJson.WriteAsync(context, StatusCodes.Status200OK, document ??= PrettyJson.Encode(OpenApiDocument.Of(Title, description, EndpointsOf(routes), GuardOf(context))).ToArray());
     }
 
     /// <summary>Maps <c>OPTIONS</c> of a model's route: the routes below it, for this model.</summary>
@@ -36,10 +38,13 @@ public static class OpenApiRoutes
             var model = (string)context.Request.RouteValues["model"]!;
             var (title, description) = describe(model);
             var own = EndpointsOf(routes).Where(endpoint => OpenApiDocument.PathOf(endpoint.RoutePattern).StartsWith(pattern, StringComparison.Ordinal));
-            var document = OpenApiDocument.Of(title, description, own, new Dictionary<string, string> { ["model"] = model });
+            var document = OpenApiDocument.Of(title, description, own, GuardOf(context), new Dictionary<string, string> { ["model"] = model });
             return PrettyJson.WriteAsync(context, StatusCodes.Status200OK, PrettyJson.Encode(document));
         }).WithTags("API description").WithSummary("Describes one model's routes as OpenAPI")
             .Describes(new ApiOperation(id) { Answers = [new ApiAnswer(StatusCodes.Status200OK, "The document.", new ApiContent("application/json", ApiShape.AnyJson))], Errors = [404] });
+
+    // The listener's, which all its routes have.
+    private static TokenGuard? GuardOf(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<TokenGuard>();
 
     private static IEnumerable<RouteEndpoint> EndpointsOf(IEndpointRouteBuilder routes) =>
         routes.DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>();

@@ -48,7 +48,7 @@ internal static class BehaviourRows
             Row.Same("Up: the missing workers start at once", Evidence.In<ScalingTests>(nameof(ScalingTests.Scaling_under_load_fails_no_request))),
             Row.Differs("Down: the newest are killed, with what they have", "They finish it first.", Evidence.In<ScalingTests>(nameof(ScalingTests.Scaling_under_load_fails_no_request))),
             Row.Same("The numbers that it has already: nothing happens, 202 or 200", s => s.IsAsync("M:PUT /models/echo?min_worker=1&synchronous=true", 200, "Workers scaled to 1 for model: echo")),
-            Row.Differs("Nothing scales by load", "Between `minWorkers` and `maxWorkers`, with `autoscale`.", Evidence.In<ScalingTests>(nameof(ScalingTests.Workers_become_more_by_themselves_when_more_arrives_than_they_can_do))),
+            Row.Differs("Nothing scales by load", "Between `minWorkers` and `maxWorkers`, with `autoscale`.", Evidence.In<AutoscalingTests>(nameof(AutoscalingTests.Workers_become_more_under_load_and_fewer_after_it))),
             Row.Later("GPUs in turn, over `deviceIds` where given", "It is there, and not yet tried on several GPUs."),
         ]),
         new("5.6", "Micro-batching",

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
@@ -21,7 +22,7 @@ public sealed class AnswerPartsTests : IDisposable
 
     public AnswerPartsTests()
     {
-        _scheduler = new InferenceScheduler("model", new ModelConfiguration { Handler = "test", BatchSize = 128, ResponseTimeout = TimeSpan.FromSeconds(10) }, completeInline: true, _time, _metrics);
+        _scheduler = new InferenceScheduler("model", new ModelConfiguration { Handler = "test", BatchSize = 128, ResponseTimeout = TimeSpan.FromSeconds(10) }, completeInline: true, _time, _metrics, NullLogger.Instance);
         _scheduler.AddWorker(_worker, credit: 256, null);
     }
 

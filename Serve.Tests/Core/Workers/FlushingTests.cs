@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Serve.Core.Configuration;
 using Serve.Core.Models;
@@ -83,7 +84,7 @@ public sealed class FlushingTests
         public Run(string model, int instances, WarmUpTime? warmUp)
         {
             _metrics = new ModelMetrics($"flushing-{model}", "1.0");
-            _scheduler = new InferenceScheduler(model, new ModelConfiguration { Handler = "test", BatchSize = 32, Instances = instances }, completeInline: true, new FakeTimeProvider(), _metrics);
+            _scheduler = new InferenceScheduler(model, new ModelConfiguration { Handler = "test", BatchSize = 32, Instances = instances }, completeInline: true, new FakeTimeProvider(), _metrics, NullLogger.Instance);
             _scheduler.AddWorker(Worker, credit: 64, warmUp is null ? null : [.. Enumerable.Repeat(warmUp, 100)]);
             Worker.Flushes.Clear();
         }

@@ -19,22 +19,21 @@ public sealed partial class OpenApiTests : IAsyncLifetime
     private readonly HttpClient _client = new();
     private ServeHost _host = null!;
 
-    private Listener[] Listeners => [_host.Inference, _host.Management, _host.Metrics];
+    private Listener[] Listeners => ListenersOf(_host);
 
-    public async ValueTask InitializeAsync() => _host = await ServeHost.StartAsync(
-        new ServerConfiguration
-        {
-            InferenceAddress = "http://127.0.0.1:0",
-            ManagementAddress = "http://127.0.0.1:0",
-            MetricsAddress = "http://127.0.0.1:0",
-            GrpcInferenceAddress = "http://127.0.0.1:0",
-            GrpcManagementAddress = "http://127.0.0.1:0",
-            ModelStore = _store.FullName,
-            LoadModels = ["none"],
-            WorkerExecutable = Environment.ProcessPath,
-        },
-        NullLoggerFactory.Instance,
-        _shutdown, new LogLevelSwitch("information"));
+    private ServerConfiguration Configuration => new()
+    {
+        InferenceAddress = "http://127.0.0.1:0",
+        ManagementAddress = "http://127.0.0.1:0",
+        MetricsAddress = "http://127.0.0.1:0",
+        GrpcInferenceAddress = "http://127.0.0.1:0",
+        GrpcManagementAddress = "http://127.0.0.1:0",
+        ModelStore = _store.FullName,
+        LoadModels = ["none"],
+        WorkerExecutable = Environment.ProcessPath,
+    };
+
+    public async ValueTask InitializeAsync() => _host = await StartAsync(Configuration, _shutdown);
 
     public async ValueTask DisposeAsync()
     {
@@ -96,12 +95,55 @@ public sealed partial class OpenApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Where_tokens_are_on_each_operation_says_whether_it_needs_one()
+    {
+        using var shutdown = new Shutdown();
+        var keys = Path.Combine(_store.FullName, "key_file.json");
+        await using var guarded = await StartAsync(Configuration with { KeyFile = keys, Snapshots = false }, shutdown);
+        var tokens = JsonDocument.Parse(await File.ReadAllTextAsync(keys, TestContext.Current.CancellationToken)).RootElement;
+        foreach (var listener in ListenersOf(guarded))
+        {
+            var text = await DocumentAsync(listener);
+            Assert.Empty(OpenApiDocument.Parse(text, "json", new OpenApiReaderSettings { RuleSet = ValidationRuleSet.GetDefaultRuleSet() }).Diagnostic!.Errors);
+            var document = JsonDocument.Parse(text).RootElement;
+            Assert.Equal(listener != guarded.Metrics, document.GetProperty("components").TryGetProperty("securitySchemes", out var schemes));
+            if (listener == guarded.Metrics) continue;
+
+            Assert.Equal("bearer", schemes.GetProperty("token").GetProperty("scheme").GetString());
+            var key = tokens.GetProperty(listener == guarded.Inference ? "inference" : "management").GetProperty("key").GetString();
+            var operations = document.GetProperty("paths").EnumerateObject().SelectMany(path => path.Value.EnumerateObject().Select(operation => (Path: path.Name, Verb: operation.Name, operation.Value))).ToList();
+            Assert.Contains(operations, operation => operation.Value.TryGetProperty("security", out _));
+            Assert.Contains(operations, operation => !operation.Value.TryGetProperty("security", out _));
+            foreach (var (path, verb, operation) in operations)
+            {
+                var isAsked = operation.TryGetProperty("security", out _);
+                Assert.Equal(isAsked, operation.GetProperty("responses").TryGetProperty("401", out _));
+                Assert.Equal((path, verb, isAsked), (path, verb, await StatusAsync(listener, path, verb, null) == HttpStatusCode.Unauthorized));
+                if (path != "/token") Assert.NotEqual(HttpStatusCode.Unauthorized, await StatusAsync(listener, path, verb, key));
+            }
+        }
+    }
+
+    [Fact]
     public async Task Other_verbs_of_the_root_are_not_allowed()
     {
         using var answer = await _client.GetAsync(_host.Inference.Url, TestContext.Current.CancellationToken);
         Assert.Equal((HttpStatusCode.MethodNotAllowed, "OPTIONS"), (answer.StatusCode, answer.Content.Headers.Allow.Single()));
         Assert.Contains("MethodNotAllowedException", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
     }
+
+    private async Task<HttpStatusCode> StatusAsync(Listener listener, string path, string verb, string? token)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(verb.ToUpperInvariant()), listener.Url + Parameter().Replace(path, "none"));
+        if (token is not null) request.Headers.Authorization = new("Bearer", token);
+        using var answer = await _client.SendAsync(request, TestContext.Current.CancellationToken);
+        return answer.StatusCode;
+    }
+
+    private static Listener[] ListenersOf(ServeHost host) => [host.Inference, host.Management, host.Metrics];
+
+    private static Task<ServeHost> StartAsync(ServerConfiguration configuration, Shutdown shutdown) =>
+        ServeHost.StartAsync(configuration, NullLoggerFactory.Instance, shutdown, new LogLevelSwitch("information"));
 
     // By its text, not by the way that the document takes.
     private static string PathOf(RouteEndpoint route) => Parameter().Replace(route.RoutePattern.RawText!, "{$1}").TrimEnd('/') is { Length: > 0 } path ? path : "/";
