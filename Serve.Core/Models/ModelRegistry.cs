@@ -259,7 +259,8 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         }
 
         await _stopping.CancelAsync().ConfigureAwait(false);
-        var all = _table.Versions.ToList();
+        List<ModelVersion> all;
+        lock (_gate) all = [.. _table.Versions, .. _replacements];
         foreach (var version in all) version.BeginDrain();
         await Task.WhenAll(all.Select(DrainAndDisposeAsync)).ConfigureAwait(false);
         await _monitor.DisposeAsync().ConfigureAwait(false);
@@ -316,7 +317,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
             var entry = _table.Get(source.Name);
             if (entry?.Versions.ContainsKey(source.Version) == true) throw new ConflictStatusException($"Model version {source.Version} is already registered for model {source.Name}");
 
-            configuration = configuration with { Instances = DefaultInstances.For(configuration, Environment.ProcessorCount) };
+            if (_replacements.Any(loading => loading.Name == source.Name && loading.Version == source.Version)) throw new ConflictStatusException($"Model version {source.Version} of model {source.Name} is being loaded by another call");
+
+            configuration = WithInstances(configuration);
             if (workers is not null) configuration = configuration with { MinWorkers = workers.Min, MaxWorkers = workers.Max };
             var version = new ModelVersion(source, configuration, workers, isLoadedAtStartup, _environment, _loggers) { Request = request };
             entry ??= new ModelEntry(source.Name, version, ImmutableSortedDictionary.Create<string, ModelVersion>(VersionOrder.Instance));
@@ -330,6 +333,8 @@ public sealed partial class ModelRegistry : IAsyncDisposable
             return version;
         }
     }
+
+    private static ModelConfiguration WithInstances(ModelConfiguration configuration) => configuration with { Instances = DefaultInstances.For(configuration, Environment.ProcessorCount) };
 
     /// <summary>Takes a version out of the table, under the gate; null for one that only a snapshot knows.</summary>
     private ModelVersion? Unregister(string model, string? version)
@@ -383,6 +388,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         _lastCheck = now;
         var forgive = sinceLast > _configuration.HeartbeatTimeout / 2;
         foreach (var version in _table.Versions) version.Check(forgive);
+        ModelVersion[] replacements;
+        lock (_gate) replacements = [.. _replacements];
+        foreach (var version in replacements) version.Check(forgive);
     }
 
     private static partial class Log

@@ -17,6 +17,10 @@ public sealed class FrameReader : IDisposable
     // A body above this is received into an array of its own; up to it, copying is cheaper than a second system call.
     private const int LargeBodyBytes = 16 << 10;
 
+    // After a large frame, which is seldom the last, only this much is received: what of a large body comes along with its
+    // header has to be copied.
+    private const int HeadBytes = 1 << 10;
+
     // An announced length is believed up to here; then the array grows to this many times what has arrived.
     private const int MostRentedAhead = 1 << 20;
     private const int Growth = 4;
@@ -35,6 +39,7 @@ public sealed class FrameReader : IDisposable
     private FrameHeader _header;
     private int _bodyStart;
     private bool _hasFrame;
+    private bool _expectsLarge;
     private PoliteWait _wait = new(TimeProvider.System);
 
     /// <summary>Reads from a connected socket, which stays the caller's.</summary>
@@ -91,7 +96,7 @@ public sealed class FrameReader : IDisposable
             _start = 0;
         }
 
-        return _buffer.AsMemory(_end);
+        return _expectsLarge ? _buffer.AsMemory(_end, HeadBytes) : _buffer.AsMemory(_end);
     }
 
     /// <summary>Says how many bytes were received into <see cref="Space"/>.</summary>
@@ -119,6 +124,7 @@ public sealed class FrameReader : IDisposable
         var available = _end - _start;
         if (available < FrameHeader.Size) return false;
         var header = FrameHeader.Read(_buffer.AsSpan(_start));
+        _expectsLarge = header.Length > LargeBodyBytes;
         if (header.Length > _maxBodyBytes) throw new ProtocolException($"A frame of {header.Length} bytes is announced; this side accepts {_maxBodyBytes}.");
         if (available >= FrameHeader.Size + header.Length)
         {

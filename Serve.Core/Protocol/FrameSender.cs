@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 
 namespace Serve.Core.Protocol;
 
@@ -15,12 +14,15 @@ public sealed class FrameSender : IDisposable
     /// <summary>Payloads up to this size are copied beside their header; larger ones are sent from their own memory.</summary>
     public const int CopyLimitBytes = 8 << 10;
 
+    // A thread that flushes sends no more than this by itself: copying it into the socket takes tens of microseconds.
+    private const long OnThisThreadBytes = 256 << 10;
+
     private readonly Socket _socket;
     private readonly object _gate = new();
     private readonly object _handOver = new();
     private readonly Thread _thread;
-    private Outgoing _filling = new();
-    private Outgoing _draining = new();
+    private OutgoingFrames _filling = new();
+    private OutgoingFrames _draining = new();
     private Exception? _failure;
     private int _waiters;
 
@@ -28,6 +30,7 @@ public sealed class FrameSender : IDisposable
     private long _swaps;
     private long _drains;
     private bool _isSending;
+    private bool _isFlushing;
     private bool _isHandedOver;
     private volatile bool _isDisposed;
 
@@ -125,16 +128,17 @@ public sealed class FrameSender : IDisposable
         {
             if (_isSending || _isDisposed || _filling.IsEmpty || _failure is not null) return;
             _isSending = true;
-            if (!onThisThread || !NonBlockingSend.IsSupported || _filling.HasReferences)
+            if (!onThisThread || !NonBlockingSend.IsSupported || _filling.Bytes > OnThisThreadBytes)
             {
                 HandOver();
                 return;
             }
 
+            _isFlushing = true;
             Swap();
         }
 
-        if (!TryDrainWithoutWaiting()) HandOver();
+        if (!TryDrainWithoutWaiting()) HandOverRest();
     }
 
     /// <summary>Sends everything that was added so far and returns when the socket has it; waits for the peer if it must.</summary>
@@ -168,8 +172,11 @@ public sealed class FrameSender : IDisposable
         HandOver();
         _thread.Join();
 
-        // Only the sender's thread, which has ended, ever owns references.
-        if (_draining.HasReferences) _draining.Clear();
+        // A thread that sends by itself at this moment clears it when it is back.
+        lock (_gate)
+        {
+            if (!_isFlushing) _draining.Clear();
+        }
     }
 
     // The caller owns _draining (it set _isSending). True when everything is sent and ownership given up.
@@ -179,12 +186,7 @@ public sealed class FrameSender : IDisposable
         {
             try
             {
-                while (_draining.Rest.Length > 0)
-                {
-                    var sent = NonBlockingSend.Send(_socket, _draining.Rest);
-                    if (sent < 0) return false;
-                    _draining.Skip(sent);
-                }
+                if (!_draining.TrySend(_socket)) return false;
             }
             catch (SocketException e)
             {
@@ -202,7 +204,7 @@ public sealed class FrameSender : IDisposable
                     return true;
                 }
 
-                if (_filling.HasReferences) return false;
+                if (_filling.Bytes > OnThisThreadBytes) return false;
                 Swap();
             }
         }
@@ -257,6 +259,22 @@ public sealed class FrameSender : IDisposable
         }
     }
 
+    // By the thread that flushes: the sender's thread may have ended meanwhile.
+    private void HandOverRest()
+    {
+        lock (_gate)
+        {
+            _isFlushing = false;
+            if (_isDisposed)
+            {
+                _draining.Clear();
+                return;
+            }
+        }
+
+        HandOver();
+    }
+
     // A monitor, because a SemaphoreSlim spins before it sleeps: on a small machine that takes a core from those who work.
     private void AwaitHandOver()
     {
@@ -284,7 +302,7 @@ public sealed class FrameSender : IDisposable
     // Under the gate.
     private void EndSending()
     {
-        _isSending = false;
+        _isSending = _isFlushing = false;
         if (_waiters > 0) Monitor.PulseAll(_gate);
     }
 
@@ -297,92 +315,5 @@ public sealed class FrameSender : IDisposable
             _draining.Clear();
             EndSending();
         }
-    }
-
-    /// <summary>Frames in the order in which they go out: copied bytes, with references to payloads between them.</summary>
-    private sealed class Outgoing
-    {
-        private readonly List<Reference> _references = [];
-        private readonly List<ArraySegment<byte>> _pieces = [];
-        private byte[] _copied = new byte[16 << 10];
-        private int _length;
-        private int _skipped;
-
-        public bool IsEmpty => _length == 0;
-
-        public bool HasReferences => _references.Count > 0;
-
-        public ReadOnlySpan<byte> Rest => _copied.AsSpan(_skipped, _length - _skipped);
-
-        public Span<byte> Reserve(int count)
-        {
-            if (_copied.Length - _length < count) Array.Resize(ref _copied, (int)Math.Min(Math.Max(2L * _copied.Length, (long)_length + count), Array.MaxLength));
-            var span = _copied.AsSpan(_length, count);
-            _length += count;
-            return span;
-        }
-
-        public void Refer(ReadOnlyMemory<byte> memory, RequestPayload? payload, byte[]? pooled) => _references.Add(new Reference(_length, memory, payload, pooled));
-
-        public void Skip(int count) => _skipped += count;
-
-        public void SendAll(Socket socket)
-        {
-            if (_references.Count == 0)
-            {
-                while (_skipped < _length) _skipped += socket.Send(_copied, _skipped, _length - _skipped, SocketFlags.None);
-                return;
-            }
-
-            var at = _skipped;
-            foreach (var reference in _references)
-            {
-                if (reference.At > at) _pieces.Add(new ArraySegment<byte>(_copied, at, reference.At - at));
-                at = Math.Max(at, reference.At);
-                MemoryMarshal.TryGetArray(reference.Memory, out var segment);
-                _pieces.Add(segment);
-            }
-
-            if (_length > at) _pieces.Add(new ArraySegment<byte>(_copied, at, _length - at));
-            var next = 0;
-            while (next < _pieces.Count)
-            {
-                // At most 1,024 pieces a call (IOV_MAX); 64 keep the list short to copy.
-                var some = _pieces.GetRange(next, Math.Min(64, _pieces.Count - next));
-                var sent = socket.Send(some, SocketFlags.None);
-                while (sent > 0 && next < _pieces.Count)
-                {
-                    var piece = _pieces[next];
-                    if (sent < piece.Count)
-                    {
-                        _pieces[next] = piece[sent..];
-                        break;
-                    }
-
-                    sent -= piece.Count;
-                    next++;
-                }
-            }
-
-            _skipped = _length;
-        }
-
-        public void Clear()
-        {
-            foreach (var reference in _references)
-            {
-                reference.Payload?.Release();
-                if (reference.Pooled is { } pooled) ArrayPool<byte>.Shared.Return(pooled);
-            }
-
-            _references.Clear();
-            _pieces.Clear();
-            _length = _skipped = 0;
-
-            // Copied bytes are bounded by the credit, but one burst must not keep its memory for ever.
-            if (_copied.Length > 1 << 20) _copied = new byte[16 << 10];
-        }
-
-        private readonly record struct Reference(int At, ReadOnlyMemory<byte> Memory, RequestPayload? Payload, byte[]? Pooled);
     }
 }

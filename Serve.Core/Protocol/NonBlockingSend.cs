@@ -19,24 +19,37 @@ internal static partial class NonBlockingSend
     public static bool IsSupported { get; } = OperatingSystem.IsLinux();
 
     /// <summary>Sends without waiting.</summary>
+    /// <param name="socket">A stream socket.</param>
+    /// <param name="pieces">What to send, one after the other; at most 64.</param>
     /// <returns>Bytes taken, or −1 when the socket takes nothing now.</returns>
     /// <exception cref="SocketException">The connection broke.</exception>
-    public static unsafe int Send(Socket socket, ReadOnlySpan<byte> bytes)
+    public static unsafe int Send(Socket socket, ReadOnlySpan<ArraySegment<byte>> pieces)
     {
         var handle = socket.SafeHandle;
         var isHeld = false;
+        Span<Vector> vectors = stackalloc Vector[pieces.Length];
+        Span<GCHandle> pins = stackalloc GCHandle[pieces.Length];
+        var pinned = 0;
         try
         {
             handle.DangerousAddRef(ref isHeld);
-            fixed (byte* start = bytes)
+            while (pinned < pieces.Length)
             {
+                var piece = pieces[pinned];
+                pins[pinned] = GCHandle.Alloc(piece.Array, GCHandleType.Pinned);
+                vectors[pinned++] = new Vector((byte*)pins[pinned - 1].AddrOfPinnedObject() + piece.Offset, (nuint)piece.Count);
+            }
+
+            fixed (Vector* first = vectors)
+            {
+                var message = new Message { Vectors = first, Count = (nuint)pieces.Length };
                 while (true)
                 {
-                    var sent = SendNative((int)handle.DangerousGetHandle(), start, (nuint)bytes.Length, DontWait | NoSignal);
+                    var sent = SendNative((int)handle.DangerousGetHandle(), &message, DontWait | NoSignal);
                     if (sent >= 0) return (int)sent;
                     var error = Marshal.GetLastPInvokeError();
                     if (error == Again) return -1;
-                    if (error != Interrupted) throw new SocketException((int)SocketError.ConnectionReset, $"send failed with errno {error}");
+                    if (error != Interrupted) throw new SocketException((int)SocketError.ConnectionReset, $"sendmsg failed with errno {error}");
                 }
             }
         }
@@ -46,10 +59,31 @@ internal static partial class NonBlockingSend
         }
         finally
         {
+            for (var i = 0; i < pinned; i++) pins[i].Free();
             if (isHeld) handle.DangerousRelease();
         }
     }
 
-    [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
-    private static unsafe partial nint SendNative(int socket, byte* buffer, nuint length, int flags);
+    [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
+    private static unsafe partial nint SendNative(int socket, Message* message, int flags);
+
+    // struct iovec.
+    private readonly unsafe struct Vector(byte* start, nuint length)
+    {
+        public readonly byte* Start = start;
+        public readonly nuint Length = length;
+    }
+
+    // struct msghdr, on 64 bits.
+    [StructLayout(LayoutKind.Sequential)]
+    private unsafe struct Message
+    {
+        public void* Name;
+        public uint NameLength;
+        public Vector* Vectors;
+        public nuint Count;
+        public void* Control;
+        public nuint ControlLength;
+        public int Flags;
+    }
 }

@@ -14,8 +14,9 @@ namespace Serve.Core.Workers;
 /// </summary>
 internal sealed partial class WorkerStart(string id, WorkerSettings settings, string modelFolder, string token, ILogger log)
 {
-    // What Linux gives at most without special rights (net.core.wmem_max); asking for it still doubles the default.
-    private const int SendBufferBytes = 212_992;
+    // Linux doubles it and gives at most net.core.wmem_max (by default 212,992), which is twice what it gives unasked. With
+    // more, a burst of pictures goes out without waking another thread.
+    private const int SendBufferBytes = 1 << 20;
 
     /// <summary>Starts the process and waits for its connection.</summary>
     /// <param name="spawner">Starts processes.</param>

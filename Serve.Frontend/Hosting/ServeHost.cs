@@ -21,6 +21,8 @@ using Serve.Frontend.Metrics;
 using Serve.Frontend.Metrics.TorchServe;
 using Serve.Frontend.OpenInference;
 using Serve.Frontend.OpenInference.Control;
+using Serve.Frontend.OpenInference.Infer;
+using Serve.Frontend.OpenInference.Infer.Grpc;
 using Serve.Management.Authorization;
 using Serve.Management.Grpc;
 using Serve.Management.Http.OpenApi;
@@ -153,6 +155,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         var models = new ModelLookup(registry, loading);
         var kserve = new KServePredict(models, configuration.MaxRequestSize, shutdown);
         var endpoint = new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferenceEndpoint>());
+        var tensors = new InferEndpoint(control.Models, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferEndpoint>());
         inference.Pipeline = PipelineOf(inference).Build(
             app.Services,
             routes =>
@@ -164,8 +167,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 new Probes(ping, loading).Map(routes);
                 routes.MapKServeModels(registry);
                 routes.MapOpenInferenceControl(control);
+                routes.MapOpenInferenceInfer(tensors);
             },
-            context => InferenceRoutes.TryPredict(context, endpoint, registry));
+            context => InferenceRoutes.TryPredict(context, endpoint, registry) ?? InferRoutes.TryInfer(context, tensors, registry));
         if (Cors.IsConfigured(configuration)) inference.Pipeline = new Cors(configuration, inference.Metrics).Before(inference.Pipeline);
         management.Pipeline = PipelineOf(management).Build(app.Services, routes =>
         {
@@ -194,11 +198,13 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 services.AddSingleton(new InferenceService(
                     new ModelLookup(registry, loading), new Ping(registry, loading, shutdown), configuration.MaxRequestSize, IsInline(configuration), shutdown));
                 services.AddSingleton(new OpenInferenceService(control));
+                services.AddOpenInferenceInfer(new InferService(control.Models, registry, configuration.MaxRequestSize, IsInline(configuration), shutdown));
             },
             routes =>
             {
                 routes.MapGrpcService<InferenceService>();
                 routes.MapGrpcService<OpenInferenceService>();
+                routes.MapOpenInferenceInfer();
             });
         var management = PipelineOf(
             listeners[4],

@@ -16,6 +16,13 @@ internal static class Processes
             .Where(child => child > 0 && Stat(child) is { State: not ('Z' or 'X') } stat && stat.Parent == pid),
     ];
 
+    /// <summary>The memory that a process has in RAM.</summary>
+    public static long ResidentBytes(int pid)
+    {
+        var line = File.ReadLines($"/proc/{pid}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+        return long.Parse(line.AsSpan("VmRSS:".Length).Trim().TrimEnd(" kB"), CultureInfo.InvariantCulture) << 10;
+    }
+
     private static (char State, int Parent)? Stat(int pid)
     {
         try

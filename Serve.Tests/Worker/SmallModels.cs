@@ -87,7 +87,8 @@ internal static class SmallModels
     public static void Reciprocal(string file) => Write(file, graph =>
         graph.Output(graph.Node("y", "Reciprocal", [graph.Input("x", DataType.Float, "batch", "n")]), DataType.Float, "batch", "n"));
 
-    private static void Write(string file, Action<OnnxGraphBuilder> build)
+    /// <summary>Any graph.</summary>
+    public static void Write(string file, Action<OnnxGraphBuilder> build)
     {
         var graph = new OnnxGraphBuilder("small", "none.data");
         build(graph);

@@ -1,0 +1,66 @@
+using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+using Serve.Core.Errors;
+using Serve.Core.Models;
+using Serve.Frontend.Hosting;
+
+namespace Serve.Frontend.OpenInference.Infer.Grpc;
+
+/// <summary>Runs models over gRPC: ModelInfer and ModelStreamInfer.</summary>
+/// <param name="models">Which version a request is for.</param>
+/// <param name="registry">What is served.</param>
+/// <param name="maxRequestBytes">The most that the parts of an answer may have together that is given whole.</param>
+/// <param name="inline">Whether answers arrive on threads that serve others too.</param>
+/// <param name="shutdown">Whether new requests are refused.</param>
+internal sealed class InferService(OpenInferenceModels models, ModelRegistry registry, long maxRequestBytes, bool inline, Shutdown shutdown)
+{
+    private const int BriefBytes = 64 << 10;
+
+    // Of a stream whose models have no batches to fill.
+    private const int MostUnderWayAtOnce = 64;
+
+    /// <summary>Answers one request with one response.</summary>
+    public async Task<TensorMessage> InferAsync(TensorCall call, ServerCallContext context)
+    {
+        using var run = new TensorRun(call, context);
+        try
+        {
+            var answer = await StartAsync(run, isStream: false);
+            await answer.JoinPartsAsync(maxRequestBytes);
+            if (inline && answer.Body.Length > BriefBytes) await Task.Yield();
+            return run.Answered(run.Whole(isFinal: null));
+        }
+        catch (Exception e)
+        {
+            run.Failed(e);
+            throw;
+        }
+    }
+
+    /// <summary>Answers each request of a stream: in their order, but for decoupled models, whose responses come when they are there.</summary>
+    public Task StreamAsync(IAsyncStreamReader<TensorCall> calls, IServerStreamWriter<TensorMessage> responses, ServerCallContext context) =>
+        new InferStream(this, calls, responses, context).RunAsync();
+
+    /// <summary>How many requests of a stream may be under way when another one comes.</summary>
+    public int MostUnderWay(TensorCall call)
+    {
+        var target = registry.Find(call.Message.ModelName, call.Message.ModelVersion);
+        return target is null or { IsDecoupled: true } ? MostUnderWayAtOnce : Math.Clamp(2 * target.Configuration.BatchSize, 2, MostUnderWayAtOnce);
+    }
+
+    /// <summary>Finds the model, checks the request, and runs it.</summary>
+    /// <param name="run">The request; who it is for is added.</param>
+    /// <param name="isStream">Whether there may be any number of responses.</param>
+    /// <returns>The answer, or its first part; it belongs to the run.</returns>
+    /// <exception cref="ServeException">The request is refused, or fails.</exception>
+    public ValueTask<InferenceResponse> StartAsync(TensorRun run, bool isStream)
+    {
+        if (shutdown.IsDraining) throw Shutdown.Refusal();
+        var message = run.Call.Message;
+        if (message.ModelName.Length == 0) throw new BadRequestException("a request must name its model (model_name)");
+        var target = run.Target = models.Accept(message.ModelName, message.ModelVersion.Length == 0 ? null : message.ModelVersion);
+        target.ThrowIfNotServing();
+        if (target.IsDecoupled && !isStream) throw new ServeException(StatusCodes.Status501NotImplemented, "UnsupportedException", "ModelInfer RPC doesn't support models with decoupled transaction policy");
+        return run.InferAsync(TensorRequestCheck.SignatureOf(target));
+    }
+}

@@ -1,0 +1,125 @@
+using System.Buffers;
+using Google.Protobuf;
+using Grpc.Core;
+using Serve.Core.Protocol;
+using Serve.Frontend.OpenInference.Messages;
+
+namespace Serve.Frontend.OpenInference.Infer.Grpc;
+
+/// <summary>
+/// A ModelInferRequest as it is read here: raw contents go from the connection's buffers straight into the payload that the
+/// worker gets, one copy as with REST; the generated parser reads the rest, which is small. It would put each tensor into an
+/// array of its own first.
+/// </summary>
+/// <param name="Message">Everything but the raw contents.</param>
+/// <param name="Payload">Their bytes, one after the other; who takes the call takes it over.</param>
+/// <param name="Raw">Where each of them is.</param>
+internal sealed record TensorCall(ModelInferRequest Message, RequestPayload Payload, List<(int Offset, int Length)> Raw)
+{
+    private const uint RawField = ModelInferRequest.RawInputContentsFieldNumber;
+    private const int LengthDelimited = 2;
+
+    /// <summary>Reads a message.</summary>
+    /// <exception cref="InvalidProtocolBufferException">It is none.</exception>
+    public static TensorCall Read(DeserializationContext context) => Read(context.PayloadAsReadOnlySequence());
+
+    /// <inheritdoc cref="Read(DeserializationContext)"/>
+    public static TensorCall Read(in ReadOnlySequence<byte> message)
+    {
+        var payload = RequestPayload.Rent((int)Math.Min(message.Length, 64 << 20));
+        using var rest = new PooledBuffer(1024);
+        try
+        {
+            List<(int, int)> raw = [];
+            var reader = new SequenceReader<byte>(message);
+            while (!reader.End)
+            {
+                var start = reader.Position;
+                if (!TryReadField(ref reader, out var field, out var content))
+                {
+                    // Whatever is wrong with it, the parser says so.
+                    CopyTo(message.Slice(start), rest);
+                    break;
+                }
+
+                if (field == RawField)
+                {
+                    raw.Add((payload.Body.Length, (int)content.Length));
+                    CopyTo(content, payload);
+                }
+                else
+                {
+                    CopyTo(message.Slice(start, reader.Position), rest);
+                }
+            }
+
+            var request = ModelInferRequest.Parser.ParseFrom(rest.Written.Span);
+            foreach (var left in request.RawInputContents)
+            {
+                // Behind a field that only the parser knows how to skip.
+                raw.Add((payload.Body.Length, left.Length));
+                payload.Write(left.Span);
+            }
+
+            request.RawInputContents.Clear();
+            return new TensorCall(request, payload, raw);
+        }
+        catch
+        {
+            payload.Release();
+            throw;
+        }
+    }
+
+    // The number is 0 for fields that are not of raw contents' wire type.
+    private static bool TryReadField(ref SequenceReader<byte> reader, out uint field, out ReadOnlySequence<byte> content)
+    {
+        (field, content) = (0, default);
+        if (!TryReadVarint(ref reader, out var wide)) return false;
+
+        // Tags and lengths have 32 bits; what a varint has beyond is dropped, as the parser does.
+        var tag = (uint)wide;
+        switch (tag & 7)
+        {
+            case 0:
+                return TryReadVarint(ref reader, out _);
+            case 1:
+                return TrySkip(ref reader, sizeof(ulong));
+            case 5:
+                return TrySkip(ref reader, sizeof(uint));
+            case LengthDelimited:
+                if (!TryReadVarint(ref reader, out wide) || (int)wide < 0 || (int)wide > reader.Remaining) return false;
+                content = reader.Sequence.Slice(reader.Position, (int)wide);
+                reader.Advance((int)wide);
+                field = tag >> 3;
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private static bool TrySkip(ref SequenceReader<byte> reader, int count)
+    {
+        if (reader.Remaining < count) return false;
+        reader.Advance(count);
+        return true;
+    }
+
+    private static bool TryReadVarint(ref SequenceReader<byte> reader, out ulong value)
+    {
+        value = 0;
+        for (var shift = 0; shift < 64; shift += 7)
+        {
+            if (!reader.TryRead(out var next)) return false;
+            value |= (ulong)(next & 0x7F) << shift;
+            if (next < 0x80) return true;
+        }
+
+        return false;
+    }
+
+    private static void CopyTo(in ReadOnlySequence<byte> bytes, IBufferWriter<byte> target)
+    {
+        foreach (var segment in bytes) target.Write(segment.Span);
+    }
+}

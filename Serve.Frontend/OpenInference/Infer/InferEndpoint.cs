@@ -1,0 +1,115 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Serve.Core.Errors;
+using Serve.Core.Handlers;
+using Serve.Core.Models;
+using Serve.Core.Observability;
+using Serve.Core.Protocol;
+using Serve.Frontend.Hosting;
+using Serve.Frontend.Inference;
+using Serve.Management.Http;
+
+namespace Serve.Frontend.OpenInference.Infer;
+
+/// <summary>
+/// One inference request of the Open Inference Protocol over REST, from its headers to its answer. It answers its own errors
+/// and counts its own answers. Hot path for binary tensors.
+/// </summary>
+internal sealed partial class InferEndpoint(OpenInferenceModels models, long maxRequestBytes, bool inline, Shutdown shutdown, HttpMetrics metrics, ILogger log)
+{
+    // What handling more bytes than these takes, other connections of a thread must not wait for.
+    private const int BriefBytes = 64 << 10;
+
+    /// <summary>Answers a request for a version that is there.</summary>
+    public Task HandleAsync(HttpContext context, ModelVersion version)
+    {
+        version.Metrics.RequestAccepted();
+        return HandleAsync(context, version, version.Name, null);
+    }
+
+    /// <summary>Answers a request by its route.</summary>
+    public Task HandleAsync(HttpContext context, string model, string? version) => HandleAsync(context, null, model, version);
+
+    private async Task HandleAsync(HttpContext context, ModelVersion? target, string model, string? version)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var (status, requestBytes, responseBytes) = (StatusCodes.Status200OK, 0, 0);
+        RequestPayload? payload = null;
+        InferenceResponse? answer = null;
+        try
+        {
+            if (shutdown.IsDraining) throw Shutdown.Refusal();
+            target ??= models.Accept(model, version);
+            target.ThrowIfNotServing();
+            var signature = TensorRequestCheck.SignatureOf(target);
+            if (target.IsDecoupled) throw new ServeException(StatusCodes.Status501NotImplemented, "UnsupportedException", "HTTP end point doesn't support models with decoupled transaction policy");
+            var coding = ContentCodings.OfRequest(context);
+
+            payload = BodyReceiver.Rent(context.Request, maxRequestBytes);
+            await BodyReceiver.ReceiveAsync(context, payload, maxRequestBytes);
+            requestBytes = payload.Body.Length;
+            if (inline && (coding != ContentCoding.Identity || RestBody.JsonBytes(context.Request, requestBytes, out _) > BriefBytes)) await Task.Yield();
+            if (coding != ContentCoding.Identity) Unpack(ref payload, coding);
+            var request = Read(context.Request, ref payload, target, signature, out var rows);
+            target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
+
+            var handedOver = payload;
+            payload = null;
+            answer = await target.InferAsync(handedOver, request.Options(target.Configuration.PriorityLevels, rows), context.RequestAborted);
+
+            var writing = Stopwatch.GetTimestamp();
+            if (inline && TakesLong(answer, request, context.Request)) await Task.Yield();
+            await answer.JoinPartsAsync(maxRequestBytes);
+            responseBytes = await RestAnswer.WriteAsync(context, request, target, answer, AnswerTensors.Read(answer, request, target, signature));
+            target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));
+            target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);
+        }
+        catch (Exception e)
+        {
+            payload?.Release();
+            status = await FailAsync(context, e);
+            target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes: 0);
+        }
+        finally
+        {
+            answer?.Dispose();
+        }
+
+        metrics.Answered(status);
+    }
+
+    private void Unpack(ref RequestPayload payload, ContentCoding coding)
+    {
+        var unpacked = ContentCodings.Decompress(payload, coding, maxRequestBytes);
+        payload.Release();
+        payload = unpacked;
+    }
+
+    private TensorRequest Read(HttpRequest http, ref RequestPayload payload, ModelVersion target, ModelSignature signature, out int rows)
+    {
+        var jsonBytes = RestBody.JsonBytes(http, payload.Body.Length, out var isRaw);
+        var request = isRaw ? RestBody.ReadRaw(ref payload, target, signature) : RestBody.Read(ref payload, jsonBytes, maxRequestBytes);
+        rows = TensorRequestCheck.Check(request, target, signature, payload.Body.Span, isJsonAnswered: true);
+        request.Complete(payload);
+        return request;
+    }
+
+    // Numbers become text, bytes are packed, or classes are looked for.
+    private static bool TakesLong(InferenceResponse answer, TensorRequest request, HttpRequest http) =>
+        answer.Body.Length > BriefBytes
+        || (answer.Body.Length > BriefBytes / 8 && !request.IsBinaryByDefault)
+        || http.Headers.AcceptEncoding.Count > 0
+        || request.Outputs.Exists(static output => output.Classes > 0);
+
+    private Task<int> FailAsync(HttpContext context, Exception e)
+    {
+        var error = ErrorResponse.From(e, context);
+        if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, context.Response.Headers[CommonHeaders.RequestId].ToString());
+        if (shutdown.IsDraining) context.Response.Headers.Connection = "close";
+        return ErrorResponse.WriteAsync(context, error);
+    }
+
+    [LoggerMessage(22, LogLevel.Error, "{Method} {Path} failed unexpectedly, request {RequestId}")]
+    private partial void LogUnexpected(Exception exception, string method, string path, string requestId);
+}
