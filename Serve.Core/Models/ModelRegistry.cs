@@ -112,6 +112,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         foreach (var version in _table.Versions) version.ObserveDevices();
     }
 
+    /// <summary>Requests whose answer is not written yet, of all versions that are registered, or were when the server stopped.</summary>
+    public int RequestsInFlight => _table.Versions.Sum(static version => version.Metrics.InFlight);
+
     /// <summary>All versions of all models.</summary>
     public IReadOnlyList<ModelVersion> AllVersions => [.. _table.Versions];
 
@@ -147,7 +150,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
 
         var workers = version.Configuration.MinWorkers;
         var settled = version.StartWorkersAsync();
-        await _writer.SaveAsync().ConfigureAwait(false);
+        await SaveAsync().ConfigureAwait(false);
         if (!request.Synchronous || workers == 0) return version;
 
         await settled.WaitAsync(cancellation).ConfigureAwait(false);
@@ -156,7 +159,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         Remove(version);
         await version.DrainAsync(TimeSpan.Zero, _time).ConfigureAwait(false);
         _opener.Discard(source);
-        await _writer.SaveAsync().ConfigureAwait(false);
+        await SaveAsync().ConfigureAwait(false);
         throw failure;
     }
 
@@ -179,7 +182,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         }
 
         var settled = found.SetWorkersAsync(new WorkerRange(minWorkers, maxWorkers));
-        await _writer.SaveAsync().ConfigureAwait(false);
+        await SaveAsync().ConfigureAwait(false);
         if (!synchronous) return;
 
         await settled.WaitAsync(cancellation).ConfigureAwait(false);
@@ -206,7 +209,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
             _managed.ChangeDefault(model);
         }
 
-        await _writer.SaveAsync().ConfigureAwait(false);
+        await SaveAsync().ConfigureAwait(false);
     }
 
     /// <summary>Drains and removes a version.</summary>
@@ -222,7 +225,17 @@ public sealed partial class ModelRegistry : IAsyncDisposable
             found = Unregister(model, version);
         }
 
-        await _writer.SaveAsync().ConfigureAwait(false);
+        try
+        {
+            await SaveAsync().ConfigureAwait(false);
+        }
+        catch (ServeException)
+        {
+            // It is gone until a restart, which may bring it back: what was fetched for it stays.
+            if (found is not null) await DrainAndDisposeAsync(found).ConfigureAwait(false);
+            throw;
+        }
+
         if (found is null) return;
 
         var drained = DrainAndDiscardAsync(found);
@@ -269,6 +282,19 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         var failure = version.Failure;
         var message = $"Failed to start workers for model {version.Name} version: {version.Version}: {failure?.Reason ?? "they were replaced meanwhile"}";
         return failure?.LacksMemory == true ? new OutOfResourcesException(message) : new InternalServerException(message);
+    }
+
+    private async Task SaveAsync()
+    {
+        try
+        {
+            await _writer.SaveAsync().ConfigureAwait(false);
+        }
+        catch (ServeException e)
+        {
+            Log.NotSaved(_log, e.Message);
+            throw;
+        }
     }
 
     /// <summary>Registers what was opened: a change of the management API.</summary>
@@ -383,6 +409,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
 
         [LoggerMessage(37, LogLevel.Warning, "what the management API changes will not survive a restart: {Folder} cannot be used, perhaps another server uses it (snapshotFolder): {Reason}")]
         public static partial void NotKept(ILogger log, string folder, string reason);
+
+        [LoggerMessage(39, LogLevel.Error, "{Reason}")]
+        public static partial void NotSaved(ILogger log, string reason);
 
         [LoggerMessage(38, LogLevel.Warning, "{Model} version {Version}: {Words}")]
         public static partial void Warning(ILogger logger, string model, string version, string words);

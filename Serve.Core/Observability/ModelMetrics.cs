@@ -49,6 +49,9 @@ public sealed class ModelMetrics : IDisposable
     private long _failures;
     private long _failureTicks;
 
+    /// <summary>Requests whose answer is not written yet.</summary>
+    public int InFlight => (int)_inFlight.Value;
+
     /// <summary>Creates the series of a version, all at zero.</summary>
     /// <param name="model">The registered model's name.</param>
     /// <param name="version">The version.</param>
