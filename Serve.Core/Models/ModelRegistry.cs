@@ -112,6 +112,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         foreach (var version in _table.Versions) version.ObserveDevices();
     }
 
+    /// <summary>Requests whose answer is not written yet, of all versions that are registered, or were when the server stopped.</summary>
+    public int RequestsInFlight => _table.Versions.Sum(static version => version.Metrics.InFlight);
+
     /// <summary>All versions of all models.</summary>
     public IReadOnlyList<ModelVersion> AllVersions => [.. _table.Versions];
 
@@ -147,7 +150,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
 
         var workers = version.Configuration.MinWorkers;
         var settled = version.StartWorkersAsync();
-        await _writer.SaveAsync().ConfigureAwait(false);
+        await SaveAsync().ConfigureAwait(false);
         if (!request.Synchronous || workers == 0) return version;
 
         await settled.WaitAsync(cancellation).ConfigureAwait(false);
@@ -156,7 +159,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         Remove(version);
         await version.DrainAsync(TimeSpan.Zero, _time).ConfigureAwait(false);
         _opener.Discard(source);
-        await _writer.SaveAsync().ConfigureAwait(false);
+        await SaveAsync().ConfigureAwait(false);
         throw failure;
     }
 
@@ -179,7 +182,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         }
 
         var settled = found.SetWorkersAsync(new WorkerRange(minWorkers, maxWorkers));
-        await _writer.SaveAsync().ConfigureAwait(false);
+        await SaveAsync().ConfigureAwait(false);
         if (!synchronous) return;
 
         await settled.WaitAsync(cancellation).ConfigureAwait(false);
@@ -206,7 +209,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
             _managed.ChangeDefault(model);
         }
 
-        await _writer.SaveAsync().ConfigureAwait(false);
+        await SaveAsync().ConfigureAwait(false);
     }
 
     /// <summary>Drains and removes a version.</summary>
@@ -222,7 +225,17 @@ public sealed partial class ModelRegistry : IAsyncDisposable
             found = Unregister(model, version);
         }
 
-        await _writer.SaveAsync().ConfigureAwait(false);
+        try
+        {
+            await SaveAsync().ConfigureAwait(false);
+        }
+        catch (ServeException)
+        {
+            // It is gone until a restart, which may bring it back: what was fetched for it stays.
+            if (found is not null) await DrainAndDisposeAsync(found).ConfigureAwait(false);
+            throw;
+        }
+
         if (found is null) return;
 
         var drained = DrainAndDiscardAsync(found);
@@ -246,7 +259,8 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         }
 
         await _stopping.CancelAsync().ConfigureAwait(false);
-        var all = _table.Versions.ToList();
+        List<ModelVersion> all;
+        lock (_gate) all = [.. _table.Versions, .. _replacements];
         foreach (var version in all) version.BeginDrain();
         await Task.WhenAll(all.Select(DrainAndDisposeAsync)).ConfigureAwait(false);
         await _monitor.DisposeAsync().ConfigureAwait(false);
@@ -270,6 +284,19 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         return failure?.LacksMemory == true ? new OutOfResourcesException(message) : new InternalServerException(message);
     }
 
+    private async Task SaveAsync()
+    {
+        try
+        {
+            await _writer.SaveAsync().ConfigureAwait(false);
+        }
+        catch (ServeException e)
+        {
+            Log.NotSaved(_log, e.Message);
+            throw;
+        }
+    }
+
     /// <summary>Registers what was opened: a change of the management API.</summary>
     private ModelVersion Add(ModelSource source, RegistrationRequest request)
     {
@@ -290,7 +317,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
             var entry = _table.Get(source.Name);
             if (entry?.Versions.ContainsKey(source.Version) == true) throw new ConflictStatusException($"Model version {source.Version} is already registered for model {source.Name}");
 
-            configuration = configuration with { Instances = DefaultInstances.For(configuration, Environment.ProcessorCount) };
+            if (_replacements.Any(loading => loading.Name == source.Name && loading.Version == source.Version)) throw new ConflictStatusException($"Model version {source.Version} of model {source.Name} is being loaded by another call");
+
+            configuration = WithInstances(configuration);
             if (workers is not null) configuration = configuration with { MinWorkers = workers.Min, MaxWorkers = workers.Max };
             var version = new ModelVersion(source, configuration, workers, isLoadedAtStartup, _environment, _loggers) { Request = request };
             entry ??= new ModelEntry(source.Name, version, ImmutableSortedDictionary.Create<string, ModelVersion>(VersionOrder.Instance));
@@ -304,6 +333,8 @@ public sealed partial class ModelRegistry : IAsyncDisposable
             return version;
         }
     }
+
+    private static ModelConfiguration WithInstances(ModelConfiguration configuration) => configuration with { Instances = DefaultInstances.For(configuration, Environment.ProcessorCount) };
 
     /// <summary>Takes a version out of the table, under the gate; null for one that only a snapshot knows.</summary>
     private ModelVersion? Unregister(string model, string? version)
@@ -357,6 +388,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         _lastCheck = now;
         var forgive = sinceLast > _configuration.HeartbeatTimeout / 2;
         foreach (var version in _table.Versions) version.Check(forgive);
+        ModelVersion[] replacements;
+        lock (_gate) replacements = [.. _replacements];
+        foreach (var version in replacements) version.Check(forgive);
     }
 
     private static partial class Log
@@ -375,6 +409,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
 
         [LoggerMessage(37, LogLevel.Warning, "what the management API changes will not survive a restart: {Folder} cannot be used, perhaps another server uses it (snapshotFolder): {Reason}")]
         public static partial void NotKept(ILogger log, string folder, string reason);
+
+        [LoggerMessage(39, LogLevel.Error, "{Reason}")]
+        public static partial void NotSaved(ILogger log, string reason);
 
         [LoggerMessage(38, LogLevel.Warning, "{Model} version {Version}: {Words}")]
         public static partial void Warning(ILogger logger, string model, string version, string words);

@@ -40,6 +40,9 @@ public sealed record ModelSource : IDisposable
     /// <summary>The file among the downloads that it was unpacked from; null if it was not fetched.</summary>
     internal string? Download { get; init; }
 
+    /// <summary>Tells whether its files have changed since it was opened.</summary>
+    internal string? Stamp { get; init; }
+
     /// <summary>Whether it lies in the model store, where <c>loadModels</c> finds it.</summary>
     internal bool LiesInStore => Download is null && !Url.Contains("://", StringComparison.Ordinal);
 

@@ -1,6 +1,7 @@
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Models.Archives;
+using Serve.Core.Models.Repository;
 using Serve.Core.Models.Sources;
 
 namespace Serve.Core.Models;
@@ -132,12 +133,15 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
         if (ModelNames.Fault(model.Name) is { } name) throw new InvalidModelException($"{model.Path}: the model's name \"{model.Name}\" {name}.");
         if (ModelNames.Fault(model.Version) is { } version) throw new InvalidModelException($"{model.Path}: the version's name \"{model.Version}\" {version}.");
 
-        return model.Kind switch
+        // Before: what changes while it is opened counts as changed.
+        var stamp = FilesStamp.Of(model.Path);
+        var source = model.Kind switch
         {
             StoredModelKind.Archive => OpenArchive(model, handler, cancellation),
             StoredModelKind.OnnxFile => OpenFile(model),
             _ => ModelFolder.Open(model.Path, model, configuration, handler),
         };
+        return source with { Stamp = stamp };
     }
 
     private ModelSource OpenArchive(StoredModel model, string? handler, CancellationToken cancellation)

@@ -26,11 +26,14 @@ public sealed partial class ModelVersion
     private ModelConfiguration _configuration;
     private volatile ReadyMessage? _about;
     private volatile ModelSignature? _signature;
+    private readonly InferenceStatistics? _before;
+    private volatile ModelVersion? _successor;
+    private volatile bool _isPublished;
     private volatile bool _isDraining;
     private volatile bool _wasReady;
     private int _state = (int)ModelState.Idle;
 
-    internal ModelVersion(ModelSource source, ModelConfiguration configuration, WorkerRange? workers, bool isLoadedAtStartup, WorkerEnvironment environment, ILoggerFactory loggers)
+    internal ModelVersion(ModelSource source, ModelConfiguration configuration, WorkerRange? workers, bool isLoadedAtStartup, WorkerEnvironment environment, ILoggerFactory loggers, ModelVersion? replaces = null)
     {
         Workers = workers;
         _source = source;
@@ -38,11 +41,15 @@ public sealed partial class ModelVersion
         _isLoadedAtStartup = isLoadedAtStartup;
         _labels = new(() => configuration.LabelFile is { } file ? LabelFile.Read(Path.Combine(source.Folder, file)) : []);
         _log = loggers.CreateLogger($"{Name}/{Version}");
-        Metrics = new ModelMetrics(Name, Version);
+
+        // The series go on; what is told by one value is the old one's until this one takes its place.
+        _isPublished = replaces is null;
+        Metrics = replaces?.Metrics ?? new ModelMetrics(Name, Version);
+        _before = replaces is null ? null : Metrics.Statistics(null, []);
         if (configuration.Autoscale is { } autoscale) _autoscaler = new Autoscaler(autoscale, configuration.LatencyTarget, environment.Time);
         _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Settings.CompleteInline, environment.Time, Metrics, _log);
         _pool = new WorkerPool(Name, Version, source.Folder, configuration, environment, _scheduler, Metrics, _log, Refresh);
-        Metrics.SetState(ModelState.Idle);
+        if (_isPublished) Metrics.SetState(ModelState.Idle);
     }
 
     /// <summary>The model's name.</summary>
@@ -131,7 +138,7 @@ public sealed partial class ModelVersion
         get
         {
             var (last, sizes) = _scheduler.Executed;
-            return Metrics.Statistics(last, sizes);
+            return Metrics.Statistics(last, sizes).Since(_before);
         }
     }
 
@@ -146,6 +153,7 @@ public sealed partial class ModelVersion
         MaxBatchDelay = Request?.MaxBatchDelay,
         ResponseTimeout = Request?.ResponseTimeout,
         StartupTimeout = Request?.StartupTimeout,
+        Overrides = Request?.Overrides,
         Workers = Workers,
     };
 
@@ -157,7 +165,7 @@ public sealed partial class ModelVersion
     public void ThrowIfNotServing()
     {
         var state = State;
-        if (state is not (ModelState.Ready or ModelState.Recovering)) throw Refuse(state);
+        if (state is not (ModelState.Ready or ModelState.Recovering) && _successor is null) throw Refuse(state);
     }
 
     /// <summary>
@@ -176,6 +184,7 @@ public sealed partial class ModelVersion
         var state = State;
         if (state is not (ModelState.Ready or ModelState.Recovering))
         {
+            if (_successor is { } successor) return successor.InferAsync(payload, options, clientGone);
             payload.Release();
             return ValueTask.FromException<InferenceResponse>(Refuse(state));
         }
@@ -248,6 +257,24 @@ public sealed partial class ModelVersion
     /// <summary>Completes when every worker that starts now is ready or has failed; null if none starts.</summary>
     internal Task? WhenSettled() => _pool.WhenSettled();
 
+    /// <summary>Gives requests that come from now on to the version that has taken its place; it finishes what it has.</summary>
+    internal void LeaveTo(ModelVersion successor)
+    {
+        lock (_gate) _isPublished = false;
+        _successor = successor;
+        BeginDrain();
+    }
+
+    /// <summary>Tells its state by the metrics from now on.</summary>
+    internal void Publish()
+    {
+        lock (_gate)
+        {
+            _isPublished = true;
+            PublishState(State);
+        }
+    }
+
     /// <summary>Refuses new requests from now on.</summary>
     internal void BeginDrain()
     {
@@ -274,14 +301,14 @@ public sealed partial class ModelVersion
         // What a worker had that was stopped over it went back into the queue.
         _scheduler.FailQueued(() => Refuse(ModelState.Draining));
         _scheduler.Dispose();
-        Metrics.Dispose();
+        if (_isPublished) Metrics.Dispose();
     }
 
     internal void Check(bool forgiveSilence)
     {
         _pool.Check(forgiveSilence);
         var load = _scheduler.Load;
-        Metrics.SetLoad(load.Load, load.Costs, load.QueueLimit);
+        if (_isPublished) Metrics.SetLoad(load.Load, load.Costs, load.QueueLimit);
         if (_autoscaler is not null && !_isDraining) Autoscale(_autoscaler, load.Load);
     }
 
@@ -313,16 +340,22 @@ public sealed partial class ModelVersion
             if (after == ModelState.Ready) _wasReady = true;
             Learn(_pool.About); // before the state: who sees Ready sees the signature
             Volatile.Write(ref _state, (int)after);
-            foreach (var group in Enum.GetValues<WorkerState>()) Metrics.SetWorkers(group, 0);
-            foreach (var group in _pool.Describe().CountBy(worker => worker.State)) Metrics.SetWorkers(group.Key, group.Value);
+            if (_isPublished) PublishState(after);
             if (after == before) return;
-            Metrics.SetState(after);
-            if (after == ModelState.Ready && _pool.About is { } about) Metrics.SetInfo(about.Handler, about.Device);
         }
 
         if (after == ModelState.Failed) Log.Failed(_log, _pool.Failure?.Reason ?? "unknown");
         else Log.Changed(_log, before, after);
         if (after is ModelState.Failed or ModelState.Idle) _scheduler.FailQueued(() => Refuse(after));
+    }
+
+    // Under the gate.
+    private void PublishState(ModelState state)
+    {
+        foreach (var group in Enum.GetValues<WorkerState>()) Metrics.SetWorkers(group, 0);
+        foreach (var group in _pool.Describe().CountBy(worker => worker.State)) Metrics.SetWorkers(group.Key, group.Value);
+        Metrics.SetState(state);
+        if (state == ModelState.Ready && _pool.About is { } about) Metrics.SetInfo(about.Handler, about.Device);
     }
 
     private void Learn(ReadyMessage? about)

@@ -30,6 +30,9 @@ public sealed record RegistrationRequest
     /// <summary>Replaces <c>startupTimeout</c>.</summary>
     public TimeSpan? StartupTimeout { get; init; }
 
+    /// <summary>Further keys of <c>model-config.yaml</c> to replace, as text; null: none.</summary>
+    public IReadOnlyDictionary<string, string>? Overrides { get; init; }
+
     /// <summary>Wait until the workers are ready; if they fail, the version is unregistered again.</summary>
     public bool Synchronous { get; init; } = true;
 }

@@ -11,13 +11,13 @@ internal static class RegistrationSettings
     /// <exception cref="ConfigurationException">Every wrong value, named by its parameter.</exception>
     public static ModelConfiguration Apply(ModelConfiguration configuration, RegistrationRequest request)
     {
-        Dictionary<string, string> values = [];
+        Dictionary<string, string> values = new(request.Overrides ?? new Dictionary<string, string>(), StringComparer.Ordinal);
         Add("handler", request.Handler);
         Add("batchSize", request.BatchSize?.ToString(CultureInfo.InvariantCulture));
         Add("maxBatchDelay", Milliseconds(request.MaxBatchDelay));
         Add("responseTimeout", Milliseconds(request.ResponseTimeout));
         Add("startupTimeout", Milliseconds(request.StartupTimeout));
-        return values.Count == 0 ? configuration : ModelConfigurationReader.Override(configuration, values, key => $"parameter {ParameterOf(key)}").Configuration;
+        return values.Count == 0 ? configuration : ModelConfigurationReader.Override(configuration, values, key => request.Overrides?.ContainsKey(key) == true ? "config" : $"parameter {ParameterOf(key)}").Configuration;
 
         void Add(string key, string? value)
         {

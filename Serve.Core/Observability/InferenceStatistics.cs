@@ -32,12 +32,30 @@ public sealed record InferenceStatistics
 
     /// <summary>The sizes of batches that were executed, the smallest first.</summary>
     public required IReadOnlyList<BatchStatistics> Batches { get; init; }
+
+    /// <summary>What of the requests came after another reading; batches are this version's own anyway.</summary>
+    /// <param name="earlier">The other reading; null: none.</param>
+    public InferenceStatistics Since(InferenceStatistics? earlier) => earlier is null ? this : this with
+    {
+        Success = Success - earlier.Success,
+        Fail = Fail - earlier.Fail,
+        Queue = Queue - earlier.Queue,
+        ComputeInput = ComputeInput - earlier.ComputeInput,
+        ComputeInfer = ComputeInfer - earlier.ComputeInfer,
+        ComputeOutput = ComputeOutput - earlier.ComputeOutput,
+    };
 }
 
 /// <summary>How often something happened, and how long it took altogether.</summary>
 /// <param name="Count">How often.</param>
 /// <param name="Time">How long.</param>
-public readonly record struct Tally(long Count, TimeSpan Time);
+public readonly record struct Tally(long Count, TimeSpan Time)
+{
+    /// <summary>What happened between two readings.</summary>
+    /// <param name="later">The later one.</param>
+    /// <param name="earlier">The earlier one.</param>
+    public static Tally operator -(in Tally later, in Tally earlier) => new(later.Count - earlier.Count, later.Time - earlier.Time);
+}
 
 /// <summary>Batches of one size.</summary>
 /// <param name="Rows">Their rows.</param>

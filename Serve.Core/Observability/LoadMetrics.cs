@@ -13,9 +13,11 @@ internal sealed class LoadMetrics : IDisposable
     private readonly Gauge.Child _wait;
     private readonly Gauge.Child[] _means;
     private readonly Gauge.Child[] _p99s;
+    private readonly int _largest;
 
     public LoadMetrics(string model, string version, IReadOnlyList<BatchCost> costs)
     {
+        _largest = costs[^1].Rows;
         _headroom = ServeMetrics.Headroom.WithLabels(model, version);
         _arrivals = ServeMetrics.Arrivals.WithLabels(model, version);
         _fill = ServeMetrics.BatchFill.WithLabels(model, version);
@@ -23,6 +25,9 @@ internal sealed class LoadMetrics : IDisposable
         _means = [.. costs.Select(cost => ServeMetrics.BatchMean.WithLabels(model, version, Label(cost.Rows)))];
         _p99s = [.. costs.Select(cost => ServeMetrics.BatchP99.WithLabels(model, version, Label(cost.Rows)))];
     }
+
+    /// <summary>Whether its series are those of batches up to this size: a model that is loaded again may have another one.</summary>
+    public bool IsFor(IReadOnlyList<BatchCost> costs) => costs[^1].Rows == _largest;
 
     public void Set(in DispatcherLoad load, IReadOnlyList<BatchCost> costs)
     {

@@ -49,6 +49,9 @@ public sealed class ModelMetrics : IDisposable
     private long _failures;
     private long _failureTicks;
 
+    /// <summary>Requests whose answer is not written yet.</summary>
+    public int InFlight => (int)_inFlight.Value;
+
     /// <summary>Creates the series of a version, all at zero.</summary>
     /// <param name="model">The registered model's name.</param>
     /// <param name="version">The version.</param>
@@ -183,13 +186,19 @@ public sealed class ModelMetrics : IDisposable
 
     /// <summary>What is known of demand and capacity.</summary>
     /// <param name="load">The load.</param>
-    /// <param name="costs">What batches of which sizes cost; the sizes stay the same.</param>
+    /// <param name="costs">What batches of which sizes cost; the sizes stay the same until the model is loaded again.</param>
     /// <param name="queueCapacity">How many requests may wait.</param>
     public void SetLoad(in DispatcherLoad load, IReadOnlyList<BatchCost> costs, int queueCapacity)
     {
         lock (_gate)
         {
             if (_disposed) return;
+            if (_load?.IsFor(costs) == false)
+            {
+                _load.Dispose();
+                _load = null;
+            }
+
             _load ??= new LoadMetrics(_model, _version, costs);
             _load.Set(load, costs);
             _queueCapacity.Set(queueCapacity);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -5,6 +6,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Devices.Host;
@@ -37,6 +39,10 @@ internal sealed partial class ServeHost : IAsyncDisposable
 {
     private static readonly ServerConfiguration Defaults = new();
 
+    // For answers that are made and on their way.
+    private static readonly TimeSpan LastAnswers = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
+
     private readonly WebApplication _app;
     private readonly ModelRegistry _registry;
     private readonly Shutdown _shutdown;
@@ -44,11 +50,12 @@ internal sealed partial class ServeHost : IAsyncDisposable
     private readonly IReadOnlyList<Listener> _listeners;
     private readonly AccessControl _access;
     private readonly IReadOnlyList<GrpcPipeline> _grpc;
+    private readonly TimeSpan _drainTimeout;
     private readonly ILogger _log;
 
-    private ServeHost(WebApplication app, ModelRegistry registry, Shutdown shutdown, ModelLoading loading, IReadOnlyList<Listener> listeners, AccessControl access, IReadOnlyList<GrpcPipeline> grpc, ILogger log)
+    private ServeHost(WebApplication app, ModelRegistry registry, Shutdown shutdown, ModelLoading loading, IReadOnlyList<Listener> listeners, AccessControl access, IReadOnlyList<GrpcPipeline> grpc, TimeSpan drainTimeout, ILogger log)
     {
-        (_app, _registry, _shutdown, _loading, _listeners, _access, _grpc, _log) = (app, registry, shutdown, loading, listeners, access, grpc, log);
+        (_app, _registry, _shutdown, _loading, _listeners, _access, _grpc, _drainTimeout, _log) = (app, registry, shutdown, loading, listeners, access, grpc, drainTimeout, log);
     }
 
     public Listener Inference => _listeners[0];
@@ -88,7 +95,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             var grpc = MapGrpc(configuration, registry, loading, shutdown, control, listeners, loggers);
             await app.StartAsync();
 
-            var host = new ServeHost(app, registry, shutdown, loading, listeners, access, grpc, loggers.CreateLogger<ServeHost>());
+            var host = new ServeHost(app, registry, shutdown, loading, listeners, access, grpc, configuration.DrainTimeout, loggers.CreateLogger<ServeHost>());
             host.LogListening(host.Inference.Url, host.Management.Url, host.Metrics.Url, UrlOf(host.GrpcInference), UrlOf(host.GrpcManagement));
             return host;
 
@@ -108,16 +115,28 @@ internal sealed partial class ServeHost : IAsyncDisposable
     /// <summary>Drains and stops.</summary>
     public async ValueTask DisposeAsync()
     {
+        var began = Stopwatch.GetTimestamp();
         _shutdown.BeginDrain();
         LogStopping();
         await _loading.StopAsync();
         await _registry.DisposeAsync();
-        await _app.StopAsync();
+        await CloseConnectionsAsync(_drainTimeout - Stopwatch.GetElapsedTime(began));
         await _app.DisposeAsync();
         foreach (var pipeline in _grpc) pipeline.Dispose();
         foreach (var listener in _listeners) listener.Dispose();
         _access.Dispose();
         LogStopped();
+    }
+
+    // Whoever reads an answer slowly has the rest of the time. Connections in the middle of a handshake or of a request's head
+    // hold nothing that anybody waits for.
+    private async Task CloseConnectionsAsync(TimeSpan left)
+    {
+        using var patience = new CancellationTokenSource(left > LastAnswers ? left : LastAnswers);
+        var stopping = _app.StopAsync(patience.Token);
+        while (!stopping.IsCompleted && !patience.IsCancellationRequested && _registry.RequestsInFlight > 0) await Task.WhenAny(stopping, Task.Delay(Interval));
+        patience.CancelAfter(LastAnswers);
+        await stopping;
     }
 
     private static Listener[] Listeners(ServerConfiguration configuration, AccessControl access) =>
@@ -252,6 +271,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
         builder.Services.Replace(ServiceDescriptor.Singleton(loggers));
         builder.Services.AddSingleton<RejectedRequests>();
         builder.Services.AddRoutingCore();
+
+        // The stop has its own limit.
+        builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

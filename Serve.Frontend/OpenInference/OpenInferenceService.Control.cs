@@ -1,4 +1,7 @@
 using Grpc.Core;
+using Serve.Core.Errors;
+using Serve.Core.Models.Repository;
+using Serve.Frontend.OpenInference.Control;
 using Serve.Frontend.OpenInference.Messages;
 
 namespace Serve.Frontend.OpenInference;
@@ -32,6 +35,35 @@ internal sealed partial class OpenInferenceService
 
     public override Task<TraceSettingResponse> TraceSetting(TraceSettingRequest request, ServerCallContext context) =>
         Task.FromResult(control.Trace.Change(Given(request.ModelName), request.Settings.ToDictionary(setting => setting.Key, setting => (IReadOnlyList<string>)setting.Value.Value)));
+
+    public override Task<RepositoryIndexResponse> RepositoryIndex(RepositoryIndexRequest request, ServerCallContext context) =>
+        Task.FromResult(control.Repository.Index(request.RepositoryName, request.Ready));
+
+    public override async Task<RepositoryModelLoadResponse> RepositoryModelLoad(RepositoryModelLoadRequest request, ServerCallContext context)
+    {
+        string? config = null;
+        List<ModelFileContent> files = [];
+        foreach (var (name, value) in request.Parameters)
+        {
+            if (name == "config" && value.HasStringParam) config = value.StringParam;
+            else if (RepositoryControl.FileOf(name) is { } path && value.HasBytesParam) files.Add(new ModelFileContent(path, value.BytesParam.Memory));
+            else throw new BadRequestException($"unrecognized load parameter '{name}'; there are config (a text) and file:VERSION/PATH (bytes)");
+        }
+
+        await control.Repository.LoadAsync(request.RepositoryName, request.ModelName, config, files, control.AllowsModelControlOverGrpc, context.CancellationToken);
+        return new RepositoryModelLoadResponse();
+    }
+
+    public override async Task<RepositoryModelUnloadResponse> RepositoryModelUnload(RepositoryModelUnloadRequest request, ServerCallContext context)
+    {
+        foreach (var (name, value) in request.Parameters)
+        {
+            if (name != "unload_dependents" || !value.HasBoolParam) throw new BadRequestException($"unrecognized unload parameter '{name}'; there is unload_dependents, true or false");
+        }
+
+        await control.Repository.UnloadAsync(request.RepositoryName, request.ModelName, control.AllowsModelControlOverGrpc, context.CancellationToken);
+        return new RepositoryModelUnloadResponse();
+    }
 
     // A field of a message does not tell an empty text from one that was left out.
     private static string? Given(string text) => text.Length == 0 ? null : text;

@@ -28,7 +28,9 @@ public sealed class AccessControl : IDisposable
 
             // Who may register models, which run code, may as well use them.
             var isOptional = configuration.ClientCertificates == TlsSettings.Optional;
-            if (configuration.InferenceTokens.Count > 0 || _keys is not null) Inference = new TokenGuard(inference, management) { TakesCertificates = isOptional && configuration.InferenceClientCaFile is not null };
+            var managing = configuration.ManagementTokens.Count > 0 || _keys is not null ? new TokenGuard(management) : null;
+            if (configuration.InferenceTokens.Count > 0 || _keys is not null) Inference = new TokenGuard(inference, management) { TakesCertificates = isOptional && configuration.InferenceClientCaFile is not null, OfManagement = managing };
+            else if (managing is not null) Inference = new TokenGuard { OfManagement = managing };
             if (configuration.ManagementTokens.Count == 0 && _keys is null) return;
             Management = new TokenGuard(management)
             {

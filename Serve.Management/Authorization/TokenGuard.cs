@@ -9,7 +9,7 @@ namespace Serve.Management.Authorization;
 /// Asks who calls one interface: <c>Authorization: Bearer TOKEN</c>, over REST as over gRPC. A token is taken out of the
 /// request that it opens, so that no handler sees it.
 /// </summary>
-/// <param name="accepted">The tokens that open it.</param>
+/// <param name="accepted">The tokens that open it; none: it is open, but for what <see cref="OfManagement"/> guards.</param>
 public sealed class TokenGuard(params TokenSet[] accepted)
 {
     private const string Scheme = "Bearer ";
@@ -17,12 +17,17 @@ public sealed class TokenGuard(params TokenSet[] accepted)
     /// <summary>Whether a client certificate, which the handshake has checked, does as well.</summary>
     public bool TakesCertificates { get; init; }
 
+    /// <summary>Who is asked instead on routes that manage models, although the interface is another's; null: no such routes.</summary>
+    public TokenGuard? OfManagement { get; init; }
+
     /// <summary>A route that asks by itself; null: none.</summary>
     public string? OwnGuardPath { get; init; }
 
     /// <summary>Whether a request may go on. Hot path: one hash, no allocation.</summary>
     public bool Allows(HttpContext context)
     {
+        if (OfManagement is not null && ManagingRoutes.Include(context.Request)) return OfManagement.Allows(context);
+        if (accepted.Length == 0) return true;
         var headers = context.Request.Headers;
         if (IsValid(headers.Authorization))
         {

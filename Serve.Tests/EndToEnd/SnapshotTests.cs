@@ -118,6 +118,42 @@ public sealed class SnapshotTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_change_that_cannot_be_saved_is_answered_so_holds_and_is_saved_with_the_next()
+    {
+        await using var server = await StartAsync("--load-models", "none");
+        await server.ServeAsync("going", "EchoHandler");
+        Write(server.ModelStore, "new", "1.0");
+        Write(server.ModelStore, "next", "1.0");
+
+        // Not even root can write into what is no folder.
+        var (folder, away) = (Path.Combine(server.ModelStore, ".snapshots"), Path.Combine(server.RuntimeFolder, "away"));
+        Directory.Move(folder, away);
+        File.WriteAllText(folder, "");
+        await NotSavedAsync(HttpMethod.Post, "/models?url=new&initial_workers=0");
+        await NotSavedAsync(HttpMethod.Put, "/models/new?min_worker=0&max_worker=3");
+        await NotSavedAsync(HttpMethod.Delete, "/models/going");
+        await AllAsync(server, "new", "1.0* 0-3");
+        Assert.Equal("", await VersionsAsync(server, "going"));
+        await Eventually.HoldsAsync("its worker has left", () => Processes.ChildrenOf(server.Pid).Count == 0);
+
+        File.Delete(folder);
+        Directory.Move(away, folder);
+        await OkAsync(server, HttpMethod.Post, "/models?url=next&initial_workers=0");
+        await server.KillAndRestartAsync();
+        await AllAsync(server, "new", "1.0* 0-3");
+        await AllAsync(server, "next", "1.0* 0-1");
+        Assert.Equal("", await VersionsAsync(server, "going"));
+
+        async Task NotSavedAsync(HttpMethod method, string path)
+        {
+            var answer = await server.ManageAsync(method, path);
+            Assert.Equal(HttpStatusCode.InternalServerError, answer.Status);
+            Assert.StartsWith("The change was made, but it could not be saved (snapshotFolder) and will be lost when the server restarts: ", answer.Error.Message, StringComparison.Ordinal);
+            await server.WaitForLogAsync(line => line.Contains("error Models: The change was made, but it could not be saved", StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
     public async Task Without_snapshots_nothing_is_kept_and_one_server_at_a_time_keeps_them()
     {
         await using var first = await StartAsync("--load-models", "none");

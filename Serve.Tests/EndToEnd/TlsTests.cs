@@ -170,6 +170,27 @@ public sealed class TlsTests(ITestOutputHelper output) : IDisposable
         Assert.DoesNotContain("   at ", text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task What_was_only_begun_does_not_hold_a_stop()
+    {
+        using var certificate = _certificates.ForServer();
+        var files = _certificates.Write("server", certificate);
+        await using var server = await StartAsync("--certificate-file", files.Certificate, "--private-key-file", files.Key, "--headers-timeout", "1h");
+        using var idle = await ConnectAsync(server.Inference);
+        await PingAsync(idle);
+        using var half = await ConnectAsync(server.Inference);
+        await half.WriteAsync("POST /predictions/x HTTP/1.1\r\nHost: x\r\nX-Half"u8.ToArray(), Cancellation);
+        using var silent = await RawClient.ConnectAsync(server.Inference);
+        using var handshake = await RawClient.ConnectAsync(server.Management);
+        await handshake.SendAsync((byte[])[0x16, 0x03, 0x01, 0x02, 0x00, 0x01]);
+        using var call = await RawClient.ConnectAsync(server.GrpcInference);
+        await call.SendAsync((byte[])[0x16]);
+
+        // Far less than any of them could take: an hour for headers, else 30 s.
+        Assert.Equal(0, await server.StopAsync().WaitAsync(TimeSpan.FromSeconds(20), Cancellation));
+        Assert.Equal("", await handshake.ReadToEndAsync());
+    }
+
     private Task<ServerFixture> StartAsync(params string[] flags) => ServerFixture.StartAsync(new ServerOptions
     {
         Models = [],

@@ -55,6 +55,9 @@ internal sealed record VersionSnapshot
     /// <summary>The timeout that the registration named.</summary>
     public TimeSpan? StartupTimeout { get; init; }
 
+    /// <summary>Further keys of its configuration that the registration set.</summary>
+    public IReadOnlyDictionary<string, string>? Overrides { get; init; }
+
     /// <summary>Workers as last set by the registration or by scaling; null: the model's own configuration.</summary>
     public WorkerRange? Workers { get; init; }
 
@@ -69,6 +72,7 @@ internal sealed record VersionSnapshot
         MaxBatchDelay = MaxBatchDelay,
         ResponseTimeout = ResponseTimeout,
         StartupTimeout = StartupTimeout,
+        Overrides = Overrides,
     };
 }
 

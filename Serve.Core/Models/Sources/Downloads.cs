@@ -68,6 +68,34 @@ internal sealed class Downloads(string folder, IArchiveFetcher? fetcher)
         }
     }
 
+    /// <summary>Takes over a file of this machine as one that was fetched.</summary>
+    /// <param name="path">An archive; it is gone then.</param>
+    /// <param name="model">Whose it is, for people.</param>
+    /// <returns>The file's name in the folder.</returns>
+    public string Adopt(string path, string model)
+    {
+        MakeFolder();
+        var name = $"{model}-{Guid.NewGuid():N}{ModelArchive.Extension}";
+        var temporary = PathOf(name) + Partial;
+        try
+        {
+            // What is registered from it is about to be promised to survive.
+            using (var source = File.OpenRead(path))
+            using (var target = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write))
+            {
+                source.CopyTo(target);
+                target.Flush(flushToDisk: true);
+            }
+
+            File.Move(temporary, PathOf(name));
+            return name;
+        }
+        finally
+        {
+            if (File.Exists(temporary)) File.Delete(temporary);
+        }
+    }
+
     /// <summary>Removes a download whose version is gone.</summary>
     public void Remove(string file) => File.Delete(PathOf(file));
 

@@ -43,7 +43,10 @@ internal sealed class ModelOpener(ModelStore store, AllowedUrls allowed, Downloa
         if (source.Download is { } file) downloads.Remove(file);
     }
 
-    private ModelSource OpenDownload(string file, RegistrationRequest request)
+    /// <summary>Opens a file among the downloads.</summary>
+    /// <param name="file">Its name; removed if it cannot be opened.</param>
+    /// <param name="request">The registration.</param>
+    public ModelSource OpenDownload(string file, RegistrationRequest request)
     {
         try
         {

@@ -23,6 +23,9 @@ internal sealed class ControlPlane
         Statistics = new StatisticsReport(registry, Models);
         Log = new LogSettings(level);
         Trace = new TraceSettings(Models);
+        Repository = new RepositoryControl(registry, loading);
+        AllowsModelControlOverGrpc = Exposure.AllowsModelControl(configuration, configuration.GrpcInferenceAddress);
+        RestRepository = new RepositoryRoutes(Repository, Exposure.AllowsModelControl(configuration, configuration.InferenceAddress), configuration.MaxRequestSize);
     }
 
     /// <summary>Finds versions.</summary>
@@ -45,4 +48,13 @@ internal sealed class ControlPlane
 
     /// <summary>What is traced.</summary>
     public TraceSettings Trace { get; }
+
+    /// <summary>What is loaded.</summary>
+    public RepositoryControl Repository { get; }
+
+    /// <summary>The same over REST.</summary>
+    public RepositoryRoutes RestRepository { get; }
+
+    /// <summary>Whether models may be loaded and unloaded over gRPC.</summary>
+    public bool AllowsModelControlOverGrpc { get; }
 }

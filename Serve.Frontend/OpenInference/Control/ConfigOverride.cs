@@ -1,0 +1,264 @@
+using System.Globalization;
+using System.Text.Json;
+using Serve.Core.Errors;
+using Serve.Core.Handlers;
+using Serve.Core.Models;
+using Serve.Core.Tensors;
+
+namespace Serve.Frontend.OpenInference.Control;
+
+/// <summary>
+/// A model configuration in the protocol's words, given to a load, as keys of <c>model-config.yaml</c>. What has no
+/// counterpart is refused by its name: a load that ignores what was asked for would be found out by its latency.
+/// </summary>
+internal sealed class ConfigOverride
+{
+    private readonly Dictionary<string, string> _keys = [];
+    private readonly List<ExpectedTensor> _inputs = [];
+    private readonly List<ExpectedTensor> _outputs = [];
+    private int _maxBatchSize;
+
+    private ConfigOverride()
+    {
+    }
+
+    /// <summary>Keys of <c>model-config.yaml</c>, as text.</summary>
+    public IReadOnlyDictionary<string, string> Keys => _keys;
+
+    /// <summary>The version that it names; null: the highest.</summary>
+    public string? Version { get; private set; }
+
+    /// <summary>Reads a configuration.</summary>
+    /// <param name="model">The model's name.</param>
+    /// <param name="text">A JSON object with the fields of ModelConfig in snake_case.</param>
+    /// <exception cref="BadRequestException">It is no such object, or has what cannot be done.</exception>
+    public static ConfigOverride Parse(string model, string text)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            if (document.RootElement.ValueKind != JsonValueKind.Object) throw new BadRequestException("the config must be a JSON object");
+            var config = new ConfigOverride();
+            foreach (var field in document.RootElement.EnumerateObject()) config.Read(model, field);
+            return config;
+        }
+        catch (JsonException e)
+        {
+            throw new BadRequestException($"the config is not valid JSON: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Whether a version's tensors are those that the configuration has.</summary>
+    /// <returns>What is wrong; null: nothing.</returns>
+    public string? FaultOf(ModelVersion version)
+    {
+        if (_inputs.Count + _outputs.Count == 0) return null;
+        if (version.Signature is not { } signature) return "the config has inputs or outputs, and the model has none";
+        var isBatched = _maxBatchSize > 0 && signature.Batching == RowBatching.Dynamic;
+        return Fault("input", _inputs, signature.Inputs, isBatched) ?? Fault("output", _outputs, signature.Outputs, isBatched);
+    }
+
+    private void Read(string model, JsonProperty field)
+    {
+        var value = field.Value;
+        switch (field.Name)
+        {
+            case "name":
+                if (value.AsText(field.Name) is { Length: > 0 } name && name != model) throw new BadRequestException($"the config's name is '{name}', not '{model}'");
+                break;
+            case "platform":
+                OneOf(field, "onnxruntime_onnx", "dotnet", "");
+                break;
+            case "backend":
+                OneOf(field, "onnxruntime", "dotnet", "");
+                break;
+            case "max_batch_size":
+                _maxBatchSize = Whole(field, 0, 4096);
+                _keys["batchSize"] = Text(Math.Max(1, _maxBatchSize));
+                break;
+            case "version_policy":
+                ReadVersions(value);
+                break;
+            case "instance_group":
+                ReadInstances(value);
+                break;
+            case "dynamic_batching":
+                ReadBatching(value);
+                break;
+            case "parameters":
+                foreach (var parameter in Members(field)) _keys[parameter.Name] = Member(parameter, "string_value").AsText($"parameters.{parameter.Name}.string_value");
+                break;
+            case "default_model_filename":
+                if (value.AsText(field.Name) is { Length: > 0 } file) _keys["modelFile"] = file;
+                break;
+            case "response_cache":
+                foreach (var member in Members(field)) _keys["responseCache.enabled"] = member.Name == "enable" ? Text(AsFlag(member)) : throw Unknown($"response_cache.{member.Name}");
+                break;
+            case "model_transaction_policy":
+                // The model's handler decides it.
+                foreach (var member in Members(field)) if (member.Name != "decoupled") throw Unknown($"model_transaction_policy.{member.Name}");
+                break;
+            case "input":
+                _inputs.AddRange(Items(field).Select(ExpectedTensor.Read));
+                break;
+            case "output":
+                _outputs.AddRange(Items(field).Select(ExpectedTensor.Read));
+                break;
+            default:
+                if (!IsEmpty(value)) throw Unknown(field.Name);
+                break;
+        }
+    }
+
+    private void ReadVersions(JsonElement policy)
+    {
+        foreach (var choice in policy.EnumerateObject())
+        {
+            switch (choice.Name)
+            {
+                case "latest":
+                    foreach (var member in Members(choice)) if (member.Name != "num_versions" || Whole(member, 0, int.MaxValue) > 1) throw new BadRequestException("version_policy.latest: one version is loaded at a time; num_versions must be 1");
+                    break;
+                case "specific":
+                    var versions = Items(Required(choice, "versions")).ToList();
+                    if (versions.Count != 1) throw new BadRequestException("version_policy.specific: one version is loaded at a time; name one");
+                    Version = versions[0].ValueKind == JsonValueKind.String ? versions[0].GetString() : versions[0].GetRawText();
+                    break;
+                default:
+                    throw Unknown($"version_policy.{choice.Name}");
+            }
+        }
+    }
+
+    private void ReadInstances(JsonElement groups)
+    {
+        if (groups.ValueKind != JsonValueKind.Array) throw new BadRequestException("instance_group must be a list");
+        if (groups.GetArrayLength() > 1) throw new BadRequestException("instance_group: all workers are alike; give one group");
+        foreach (var field in groups.EnumerateArray().SelectMany(group => group.EnumerateObject()))
+        {
+            switch (field.Name)
+            {
+                case "name":
+                    break;
+                case "count":
+                    _keys["instances"] = Text(Whole(field, 1, 64));
+                    break;
+                case "kind":
+                    OneOf(field, "KIND_AUTO", "KIND_CPU", "KIND_GPU");
+                    if (field.Value.GetString() is "KIND_CPU" or "KIND_GPU") _keys["deviceType"] = field.Value.GetString() == "KIND_GPU" ? "gpu" : "cpu";
+                    break;
+                case "gpus":
+                    if (field.Value.GetArrayLength() > 0) _keys["deviceIds"] = string.Join(',', Items(field).Select(gpu => gpu.GetRawText()));
+                    break;
+                default:
+                    if (!IsEmpty(field.Value)) throw Unknown($"instance_group.{field.Name}");
+                    break;
+            }
+        }
+    }
+
+    private void ReadBatching(JsonElement batching)
+    {
+        if (batching.ValueKind != JsonValueKind.Object) throw new BadRequestException("dynamic_batching must be an object");
+        _keys.TryAdd("batching", "adaptive");
+        foreach (var field in batching.EnumerateObject())
+        {
+            switch (field.Name)
+            {
+                case "max_queue_delay_microseconds":
+                    var microseconds = Whole(field, 0, int.MaxValue);
+                    _keys["batching"] = microseconds > 0 ? "delayed" : "adaptive";
+                    if (microseconds > 0) _keys["maxBatchDelay"] = string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, microseconds / 1000)}ms");
+                    break;
+                case "priority_levels":
+                    _keys["priorityLevels"] = Text(Math.Max(1, Whole(field, 0, 100)));
+                    break;
+                case "default_priority_level":
+                    break; // The middle; checked against it below.
+                case "default_queue_policy":
+                    foreach (var member in Members(field)) ReadQueuePolicy(member);
+                    break;
+                case "preserve_ordering":
+                    if (AsFlag(field)) throw new BadRequestException("dynamic_batching.preserve_ordering is not available: answers leave when they are there");
+                    break;
+                default:
+                    if (!IsEmpty(field.Value)) throw Unknown($"dynamic_batching.{field.Name}");
+                    break;
+            }
+        }
+
+        if (!batching.TryGetProperty("default_priority_level", out var chosen) || chosen.ValueKind != JsonValueKind.Number || !chosen.TryGetInt32(out var level) || level == 0) return;
+        var levels = batching.TryGetProperty("priority_levels", out var all) && all.TryGetInt32(out var count) ? Math.Max(1, count) : 1;
+        if (level != (levels + 1) / 2) throw new BadRequestException($"dynamic_batching.default_priority_level is the middle of the levels, {(levels + 1) / 2} of {levels}, and cannot be {level}");
+    }
+
+    private void ReadQueuePolicy(JsonProperty member)
+    {
+        switch (member.Name)
+        {
+            case "max_queue_size":
+                if (Whole(member, 0, 1_000_000) is > 0 and var size) _keys["maxQueueSize"] = Text(size);
+                break;
+            case "default_timeout_microseconds":
+                if (member.Value.TryGetInt64(out var microseconds) && microseconds >= 1000) _keys["latencyTarget"] = string.Create(CultureInfo.InvariantCulture, $"{microseconds / 1000}ms");
+                else if (microseconds != 0) throw new BadRequestException("dynamic_batching.default_queue_policy.default_timeout_microseconds must be 0 or at least 1000");
+                break;
+            case "timeout_action":
+                OneOf(member, "REJECT");
+                break;
+            case "allow_timeout_override":
+                if (!AsFlag(member)) throw new BadRequestException("dynamic_batching.default_queue_policy.allow_timeout_override is always true");
+                break;
+            default:
+                throw Unknown($"dynamic_batching.default_queue_policy.{member.Name}");
+        }
+    }
+
+    private static string? Fault(string what, List<ExpectedTensor> expected, IReadOnlyList<TensorInfo> tensors, bool isBatched)
+    {
+        foreach (var tensor in expected)
+        {
+            if (tensors.FirstOrDefault(found => found.Name == tensor.Name) is not { } found) return $"unexpected inference {what} '{tensor.Name}': the model has {string.Join(", ", tensors.Select(other => $"'{other.Name}'"))}";
+            if (tensor.Datatype is { } type && type != found.ElementType.Datatype()) return $"the {what} '{tensor.Name}' is {found.ElementType.Datatype()} in the model, not {type}";
+            var dims = found.Shape.Skip(isBatched ? 1 : 0).ToList();
+            if (tensor.Dims is { } wanted && (wanted.Count != dims.Count || wanted.Zip(dims).Any(pair => pair.First != pair.Second && pair.First != -1 && pair.Second != -1)))
+                return $"the {what} '{tensor.Name}' has the shape {TensorShape.Text(dims)} in the model, not {TensorShape.Text(wanted)}";
+        }
+
+        return null;
+    }
+
+    private static void OneOf(JsonProperty field, params string[] allowed)
+    {
+        if (!allowed.Contains(field.Value.AsText(field.Name))) throw new BadRequestException($"{field.Name} must be {string.Join(" or ", allowed.Where(word => word.Length > 0))}, not '{field.Value.GetString()}'");
+    }
+
+    private static int Whole(JsonProperty field, int least, int most) => field.Value.ValueKind == JsonValueKind.Number && field.Value.TryGetInt32(out var number) && number >= least && number <= most
+        ? number
+        : throw new BadRequestException($"{field.Name} must be a whole number from {least} to {most}, not {field.Value.GetRawText()}");
+
+    private static bool AsFlag(JsonProperty field) => field.Value.ValueKind is JsonValueKind.True or JsonValueKind.False ? field.Value.GetBoolean() : throw new BadRequestException($"{field.Name} must be true or false");
+
+    private static JsonElement.ObjectEnumerator Members(JsonProperty field) => field.Value.ValueKind == JsonValueKind.Object ? field.Value.EnumerateObject() : throw new BadRequestException($"{field.Name} must be an object");
+
+    private static JsonElement Member(JsonProperty field, string name) => Required(field, name).Value;
+
+    private static JsonProperty Required(JsonProperty field, string name) => Members(field).FirstOrDefault(member => member.Name == name) is { Value.ValueKind: not JsonValueKind.Undefined } found ? found : throw new BadRequestException($"{field.Name}.{name} is missing");
+
+    private static JsonElement.ArrayEnumerator Items(JsonProperty field) => field.Value.ValueKind == JsonValueKind.Array ? field.Value.EnumerateArray() : throw new BadRequestException($"{field.Name} must be a list");
+
+    private static bool IsEmpty(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => !value.EnumerateObject().Any(),
+        JsonValueKind.Array => value.GetArrayLength() == 0,
+        JsonValueKind.String => value.GetString()!.Length == 0,
+        JsonValueKind.Null or JsonValueKind.False => true,
+        _ => false,
+    };
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private static string Text(bool flag) => flag ? "true" : "false";
+
+    private static BadRequestException Unknown(string name) => new($"{name} of the config is not available in this server");
+}
