@@ -17,7 +17,7 @@ internal sealed class MetadataReport(ServerConfiguration configuration, ModelReg
     public ServerMetadataResponse OfServer()
     {
         var server = new ServerMetadataResponse { Name = configuration.OpenInference.ServerName, Version = Version };
-        server.Extensions.AddRange(["model_repository", "model_repository(unload_dependents)", "parameters", "model_configuration", "statistics", "logging"]);
+        server.Extensions.AddRange(["classification", "model_repository", "model_repository(unload_dependents)", "schedule_policy", "binary_tensor_data", "parameters", "model_configuration", "statistics", "logging"]);
         return server;
     }
 

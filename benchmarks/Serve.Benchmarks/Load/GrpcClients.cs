@@ -10,20 +10,19 @@ internal sealed class GrpcClients : IDisposable
 {
     private static readonly Marshaller<byte[]> Bytes = Marshallers.Create(static (byte[] message) => message, static message => message);
 
-    private readonly GrpcChannel _channel;
+    private readonly GrpcChannel[] _channels;
     private readonly Method<byte[], byte[]> _method;
     private readonly byte[] _message;
-    private readonly int _count;
 
     /// <param name="server">Where to.</param>
-    /// <param name="count">How many clients there are; they share a connection.</param>
+    /// <param name="count">How many clients there are, each with a connection of its own, as over REST.</param>
     /// <param name="service">The service.</param>
     /// <param name="method">Its method, unary.</param>
     /// <param name="message">The request.</param>
     public GrpcClients(IPEndPoint server, int count, string service, string method, byte[] message)
     {
-        _channel = GrpcChannel.ForAddress($"http://{server}", new GrpcChannelOptions { MaxSendMessageSize = null, MaxReceiveMessageSize = null });
-        (_method, _count, _message) = (new Method<byte[], byte[]>(MethodType.Unary, service, method, Bytes, Bytes), count, message);
+        _channels = [.. Enumerable.Range(0, count).Select(_ => GrpcChannel.ForAddress($"http://{server}", new GrpcChannelOptions { MaxSendMessageSize = null, MaxReceiveMessageSize = null }))];
+        (_method, _message) = (new Method<byte[], byte[]>(MethodType.Unary, service, method, Bytes, Bytes), message);
     }
 
     /// <summary>Loads the server for that long, and waits until the last answers are there.</summary>
@@ -31,9 +30,9 @@ internal sealed class GrpcClients : IDisposable
     public (long Answers, double Seconds) Run(TimeSpan duration)
     {
         var started = Stopwatch.GetTimestamp();
-        var invoker = _channel.CreateCallInvoker();
-        var answers = Enumerable.Range(0, _count).Select(_ => Task.Run(async () =>
+        var answers = _channels.Select(channel => Task.Run(async () =>
         {
+            var invoker = channel.CreateCallInvoker();
             var answered = 0L;
             while (Stopwatch.GetElapsedTime(started) < duration)
             {
@@ -47,5 +46,8 @@ internal sealed class GrpcClients : IDisposable
         return (sum, Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
-    public void Dispose() => _channel.Dispose();
+    public void Dispose()
+    {
+        foreach (var channel in _channels) channel.Dispose();
+    }
 }
