@@ -81,7 +81,7 @@ async function main() {
   await unary('ModelStatistics', 'ModelStatistics', { name: 'simple' }, answer => answer.model_stats);
   await unary('RepositoryIndex', 'RepositoryIndex', {}, answer => answer.models.map(model => `${model.name} ${model.state}`));
   await unary('RepositoryModelUnload', 'RepositoryModelUnload', { model_name: 'simple_int8' });
-  await unary('ModelReady afterwards', 'ModelReady', { name: 'simple_int8' });
+  await unary('ModelReady afterwards', 'ModelReady', { name: 'simple_int8' }, answer => answer.ready ?? false);
   await unary('RepositoryModelLoad', 'RepositoryModelLoad', { model_name: 'simple_int8' });
   await unary('TraceSetting', 'TraceSetting', {}, answer => Object.keys(answer.settings).length);
   await unary('LogSettings', 'LogSettings', {}, answer => Object.keys(answer.settings).length);

@@ -1,53 +1,41 @@
 using System.Diagnostics;
 using System.Net;
-using Grpc.Core;
-using Grpc.Net.Client;
 
 namespace Serve.Benchmarks.Load;
 
-/// <summary>Clients of one method of a gRPC server, each of which sends the same message again when it has its answer. Messages are bytes: nothing is read or written but frames.</summary>
+/// <summary>Clients of one method of a gRPC server, each with a connection and a thread of its own, which sends the same message again when it has its answer.</summary>
 internal sealed class GrpcClients : IDisposable
 {
-    private static readonly Marshaller<byte[]> Bytes = Marshallers.Create(static (byte[] message) => message, static message => message);
-
-    private readonly GrpcChannel[] _channels;
-    private readonly Method<byte[], byte[]> _method;
-    private readonly byte[] _message;
+    private readonly GrpcConnection[] _connections;
 
     /// <param name="server">Where to.</param>
-    /// <param name="count">How many clients there are, each with a connection of its own, as over REST.</param>
-    /// <param name="service">The service.</param>
-    /// <param name="method">Its method, unary.</param>
+    /// <param name="count">How many clients there are.</param>
+    /// <param name="method">The method's path; unary.</param>
     /// <param name="message">The request.</param>
-    public GrpcClients(IPEndPoint server, int count, string service, string method, byte[] message)
-    {
-        _channels = [.. Enumerable.Range(0, count).Select(_ => GrpcChannel.ForAddress($"http://{server}", new GrpcChannelOptions { MaxSendMessageSize = null, MaxReceiveMessageSize = null }))];
-        (_method, _message) = (new Method<byte[], byte[]>(MethodType.Unary, service, method, Bytes, Bytes), message);
-    }
+    public GrpcClients(IPEndPoint server, int count, string method, byte[] message) =>
+        _connections = [.. Enumerable.Range(0, count).Select(_ => new GrpcConnection(server, method, message))];
 
     /// <summary>Loads the server for that long, and waits until the last answers are there.</summary>
     /// <returns>All answers, and the seconds that they took.</returns>
     public (long Answers, double Seconds) Run(TimeSpan duration)
     {
         var started = Stopwatch.GetTimestamp();
-        var answers = _channels.Select(channel => Task.Run(async () =>
+        var answers = 0L;
+        var threads = _connections.Select(connection => new Thread(() =>
         {
-            var invoker = channel.CreateCallInvoker();
-            var answered = 0L;
             while (Stopwatch.GetElapsedTime(started) < duration)
             {
-                await invoker.AsyncUnaryCall(_method, null, default, _message);
-                answered++;
+                connection.Call();
+                Interlocked.Increment(ref answers);
             }
-
-            return answered;
-        })).ToArray();
-        var sum = Task.WhenAll(answers).GetAwaiter().GetResult().Sum();
-        return (sum, Stopwatch.GetElapsedTime(started).TotalSeconds);
+        })).ToList();
+        threads.ForEach(thread => thread.Start());
+        threads.ForEach(thread => thread.Join());
+        return (answers, Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
     public void Dispose()
     {
-        foreach (var channel in _channels) channel.Dispose();
+        foreach (var connection in _connections) connection.Dispose();
     }
 }

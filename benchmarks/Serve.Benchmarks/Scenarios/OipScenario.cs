@@ -49,7 +49,7 @@ internal sealed class OipScenario : IScenario
 
         using var onJson = LoadClients.InClosedLoop(serve.Inference, Clients, RequestBytes.Post(UrlOf(serve, Pixels), "application/json", json));
         using var onBinary = LoadClients.InClosedLoop(serve.Inference, Clients, binary);
-        using var onGrpc = new GrpcClients(serve.GrpcInference, Clients, "inference.GRPCInferenceService", "ModelInfer", AsMessage(picture));
+        using var onGrpc = new GrpcClients(serve.GrpcInference, Clients, "/inference.GRPCInferenceService/ModelInfer", AsMessage(picture));
         using var onIdentity = LoadClients.InClosedLoop(serve.Inference, LargeClients, large);
         using var onEcho = LoadClients.InClosedLoop(echo.Address, LargeClients, RequestBytes.Post(new Uri($"http://{echo.Address}/"), "application/octet-stream", new byte[LargeBytes]));
         onGrpc.Run(GrpcWarmUp);
