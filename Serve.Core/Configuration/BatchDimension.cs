@@ -12,6 +12,12 @@ public enum BatchDimension
     /// </summary>
     Auto,
 
+    /// <summary>
+    /// As <see cref="Auto"/>, and tried before the first request: two rows of different content must be answered together as each
+    /// is alone. For models whose batch nobody has chosen: an ONNX file without a <c>model-config.yaml</c>.
+    /// </summary>
+    Checked,
+
     /// <summary>It is, whatever the names of dimensions say. A model in which it cannot be is refused at load.</summary>
     First,
 

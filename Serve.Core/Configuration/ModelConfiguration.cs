@@ -97,6 +97,9 @@ public sealed record ModelConfiguration
     /// <summary>What a worker runs before it is Ready.</summary>
     public WarmupConfiguration Warmup { get; init; } = new();
 
+    /// <summary>Whether answers are kept for requests with the same input.</summary>
+    public ResponseCacheConfiguration ResponseCache { get; init; } = new();
+
     /// <summary>The user's own settings for a custom handler, <c>handlerOptions</c> in the file: free keys, scalar values as text.</summary>
     public IReadOnlyDictionary<string, string> HandlerOptions { get; init; } = new Dictionary<string, string>();
 }

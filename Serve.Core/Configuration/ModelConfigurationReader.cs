@@ -110,6 +110,7 @@ public static class ModelConfigurationReader
             Preprocessing = settings.Section("preprocessing") is { } preprocessing ? PreprocessingSection.Bind(preprocessing, fallback.Preprocessing) : fallback.Preprocessing,
             Execution = settings.Section("execution") is { } execution ? ExecutionSections.BindExecution(execution, fallback.Execution) : fallback.Execution,
             Warmup = settings.Section("warmup") is { } warmup ? ExecutionSections.BindWarmup(warmup, fallback.Warmup) : fallback.Warmup,
+            ResponseCache = settings.Section("responseCache") is { } cache ? Cache(cache, fallback.ResponseCache) : fallback.ResponseCache,
             HandlerOptions = settings.Texts("handlerOptions", fallback.HandlerOptions),
         };
 
@@ -177,6 +178,17 @@ public static class ModelConfigurationReader
         if (configuration.DeviceType is DeviceType.Cpu && configuration.Fallback is not null && settings.Has("fallback")) settings.Warn("fallback", "has no effect with deviceType: cpu");
 
         return configuration;
+    }
+
+    private static ResponseCacheConfiguration Cache(SettingsReader settings, ResponseCacheConfiguration fallback)
+    {
+        var cache = fallback with
+        {
+            Enabled = settings.Flag("enabled", fallback.Enabled),
+            Size = settings.Size("size", fallback.Size, 1 << 10, 1L << 40),
+        };
+        settings.Finish();
+        return cache;
     }
 
     private static string? Handler(SettingsReader settings, string? fallback)

@@ -18,6 +18,7 @@ public sealed class InferenceResponse : IDisposable
     private int _length;
 
     private int _isRented;
+    private bool _isBorrowed;
 
     private InferenceResponse()
     {
@@ -45,8 +46,9 @@ public sealed class InferenceResponse : IDisposable
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _isRented, 0) == 0) return;
-        if (_buffer is { Length: > 0 } buffer) ArrayPool<byte>.Shared.Return(buffer);
+        if (_buffer is { Length: > 0 } buffer && !_isBorrowed) ArrayPool<byte>.Shared.Return(buffer);
         _buffer = null;
+        _isBorrowed = false;
         _offset = _length = 0;
         ContentType = null;
         Headers = [];
@@ -84,16 +86,19 @@ public sealed class InferenceResponse : IDisposable
     /// <summary>Takes over a pooled array that holds the body.</summary>
     internal void Adopt(byte[] pooled, int offset, int length) => (_buffer, _offset, _length) = (pooled, offset, length);
 
+    /// <summary>Shows a body that others show too, and that is never written into.</summary>
+    internal void Borrow(byte[] body) => (_buffer, _offset, _length, _isBorrowed) = (body, 0, body.Length, true);
+
     /// <summary>Adds bytes at the end of the body: an answer may come in several frames.</summary>
     internal void Append(ReadOnlySpan<byte> bytes)
     {
         var needed = checked(_length + bytes.Length);
-        if (_buffer is null || _buffer.Length - _offset < needed)
+        if (_buffer is null || _isBorrowed || _buffer.Length - _offset < needed)
         {
             var larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, 2 * _length));
             Body.Span.CopyTo(larger);
-            if (_buffer is { Length: > 0 } old) ArrayPool<byte>.Shared.Return(old);
-            (_buffer, _offset) = (larger, 0);
+            if (_buffer is { Length: > 0 } old && !_isBorrowed) ArrayPool<byte>.Shared.Return(old);
+            (_buffer, _offset, _isBorrowed) = (larger, 0, false);
         }
 
         bytes.CopyTo(_buffer.AsSpan(_offset + _length));

@@ -36,8 +36,10 @@ internal static class ModelFolder
         if (manifest?.ConfigFile is not null) MustExist(folder, configFile, "configFile", ModelManifest.EntryName);
 
         var read = ModelConfigurationReader.Read(Path.Combine(folder, configFile), server);
-        var handler = Handler(folder, stored, handlerInstead ?? read.Configuration.Handler, manifest);
-        var modelFile = ModelFile(folder, stored, read.Configuration, manifest, handler);
+        var configuration = read.Configuration;
+        if (manifest is null && handlerInstead is null && !File.Exists(Path.Combine(folder, configFile))) configuration = BareModel.Of(configuration);
+        var handler = Handler(folder, stored, handlerInstead ?? configuration.Handler, manifest);
+        var modelFile = ModelFile(folder, stored, configuration, manifest, handler);
 
         return new ModelSource
         {
@@ -46,11 +48,11 @@ internal static class ModelFolder
             Url = stored.Url,
             Folder = folder,
             Manifest = manifest,
-            Configuration = read.Configuration with
+            Configuration = configuration with
             {
                 Handler = handler,
                 ModelFile = modelFile,
-                LabelFile = Labels(folder, read.Configuration),
+                LabelFile = Labels(folder, configuration),
             },
             WrittenKeys = read.WrittenKeys,
             Warnings = [.. read.Warnings, .. Unused(manifest, modelFile)],

@@ -165,7 +165,7 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
         Version = model.Version,
         Url = model.Url,
         Folder = Path.GetDirectoryName(model.Path)!,
-        Configuration = ModelConfigurationReader.Defaults(configuration) with { Handler = "tensor", ModelFile = Path.GetFileName(model.Path) },
+        Configuration = BareModel.Of(ModelConfigurationReader.Defaults(configuration)) with { Handler = "tensor", ModelFile = Path.GetFileName(model.Path) },
         WrittenKeys = new HashSet<string>(),
     };
 

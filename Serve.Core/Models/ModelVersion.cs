@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
+using Serve.Core.Caching;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
@@ -22,6 +23,8 @@ public sealed partial class ModelVersion
     private readonly bool _isLoadedAtStartup;
     private readonly ModelSource _source;
     private readonly Autoscaler? _autoscaler;
+    private readonly ResponseCache? _cache;
+    private readonly CacheMetrics? _cacheMetrics;
     private readonly Lazy<IReadOnlyList<string>> _labels;
     private ModelConfiguration _configuration;
     private volatile ReadyMessage? _about;
@@ -49,6 +52,12 @@ public sealed partial class ModelVersion
         if (configuration.Autoscale is { } autoscale) _autoscaler = new Autoscaler(autoscale, configuration.LatencyTarget, environment.Time);
         _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Settings.CompleteInline, environment.Time, Metrics, _log);
         _pool = new WorkerPool(Name, Version, source.Folder, configuration, environment, _scheduler, Metrics, _log, Refresh);
+        if (configuration.ResponseCache.Enabled)
+        {
+            _cacheMetrics = new CacheMetrics(Name, Version);
+            _cache = new ResponseCache(configuration.ResponseCache.Size, _scheduler.Submit, environment.Time, Metrics, _cacheMetrics);
+        }
+
         if (_isPublished) Metrics.SetState(ModelState.Idle);
     }
 
@@ -138,7 +147,7 @@ public sealed partial class ModelVersion
         get
         {
             var (last, sizes) = _scheduler.Executed;
-            return Metrics.Statistics(last, sizes).Since(_before);
+            return Metrics.Statistics(last, sizes).Since(_before) with { CacheHit = _cacheMetrics?.Hits ?? default, CacheMiss = _cacheMetrics?.Misses ?? default };
         }
     }
 
@@ -199,7 +208,9 @@ public sealed partial class ModelVersion
 
         var wished = options.Timeout ?? _configuration.LatencyTarget ?? _configuration.ResponseTimeout;
         var timeout = wished < _configuration.ResponseTimeout ? wished : _configuration.ResponseTimeout;
-        return _scheduler.Submit(payload, priority - 1, timeout, isClients: options.Timeout < _configuration.ResponseTimeout, clientGone, Math.Max(1, options.Rows));
+        var (isClients, rows) = (options.Timeout < _configuration.ResponseTimeout, Math.Max(1, options.Rows));
+        if (_cache is not null && !IsDecoupled) return _cache.InferAsync(payload, priority - 1, timeout, isClients, rows, clientGone);
+        return _scheduler.Submit(payload, priority - 1, timeout, isClients, clientGone, rows);
     }
 
     /// <summary>Asks the handler, in one of its workers, what it has to say about itself (<see cref="Handlers.IDescribesItself"/>).</summary>
@@ -301,7 +312,9 @@ public sealed partial class ModelVersion
         // What a worker had that was stopped over it went back into the queue.
         _scheduler.FailQueued(() => Refuse(ModelState.Draining));
         _scheduler.Dispose();
-        if (_isPublished) Metrics.Dispose();
+        if (!_isPublished) return;
+        Metrics.Dispose();
+        _cacheMetrics?.Dispose();
     }
 
     internal void Check(bool forgiveSilence)

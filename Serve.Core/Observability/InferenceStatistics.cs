@@ -30,6 +30,12 @@ public sealed record InferenceStatistics
     /// <summary>Making the answer of the outputs.</summary>
     public required Tally ComputeOutput { get; init; }
 
+    /// <summary>Requests that the response cache answered, and how long that took.</summary>
+    public Tally CacheHit { get; init; }
+
+    /// <summary>Requests whose answer it did not have, and how long looking took.</summary>
+    public Tally CacheMiss { get; init; }
+
     /// <summary>The sizes of batches that were executed, the smallest first.</summary>
     public required IReadOnlyList<BatchStatistics> Batches { get; init; }
 

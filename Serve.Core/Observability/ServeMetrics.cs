@@ -96,6 +96,21 @@ public static class ServeMetrics
 
     internal static readonly Counter Retries = Metrics.CreateCounter("serve_retries_total", "Requests that were given to another worker because theirs died.", ModelLabels);
 
+    // ---- response cache ----
+
+    internal static readonly Counter CacheHits = Metrics.CreateCounter("serve_response_cache_hits_total", "Requests that were answered with an answer that was kept.", ModelLabels);
+
+    internal static readonly Counter CacheMisses = Metrics.CreateCounter("serve_response_cache_misses_total", "Requests whose answer was not kept, and that were run.", ModelLabels);
+
+    internal static readonly Counter CacheJoined = Metrics.CreateCounter("serve_response_cache_joined_total",
+        "Requests that were answered by another one with the same input, which was under way when they came.", ModelLabels);
+
+    internal static readonly Counter CacheEvictions = Metrics.CreateCounter("serve_response_cache_evictions_total", "Answers that were kept and had to go because others needed the room.", ModelLabels);
+
+    internal static readonly Gauge CacheBytes = Metrics.CreateGauge("serve_response_cache_bytes", "Memory that the answers take that are kept.", ModelLabels);
+
+    internal static readonly Gauge CacheAnswers = Metrics.CreateGauge("serve_response_cache_answers", "Answers that are kept.", ModelLabels);
+
     // ---- load ----
 
     internal static readonly Gauge BatchMean = Metrics.CreateGauge("serve_batch_cost_mean_seconds",

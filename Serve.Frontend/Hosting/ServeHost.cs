@@ -21,6 +21,7 @@ using Serve.Frontend.Metrics;
 using Serve.Frontend.Metrics.TorchServe;
 using Serve.Frontend.OpenInference;
 using Serve.Frontend.OpenInference.Control;
+using Serve.Frontend.OpenInference.Generate;
 using Serve.Frontend.OpenInference.Infer;
 using Serve.Frontend.OpenInference.Infer.Grpc;
 using Serve.Management.Authorization;
@@ -155,7 +156,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         var models = new ModelLookup(registry, loading);
         var kserve = new KServePredict(models, configuration.MaxRequestSize, shutdown);
         var endpoint = new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferenceEndpoint>());
-        var tensors = new InferEndpoint(control.Models, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferEndpoint>());
+        var tensors = new InferEndpoint(control.Models, control.SharedMemory, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferEndpoint>());
         inference.Pipeline = PipelineOf(inference).Build(
             app.Services,
             routes =>
@@ -167,6 +168,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 new Probes(ping, loading).Map(routes);
                 routes.MapKServeModels(registry);
                 routes.MapOpenInferenceControl(control);
+                routes.MapGenerate(new GenerateEndpoint(control.Models, configuration.MaxRequestSize, shutdown, inference.Metrics, loggers.CreateLogger<GenerateEndpoint>()));
                 routes.MapOpenInferenceInfer(tensors);
             },
             context => InferenceRoutes.TryPredict(context, endpoint, registry) ?? InferRoutes.TryInfer(context, tensors, registry));
@@ -198,7 +200,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 services.AddSingleton(new InferenceService(
                     new ModelLookup(registry, loading), new Ping(registry, loading, shutdown), configuration.MaxRequestSize, IsInline(configuration), shutdown));
                 services.AddSingleton(new OpenInferenceService(control));
-                services.AddOpenInferenceInfer(new InferService(control.Models, registry, configuration.MaxRequestSize, IsInline(configuration), shutdown));
+                services.AddOpenInferenceInfer(new InferService(control.Models, registry, control.SharedMemory, configuration.MaxRequestSize, IsInline(configuration), shutdown));
             },
             routes =>
             {

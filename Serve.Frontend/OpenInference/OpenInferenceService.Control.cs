@@ -3,6 +3,7 @@ using Serve.Core.Errors;
 using Serve.Core.Models.Repository;
 using Serve.Frontend.OpenInference.Control;
 using Serve.Frontend.OpenInference.Messages;
+using Serve.Frontend.OpenInference.SharedMemory;
 
 namespace Serve.Frontend.OpenInference;
 
@@ -63,6 +64,42 @@ internal sealed partial class OpenInferenceService
 
         await control.Repository.UnloadAsync(request.RepositoryName, request.ModelName, control.AllowsModelControlOverGrpc, context.CancellationToken);
         return new RepositoryModelUnloadResponse();
+    }
+
+    public override Task<SystemSharedMemoryStatusResponse> SystemSharedMemoryStatus(SystemSharedMemoryStatusRequest request, ServerCallContext context)
+    {
+        var status = new SystemSharedMemoryStatusResponse();
+        foreach (var region in control.SharedMemory.Status(Given(request.Name)))
+        {
+            status.Regions[region.Name] = new SystemSharedMemoryStatusResponse.Types.RegionStatus { Name = region.Name, Key = region.Key, Offset = (ulong)region.Offset, ByteSize = (ulong)region.Bytes };
+        }
+
+        return Task.FromResult(status);
+    }
+
+    public override Task<SystemSharedMemoryRegisterResponse> SystemSharedMemoryRegister(SystemSharedMemoryRegisterRequest request, ServerCallContext context)
+    {
+        // Beyond what a file can have: refused as what it is.
+        control.SharedMemory.Register(request.Name, request.Key, (long)Math.Min(request.Offset, long.MaxValue), (long)Math.Min(request.ByteSize, long.MaxValue));
+        return Task.FromResult(new SystemSharedMemoryRegisterResponse());
+    }
+
+    public override Task<SystemSharedMemoryUnregisterResponse> SystemSharedMemoryUnregister(SystemSharedMemoryUnregisterRequest request, ServerCallContext context)
+    {
+        control.SharedMemory.Unregister(Given(request.Name));
+        return Task.FromResult(new SystemSharedMemoryUnregisterResponse());
+    }
+
+    public override Task<CudaSharedMemoryStatusResponse> CudaSharedMemoryStatus(CudaSharedMemoryStatusRequest request, ServerCallContext context) =>
+        Task.FromResult(new CudaSharedMemoryStatusResponse());
+
+    public override Task<CudaSharedMemoryRegisterResponse> CudaSharedMemoryRegister(CudaSharedMemoryRegisterRequest request, ServerCallContext context) =>
+        throw SharedMemoryRegions.NotImplemented(SharedMemoryRoutes.NoCuda);
+
+    public override Task<CudaSharedMemoryUnregisterResponse> CudaSharedMemoryUnregister(CudaSharedMemoryUnregisterRequest request, ServerCallContext context)
+    {
+        control.SharedMemory.RequireEnabled();
+        return Task.FromResult(new CudaSharedMemoryUnregisterResponse());
     }
 
     // A field of a message does not tell an empty text from one that was left out.

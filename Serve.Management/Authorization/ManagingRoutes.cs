@@ -11,10 +11,10 @@ internal static class ManagingRoutes
     private const string Rest = "/v2/";
     private const string Grpc = "/inference.GRPCInferenceService/";
 
-    public static bool Include(HttpRequest request)
+    public static bool Include(string? path, string verb)
     {
-        if (request.Path.Value is not { } path) return false;
-        if (path.StartsWith(Rest, StringComparison.OrdinalIgnoreCase)) return HttpMethods.IsPost(request.Method) && IsManaging(path.AsSpan(Rest.Length).TrimEnd('/'));
+        if (path is null) return false;
+        if (path.StartsWith(Rest, StringComparison.OrdinalIgnoreCase)) return HttpMethods.IsPost(verb) && IsManaging(path.AsSpan(Rest.Length).TrimEnd('/'));
         return path.StartsWith(Grpc, StringComparison.Ordinal) && path.AsSpan(Grpc.Length) is "RepositoryModelLoad" or "RepositoryModelUnload"
             or "SystemSharedMemoryRegister" or "SystemSharedMemoryUnregister" or "CudaSharedMemoryRegister" or "CudaSharedMemoryUnregister" or "LogSettings" or "TraceSetting";
     }

@@ -26,7 +26,7 @@ public sealed class TokenGuard(params TokenSet[] accepted)
     /// <summary>Whether a request may go on. Hot path: one hash, no allocation.</summary>
     public bool Allows(HttpContext context)
     {
-        if (OfManagement is not null && ManagingRoutes.Include(context.Request)) return OfManagement.Allows(context);
+        if (OfManagement is not null && ManagingRoutes.Include(context.Request.Path.Value, context.Request.Method)) return OfManagement.Allows(context);
         if (accepted.Length == 0) return true;
         var headers = context.Request.Headers;
         if (IsValid(headers.Authorization))
@@ -43,7 +43,12 @@ public sealed class TokenGuard(params TokenSet[] accepted)
     /// <summary>Whether a route is open to everybody, for its description.</summary>
     /// <param name="path">Its path.</param>
     /// <param name="verb">Its verb, in capitals.</param>
-    internal static bool LeavesOpen(string path, string verb) => OpenRoutes.Include(path, verb);
+    internal bool LeavesOpen(string path, string verb) => OpenRoutes.Include(path, verb) || (accepted.Length == 0 && !ManagingRoutes.Include(path, verb));
+
+    /// <summary>Whether a route asks for a token of management, although the interface is another's.</summary>
+    /// <param name="path">Its path.</param>
+    /// <param name="verb">Its verb, in capitals.</param>
+    internal bool AsksManagement(string path, string verb) => OfManagement is not null && ManagingRoutes.Include(path, verb);
 
     private bool IsValid(StringValues values)
     {

@@ -51,6 +51,17 @@ public sealed class TensorWorkerTests : IDisposable
     }
 
     [Fact]
+    public void A_dimension_that_is_fixed_to_nothing_is_served()
+    {
+        SmallModels.Identity(_model.File("model.onnx"), DataType.Float, 2, 0);
+        using var worker = StartReady();
+
+        worker.RunTensors(1, [TestTensor.Of<float>("x", TensorElement.Float32, [2, 0])]);
+
+        Assert.Equal(TestTensor.Of<float>("y", TensorElement.Float32, [2, 0]), Assert.Single(worker.ReadAnswer().Tensors));
+    }
+
+    [Fact]
     public void A_model_with_a_fixed_batch_of_one_takes_one_row()
     {
         SmallModels.Identity(_model.File("model.onnx"), DataType.Int32, 1, 2);

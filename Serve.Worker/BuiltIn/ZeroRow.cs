@@ -10,7 +10,7 @@ internal static class ZeroRow
         foreach (var input in signature.Inputs)
         {
             var skip = signature.Batching == RowBatching.None ? 0 : 1;
-            long[] shape = [.. input.Shape.Skip(skip).Select(dimension => Math.Max(1, dimension))];
+            long[] shape = [.. input.Shape.Skip(skip).Select(dimension => dimension < 0 ? 1 : dimension)];
             if (input.ElementType == TensorElement.String)
             {
                 var count = shape.Aggregate(1L, static (product, dimension) => product * dimension);

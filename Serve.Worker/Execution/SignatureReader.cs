@@ -62,7 +62,7 @@ internal static class SignatureReader
         if (metadata.OnnxValueType != OnnxValueType.ONNX_TYPE_TENSOR)
         {
             var what = metadata.OnnxValueType.ToString().Replace("ONNX_TYPE_", "", StringComparison.Ordinal).ToLowerInvariant();
-            throw new InvalidModelException($"The model's {kind} '{name}' is a {what}; only tensors can be served.{(what is "map" or "sequence" && kind == "output" ? " (Exports of scikit-learn: switch ZipMap off.)" : "")}");
+            throw new InvalidModelException($"The model's {kind} '{name}' is {(what == "optional" ? "an" : "a")} {what}; only tensors can be served.{(what is "map" or "sequence" && kind == "output" ? " (Exports of scikit-learn: switch ZipMap off.)" : "")}");
         }
 
         var element = ElementTypes.FromOnnx(metadata.ElementDataType)

@@ -30,11 +30,13 @@ internal sealed partial class OnnxWork : IModelWork
     private readonly TensorIntake _tensors;
     private readonly TensorAnswer _tensorAnswer;
     private readonly List<WarmUpTime> _warmUpTimes = [];
+    private readonly bool _triesRows;
     private long _paddedRows;
 
     public OnnxWork(IModelHandler handler, OnnxModel model, ModelConfiguration configuration, ILogger logger)
     {
         (_handler, _model, _warmup, _logger) = (handler, model, configuration.Warmup, logger);
+        _triesRows = configuration.BatchDimension == BatchDimension.Checked;
         MaxBatchRows = model.Signature.Batching == RowBatching.Dynamic ? configuration.BatchSize : 1;
         Buckets = BucketSizes.Of(configuration, model.Signature, model.HasGraphs);
         _slabs = new SlabPools(model.Signature, configuration.BatchSize, configuration.Instances, model.AllocateRows);
@@ -109,10 +111,11 @@ internal sealed partial class OnnxWork : IModelWork
             return;
         }
 
+        var isFirst = _warmUpTimes.Count == 0;
+        if (isFirst && _triesRows && MaxBatchRows > 1 && new BatchProbe(_model.Signature, execution, _rows.Rent, _rows.Return).FindFault() is { } fault) throw new UnbatchableOutputException(fault);
         if (!_warmup.Enabled) return;
         try
         {
-            var isFirst = _warmUpTimes.Count == 0;
             RunWarm(execution, MaxBatchRows, isFirst ? _warmup.Runs : 1);
 
             // What is compiled and measured already serves every further instance; it only needs its own memory.

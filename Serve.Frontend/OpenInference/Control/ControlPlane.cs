@@ -3,6 +3,7 @@ using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Frontend.Hosting;
 using Serve.Frontend.Inference;
+using Serve.Frontend.OpenInference.SharedMemory;
 
 namespace Serve.Frontend.OpenInference.Control;
 
@@ -18,11 +19,12 @@ internal sealed class ControlPlane
     {
         Models = new OpenInferenceModels(new ModelLookup(registry, loading));
         Health = new Readiness(registry, new Ping(registry, loading, shutdown), shutdown);
-        Metadata = new MetadataReport(configuration, registry, Models);
         Configurations = new ModelConfigReport(Models);
         Statistics = new StatisticsReport(registry, Models);
         Log = new LogSettings(level);
         Trace = new TraceSettings(Models);
+        SharedMemory = new SharedMemoryRegions(configuration.OpenInference.SharedMemory);
+        Metadata = new MetadataReport(configuration, registry, Models, SharedMemory.IsEnabled);
         Repository = new RepositoryControl(registry, loading);
         AllowsModelControlOverGrpc = Exposure.AllowsModelControl(configuration, configuration.GrpcInferenceAddress);
         RestRepository = new RepositoryRoutes(Repository, Exposure.AllowsModelControl(configuration, configuration.InferenceAddress), configuration.MaxRequestSize);
@@ -48,6 +50,9 @@ internal sealed class ControlPlane
 
     /// <summary>What is traced.</summary>
     public TraceSettings Trace { get; }
+
+    /// <summary>Where tensors may be, besides in requests and answers.</summary>
+    public SharedMemoryRegions SharedMemory { get; }
 
     /// <summary>What is loaded.</summary>
     public RepositoryControl Repository { get; }

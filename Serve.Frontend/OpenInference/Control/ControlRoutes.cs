@@ -20,6 +20,7 @@ internal static class ControlRoutes
         v2.MapGetOfModel("/stats", "What a model has done since it was loaded", context => ProtoJson.WriteAsync(context, control.Statistics.Of(context.Model(), context.Version())));
         v2.MapSettings(control.Log, control.Trace);
         control.RestRepository.Map(v2);
+        v2.MapSharedMemory(control.SharedMemory);
     }
 
     /// <summary>The model that a route names.</summary>

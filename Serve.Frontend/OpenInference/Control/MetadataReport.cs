@@ -9,7 +9,7 @@ using TensorMetadata = Serve.Frontend.OpenInference.Messages.ModelMetadataRespon
 namespace Serve.Frontend.OpenInference.Control;
 
 /// <summary>What the server and its models are.</summary>
-internal sealed class MetadataReport(ServerConfiguration configuration, ModelRegistry registry, OpenInferenceModels models)
+internal sealed class MetadataReport(ServerConfiguration configuration, ModelRegistry registry, OpenInferenceModels models, bool hasSharedMemory)
 {
     private static readonly string Version = typeof(MetadataReport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
@@ -17,7 +17,8 @@ internal sealed class MetadataReport(ServerConfiguration configuration, ModelReg
     public ServerMetadataResponse OfServer()
     {
         var server = new ServerMetadataResponse { Name = configuration.OpenInference.ServerName, Version = Version };
-        server.Extensions.AddRange(["model_repository", "model_repository(unload_dependents)", "parameters", "model_configuration", "statistics", "logging"]);
+        server.Extensions.AddRange(["classification", "model_repository", "model_repository(unload_dependents)", "schedule_policy", "model_configuration", "binary_tensor_data", "parameters", "statistics", "logging"]);
+        if (hasSharedMemory) server.Extensions.Add("system_shared_memory");
         return server;
     }
 

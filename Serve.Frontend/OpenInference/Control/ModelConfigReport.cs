@@ -24,6 +24,7 @@ internal sealed class ModelConfigReport(OpenInferenceModels models)
             VersionPolicy = new ModelVersionPolicy { Latest = new() { NumVersions = 1 } },
             MaxBatchSize = isBatched ? settings.BatchSize : 0,
             DefaultModelFilename = settings.ModelFile ?? "",
+            ResponseCache = new ModelResponseCache { Enable = settings.ResponseCache.Enabled },
             ModelTransactionPolicy = new ModelTransactionPolicy { Decoupled = found.IsDecoupled },
         };
         config.Input.AddRange((signature?.Inputs ?? []).Select(tensor => Input(tensor, isBatched)));

@@ -46,8 +46,8 @@ internal sealed class StatisticsReport(ModelRegistry registry, OpenInferenceMode
                 ComputeInput = Duration(done.ComputeInput),
                 ComputeInfer = Duration(done.ComputeInfer),
                 ComputeOutput = Duration(done.ComputeOutput),
-                CacheHit = new StatisticDuration(),
-                CacheMiss = new StatisticDuration(),
+                CacheHit = Duration(done.CacheHit),
+                CacheMiss = Duration(done.CacheMiss),
             },
         };
         statistics.BatchStats.AddRange(done.Batches.Select(Batch));

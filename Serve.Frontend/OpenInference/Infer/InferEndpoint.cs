@@ -8,6 +8,7 @@ using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Frontend.Hosting;
 using Serve.Frontend.Inference;
+using Serve.Frontend.OpenInference.SharedMemory;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.OpenInference.Infer;
@@ -16,7 +17,7 @@ namespace Serve.Frontend.OpenInference.Infer;
 /// One inference request of the Open Inference Protocol over REST, from its headers to its answer. It answers its own errors
 /// and counts its own answers. Hot path for binary tensors.
 /// </summary>
-internal sealed partial class InferEndpoint(OpenInferenceModels models, long maxRequestBytes, bool inline, Shutdown shutdown, HttpMetrics metrics, ILogger log)
+internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMemoryRegions memory, long maxRequestBytes, bool inline, Shutdown shutdown, HttpMetrics metrics, ILogger log)
 {
     // What handling more bytes than these takes, other connections of a thread must not wait for.
     private const int BriefBytes = 64 << 10;
@@ -37,6 +38,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, long max
         var (status, requestBytes, responseBytes) = (StatusCodes.Status200OK, 0, 0);
         RequestPayload? payload = null;
         InferenceResponse? answer = null;
+        RegionUse? regions = null;
         try
         {
             if (shutdown.IsDraining) throw Shutdown.Refusal();
@@ -51,7 +53,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, long max
             requestBytes = payload.Body.Length;
             if (inline && (coding != ContentCoding.Identity || RestBody.JsonBytes(context.Request, requestBytes, out _) > BriefBytes)) await Task.Yield();
             if (coding != ContentCoding.Identity) Unpack(ref payload, coding);
-            var request = Read(context.Request, ref payload, target, signature, out var rows);
+            var request = Read(context.Request, ref payload, target, signature, out var rows, out regions);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
 
             var handedOver = payload;
@@ -61,7 +63,9 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, long max
             var writing = Stopwatch.GetTimestamp();
             if (inline && TakesLong(answer, request, context.Request)) await Task.Yield();
             await answer.JoinPartsAsync(maxRequestBytes);
-            responseBytes = await RestAnswer.WriteAsync(context, request, target, answer, AnswerTensors.Read(answer, request, target, signature));
+            var tensors = AnswerTensors.Read(answer, request, target, signature);
+            regions?.Write(tensors);
+            responseBytes = await RestAnswer.WriteAsync(context, request, target, answer, tensors);
             target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));
             target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);
         }
@@ -74,6 +78,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, long max
         finally
         {
             answer?.Dispose();
+            regions?.Dispose();
         }
 
         metrics.Answered(status);
@@ -86,10 +91,11 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, long max
         payload = unpacked;
     }
 
-    private TensorRequest Read(HttpRequest http, ref RequestPayload payload, ModelVersion target, ModelSignature signature, out int rows)
+    private TensorRequest Read(HttpRequest http, ref RequestPayload payload, ModelVersion target, ModelSignature signature, out int rows, out RegionUse? regions)
     {
         var jsonBytes = RestBody.JsonBytes(http, payload.Body.Length, out var isRaw);
         var request = isRaw ? RestBody.ReadRaw(ref payload, target, signature) : RestBody.Read(ref payload, jsonBytes, maxRequestBytes);
+        regions = memory.Use(request, payload, maxRequestBytes);
         rows = TensorRequestCheck.Check(request, target, signature, payload.Body.Span, isJsonAnswered: true);
         request.Complete(payload);
         return request;

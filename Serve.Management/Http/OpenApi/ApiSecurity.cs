@@ -23,11 +23,11 @@ internal sealed class ApiSecurity(TokenGuard? guard)
     /// <summary>What an operation asks for; null: nothing.</summary>
     public JsonArray? Of(string path, string verb)
     {
-        if (guard is null || TokenGuard.LeavesOpen(path, verb)) return null;
+        if (guard is null || guard.LeavesOpen(path, verb)) return null;
         var alternatives = new JsonArray(new JsonObject { [Token] = new JsonArray() });
 
         // OpenAPI 3.0 has no word for client certificates: for it they are a call without anything.
-        if (guard.TakesCertificates) alternatives.Add(new JsonObject());
+        if (guard.TakesCertificates && !guard.AsksManagement(path, verb)) alternatives.Add(new JsonObject());
         return alternatives;
     }
 }

@@ -31,12 +31,13 @@ public sealed partial class ConfigurationDocumentTests
     public void Every_setting_of_a_model_is_documented_with_its_default()
     {
         var rows = Rows().Where(row => !row.Cells[3].Contains("SERVE_", StringComparison.Ordinal)).ToList();
-        string[] sections = ["preprocessing", "execution", "warmup"];
+        string[] sections = ["preprocessing", "execution", "warmup", "responseCache"];
 
         Assert.Equal(Keys<ModelConfiguration>().Except(sections), Under(""));
         Assert.Equal(Keys<PreprocessingConfiguration>(), Under("preprocessing."));
         Assert.Equal(Keys<ExecutionConfiguration>(), Under("execution."));
         Assert.Equal(Keys<WarmupConfiguration>(), Under("warmup."));
+        Assert.Equal(Keys<ResponseCacheConfiguration>(), Under("responseCache."));
 
         var yaml = string.Join('\n', rows.Where(row => !row.Key.Contains('.')).Select(row => $"{row.Key}: {row.Default}"));
         foreach (var section in sections)

@@ -38,8 +38,8 @@ public sealed class InferServer : IAsyncLifetime
     {
         _server = await HandlerServer.StartAsync(null, "--max-request-size", "16777216");
         await Task.WhenAll(
-            AddAsync("simple", file => SumAndDifference(file, DataType.Int32)),
-            AddAsync("simple_int8", file => SumAndDifference(file, DataType.Int8)),
+            AddAsync("simple", file => SmallModels.AddSubtract(file, DataType.Int32)),
+            AddAsync("simple_int8", file => SmallModels.AddSubtract(file, DataType.Int8)),
             AddAsync("everything", Everything),
             AddAsync("dynamic", file => SmallModels.Identity(file, DataType.Float, "batch", "n")),
             AddAsync("strings", file => SmallModels.Identity(file, DataType.String, "batch", "n")),
@@ -81,21 +81,6 @@ public sealed class InferServer : IAsyncLifetime
         var numbers = Enumerable.Range(0, 16 * rows).ToArray();
         return [WireTensor.Of("INPUT0", "INT32", [rows, 16], numbers), WireTensor.Of("INPUT1", "INT32", [rows, 16], [.. numbers.Select(number => 2 * number)])];
     }
-
-    private static void SumAndDifference(string file, DataType type) => SmallModels.Write(file, graph =>
-    {
-        // ONNX Runtime adds no bytes on processors.
-        var (a, b) = (graph.Input("INPUT0", type, "batch", 16), graph.Input("INPUT1", type, "batch", 16));
-        var isInt32 = type == DataType.Int32;
-        var (wideA, wideB) = isInt32 ? (a, b) : (Cast("a", a, DataType.Int32), Cast("b", b, DataType.Int32));
-        foreach (var (name, operation) in (ReadOnlySpan<(string, string)>)[("OUTPUT0", "Add"), ("OUTPUT1", "Sub")])
-        {
-            var wide = graph.Node(isInt32 ? name : $"wide_{name}", operation, [wideA, wideB]);
-            graph.Output(isInt32 ? wide : Cast(name, wide, type), type, "batch", 16);
-        }
-
-        OnnxValue Cast(string name, OnnxValue value, DataType to) => graph.Node(name, "Cast", [value], OnnxAttribute.Int("to", (long)to));
-    });
 
     private static void Everything(string file) => SmallModels.Write(file, graph =>
     {

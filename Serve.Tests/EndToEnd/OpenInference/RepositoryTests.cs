@@ -206,6 +206,30 @@ public sealed class RepositoryTests : IClassFixture<HandlerServer>, IDisposable
     }
 
     [Fact]
+    public async Task Answers_are_kept_if_the_configuration_says_so_for_every_protocol_and_until_the_model_is_loaded_again()
+    {
+        Add(_server, "kept_answers.onnx");
+        await LoadAsync("kept_answers", """{"response_cache":{"enable":true}}""");
+        const string Infer = """{"inputs":[{"name":"a","datatype":"FP32","shape":[1,2],"data":[1,2]},{"name":"b","datatype":"FP32","shape":[1,2],"data":[3,4]}]}""";
+        var first = await PostAsync("/v2/models/kept_answers/infer", Infer);
+        var second = await PostAsync("/v2/models/kept_answers/infer", Infer);
+        var other = await PostAsync("/v2/models/kept_answers/infer", Infer.Replace("3,4", "3,5", StringComparison.Ordinal));
+        for (var i = 0; i < 3; i++) await _server.PredictAsync("kept_answers", """{"a":[1,2],"b":[3,4]}"""u8.ToArray());
+        var stats = (await _server.GetAsync("/v2/models/kept_answers/stats")).Json.GetProperty("model_stats")[0];
+        var config = (await _server.GetAsync("/v2/models/kept_answers/config")).Json;
+
+        Assert.True(first.Status == HttpStatusCode.OK, first.Text);
+        Assert.Equal(first.Text, second.Text);
+        Assert.Contains("[4,7]", other.Text, StringComparison.Ordinal);
+        Assert.True(config.GetProperty("response_cache").GetProperty("enable").GetBoolean());
+        Assert.Equal((3, 3, 3, 6), (Count("cache_hit"), Count("cache_miss"), stats.GetProperty("execution_count").GetInt32(), Count("success")));
+        Assert.Equal(3, await _server.MetricAsync("""serve_response_cache_hits_total{model="kept_answers",version="1.0"}"""));
+        Assert.True(await _server.MetricAsync("""serve_response_cache_bytes{model="kept_answers",version="1.0"}""") > 0);
+
+        int Count(string what) => stats.GetProperty("inference_stats").GetProperty(what).GetProperty("count").GetInt32();
+    }
+
+    [Fact]
     public async Task A_restart_finds_what_was_loaded_and_how_and_what_was_unloaded()
     {
         await using var server = await HandlerServer.StartAsync(null);

@@ -8,6 +8,7 @@ using Microsoft.OpenApi.Reader;
 using Serve.Core.Configuration;
 using Serve.Core.Observability;
 using Serve.Frontend.Hosting;
+using Serve.Management.Authorization;
 
 namespace Serve.Tests.Frontend.Hosting;
 
@@ -98,9 +99,9 @@ public sealed partial class OpenApiTests : IAsyncLifetime
     public async Task Where_tokens_are_on_each_operation_says_whether_it_needs_one()
     {
         using var shutdown = new Shutdown();
-        var keys = Path.Combine(_store.FullName, "key_file.json");
-        await using var guarded = await StartAsync(Configuration with { KeyFile = keys, Snapshots = false }, shutdown);
-        var tokens = JsonDocument.Parse(await File.ReadAllTextAsync(keys, TestContext.Current.CancellationToken)).RootElement;
+        var keyFile = Path.Combine(_store.FullName, "key_file.json");
+        await using var guarded = await StartAsync(Configuration with { KeyFile = keyFile, Snapshots = false }, shutdown);
+        var tokens = JsonDocument.Parse(await File.ReadAllTextAsync(keyFile, TestContext.Current.CancellationToken)).RootElement;
         foreach (var listener in ListenersOf(guarded))
         {
             var text = await DocumentAsync(listener);
@@ -110,7 +111,7 @@ public sealed partial class OpenApiTests : IAsyncLifetime
             if (listener == guarded.Metrics) continue;
 
             Assert.Equal("bearer", schemes.GetProperty("token").GetProperty("scheme").GetString());
-            var key = tokens.GetProperty(listener == guarded.Inference ? "inference" : "management").GetProperty("key").GetString();
+            string?[] keys = [.. ((string[])["inference", "management"]).Select(name => tokens.GetProperty(name).GetProperty("key").GetString())];
             var operations = document.GetProperty("paths").EnumerateObject().SelectMany(path => path.Value.EnumerateObject().Select(operation => (Path: path.Name, Verb: operation.Name, operation.Value))).ToList();
             Assert.Contains(operations, operation => operation.Value.TryGetProperty("security", out _));
             Assert.Contains(operations, operation => !operation.Value.TryGetProperty("security", out _));
@@ -119,7 +120,10 @@ public sealed partial class OpenApiTests : IAsyncLifetime
                 var isAsked = operation.TryGetProperty("security", out _);
                 Assert.Equal(isAsked, operation.GetProperty("responses").TryGetProperty("401", out _));
                 Assert.Equal((path, verb, isAsked), (path, verb, await StatusAsync(listener, path, verb, null) == HttpStatusCode.Unauthorized));
-                if (path != "/token") Assert.NotEqual(HttpStatusCode.Unauthorized, await StatusAsync(listener, path, verb, key));
+                var isManaging = listener != guarded.Inference || ManagingRoutes.Include(path, verb.ToUpperInvariant());
+                if (path == "/token") continue;
+                Assert.Equal((path, isManaging && isAsked), (path, await StatusAsync(listener, path, verb, keys[0]) == HttpStatusCode.Unauthorized));
+                Assert.NotEqual(HttpStatusCode.Unauthorized, await StatusAsync(listener, path, verb, keys[1]));
             }
         }
     }

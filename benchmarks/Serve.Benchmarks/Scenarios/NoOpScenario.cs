@@ -15,7 +15,14 @@ internal sealed class NoOpScenario : IScenario
     private const string Path = "/predictions/noop";
     private const string ContentType = "application/octet-stream";
 
-    private static readonly (int Connections, Bar Bar)[] Loads = [(64, Bar.AtLeast(0.70)), (16, Bar.AtLeast(0.50)), (1, Bar.AtLeast(0.35))];
+    // Those of the thread pool are the foundation's; those of inline, Serve's default, are what it was raised to.
+    private static readonly (int Connections, Bar OnPool, Bar Inline)[] Loads =
+    [
+        (64, Bar.AtLeast(0.70), Bar.AtLeast(0.75)),
+        (16, Bar.AtLeast(0.50), Bar.AtLeast(0.60)),
+        (1, Bar.AtLeast(0.35), Bar.AtLeast(0.40)),
+    ];
+
     private static readonly byte[] Body = [1];
 
     // Enough requests for tiered compilation to have its last word.
@@ -32,7 +39,7 @@ internal sealed class NoOpScenario : IScenario
         using var inline = new Pair(repository.Server, store.Path, "inline");
 
         var isWarm = false;
-        foreach (var (connections, bar) in Loads)
+        foreach (var (connections, barOnPool, barInline) in Loads)
         {
             using var onPool = new Clients(pool, connections);
             using var onInline = new Clients(inline, connections);
@@ -43,15 +50,15 @@ internal sealed class NoOpScenario : IScenario
 
             var rounds = new List<(Round Pool, Round Inline)>();
             foreach (var _ in settings.EachRound()) rounds.Add((onPool.Run(settings.Duration), onInline.Run(settings.Duration)));
-            Add(report, connections, bar, rounds);
+            Add(report, connections, barOnPool, barInline, rounds);
         }
     }
 
-    private void Add(Report report, int connections, Bar bar, List<(Round Pool, Round Inline)> rounds)
+    private void Add(Report report, int connections, Bar onPool, Bar inline, List<(Round Pool, Round Inline)> rounds)
     {
         var at = string.Create(CultureInfo.InvariantCulture, $"c={connections}");
-        report.Add(Name, $"{at} ratio to bare Kestrel, both on the pool", "", bar, [.. rounds.Select(round => round.Pool.Serve.PerSecond / round.Pool.Bare.PerSecond)]);
-        report.Add(Name, $"{at} ratio to bare Kestrel, both inline", "", Bar.None, [.. rounds.Select(round => round.Inline.Serve.PerSecond / round.Inline.Bare.PerSecond)]);
+        report.Add(Name, $"{at} ratio to bare Kestrel, both on the pool", "", onPool, [.. rounds.Select(round => round.Pool.Serve.PerSecond / round.Pool.Bare.PerSecond)]);
+        report.Add(Name, $"{at} ratio to bare Kestrel, both inline", "", inline, [.. rounds.Select(round => round.Inline.Serve.PerSecond / round.Inline.Bare.PerSecond)]);
         report.Add(Name, $"{at} ratio to bare Kestrel, each as it ships", "", Bar.None, [.. rounds.Select(round => round.Inline.Serve.PerSecond / round.Pool.Bare.PerSecond)]);
         AddScheduling("pool", [.. rounds.Select(round => round.Pool)]);
         AddScheduling("inline", [.. rounds.Select(round => round.Inline)]);

@@ -3,16 +3,18 @@ using Microsoft.AspNetCore.Http;
 using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Frontend.Hosting;
+using Serve.Frontend.OpenInference.SharedMemory;
 
 namespace Serve.Frontend.OpenInference.Infer.Grpc;
 
 /// <summary>Runs models over gRPC: ModelInfer and ModelStreamInfer.</summary>
 /// <param name="models">Which version a request is for.</param>
 /// <param name="registry">What is served.</param>
+/// <param name="memory">Where tensors may be besides in messages.</param>
 /// <param name="maxRequestBytes">The most that the parts of an answer may have together that is given whole.</param>
 /// <param name="inline">Whether answers arrive on threads that serve others too.</param>
 /// <param name="shutdown">Whether new requests are refused.</param>
-internal sealed class InferService(OpenInferenceModels models, ModelRegistry registry, long maxRequestBytes, bool inline, Shutdown shutdown)
+internal sealed class InferService(OpenInferenceModels models, ModelRegistry registry, SharedMemoryRegions memory, long maxRequestBytes, bool inline, Shutdown shutdown)
 {
     private const int BriefBytes = 64 << 10;
 
@@ -61,6 +63,6 @@ internal sealed class InferService(OpenInferenceModels models, ModelRegistry reg
         var target = run.Target = models.Accept(message.ModelName, message.ModelVersion.Length == 0 ? null : message.ModelVersion);
         target.ThrowIfNotServing();
         if (target.IsDecoupled && !isStream) throw new ServeException(StatusCodes.Status501NotImplemented, "UnsupportedException", "ModelInfer RPC doesn't support models with decoupled transaction policy");
-        return run.InferAsync(TensorRequestCheck.SignatureOf(target));
+        return run.InferAsync(TensorRequestCheck.SignatureOf(target), memory, maxRequestBytes);
     }
 }

@@ -6,6 +6,7 @@ using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Frontend.OpenInference.Messages;
+using Serve.Frontend.OpenInference.SharedMemory;
 using Serve.Management.Grpc;
 
 namespace Serve.Frontend.OpenInference.Infer.Grpc;
@@ -23,6 +24,7 @@ internal sealed class TensorRun(TensorCall call, ServerCallContext context) : ID
     private TensorRequest _request = new() { Id = call.Message.Id };
     private ModelSignature? _signature;
     private InferenceResponse? _answer;
+    private RegionUse? _regions;
     private long _responseBytes;
 
     public TensorCall Call => call;
@@ -34,12 +36,16 @@ internal sealed class TensorRun(TensorCall call, ServerCallContext context) : ID
     public bool WantsFinalResponse => _request.WantsFinalResponse;
 
     /// <summary>Checks the request and runs it.</summary>
-    public async ValueTask<InferenceResponse> InferAsync(ModelSignature signature)
+    /// <param name="signature">What the version takes.</param>
+    /// <param name="memory">Where tensors may be besides in the message.</param>
+    /// <param name="maxRequestBytes">The most that the request may have with those.</param>
+    public async ValueTask<InferenceResponse> InferAsync(ModelSignature signature, SharedMemoryRegions memory, long maxRequestBytes)
     {
         var target = Target!;
         _signature = signature;
         _request = GrpcRequest.Read(call);
         var payload = call.Payload;
+        _regions = memory.Use(_request, payload, maxRequestBytes);
         var rows = TensorRequestCheck.Check(_request, target, signature, payload.Body.Span, isJsonAnswered: false);
         _request.Complete(payload);
         var options = _request.Options(target.Configuration.PriorityLevels, rows);
@@ -68,6 +74,7 @@ internal sealed class TensorRun(TensorCall call, ServerCallContext context) : ID
     public TensorMessage Part(InferenceResponse part, bool? isFinal, bool isFirst = true)
     {
         var tensors = AnswerTensors.Read(part, _request, Target!, _signature!, isFirst);
+        _regions?.Write(tensors);
         _responseBytes += part.Body.Length;
         return Message(part.Headers, tensors, isFinal);
     }
@@ -101,6 +108,8 @@ internal sealed class TensorRun(TensorCall call, ServerCallContext context) : ID
         _payload = null;
         _answer?.Dispose();
         _answer = null;
+        _regions?.Dispose();
+        _regions = null;
     }
 
     private TensorMessage Message(IReadOnlyList<KeyValuePair<string, string>> parameters, List<AnswerTensor> tensors, bool? isFinal)
