@@ -44,7 +44,6 @@ internal static class TensorRequestCheck
     /// <exception cref="BadRequestException">What does not fit.</exception>
     public static int Check(TensorRequest request, ModelVersion target, ModelSignature signature, ReadOnlySpan<byte> body, bool isJsonAnswered)
     {
-        CheckPlaces(request);
         CheckNames(request, target.Name, signature);
         CheckOutputs(request, target.Name, signature, isJsonAnswered);
         var rows = -1L;
@@ -72,13 +71,6 @@ internal static class TensorRequestCheck
         }
 
         return null;
-    }
-
-    // Nobody has registered one.
-    private static void CheckPlaces(TensorRequest request)
-    {
-        var place = request.Inputs.Find(static input => input.SharedMemory is not null)?.SharedMemory ?? request.Outputs.Find(static output => output.SharedMemory is not null)?.SharedMemory;
-        if (place is not null) throw new BadRequestException($"Unable to find shared memory region: '{place.Region}'");
     }
 
     private static void CheckNames(TensorRequest request, string model, ModelSignature signature)
