@@ -30,9 +30,9 @@ bench: build ## Measure the built server (12 minutes); BENCH="--only noop --roun
 bench-parts: sdk ## Measure parts of it by themselves, with BenchmarkDotNet (3 minutes); PARTS="--filter *Frame* --job medium"
 	@$(DOTNET) run --project benchmarks/Serve.Benchmarks.Parts -c $(CONFIGURATION) -v quiet -- $(PARTS)
 
-compatibility: sdk ## Check Serve against TorchServe's interfaces, and write docs/torchserve-compatibility.md
+compatibility: sdk ## Check Serve against TorchServe's interfaces and the Open Inference Protocol, and write their tables in docs/
 	@$(DOTNET) build Serve.sln -c $(CONFIGURATION) -v quiet
-	@SERVE_TESTS_WRITE_DOCS=1 $(DOTNET) Serve.Tests/bin/$(CONFIGURATION)/net10.0/Serve.Tests.dll -noLogo -class Serve.Tests.Compatibility.CompatibilityTests
+	@SERVE_TESTS_WRITE_DOCS=1 $(DOTNET) Serve.Tests/bin/$(CONFIGURATION)/net10.0/Serve.Tests.dll -noLogo -class Serve.Tests.Compatibility.CompatibilityTests -class Serve.Tests.Conformance.ConformanceTests
 
 format: sdk ## Format the code
 	@$(DOTNET) format whitespace Serve.sln

@@ -21,14 +21,30 @@ internal sealed class DocumentedCommand(string name, string summary, string exam
     {
         public override int Invoke(ParseResult parseResult)
         {
+            var invocation = parseResult.InvocationConfiguration;
+            var output = invocation.Output;
+            using var text = new StringWriter();
+            invocation.Output = text;
             var code = help.Invoke(parseResult);
+            invocation.Output = output;
+            output.Write(WithOptionalArguments(text.ToString(), parseResult.CommandResult.Command));
             if (parseResult.CommandResult.Command is not DocumentedCommand command) return code;
 
-            var output = parseResult.InvocationConfiguration.Output;
             output.WriteLine("Examples:");
             foreach (var line in command.Examples.Split('\n')) output.WriteLine($"  {line}".TrimEnd());
             output.WriteLine();
             return code;
+        }
+
+        // The library's list of commands shows all arguments as if they were needed.
+        private static string WithOptionalArguments(string help, Command command)
+        {
+            foreach (var listed in command.Subcommands)
+            {
+                if (listed.Arguments is [{ Arity.MinimumNumberOfValues: 0 } optional]) help = help.Replace($"  {listed.Name} <{optional.Name}>  ", $"  {listed.Name} [<{optional.Name}>]", StringComparison.Ordinal);
+            }
+
+            return help;
         }
     }
 }

@@ -10,7 +10,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
 using Serve.Core.Observability;
-using Serve.Frontend.Grpc;
 using Serve.Management.Grpc;
 using Serve.Management.Http;
 
@@ -88,10 +87,9 @@ internal sealed partial class GrpcPipeline : IDisposable
         services.AddSingleton(new ErrorInterceptor(_log, static call => CommonHeaders.IdOf(call.GetHttpContext())));
         services.AddGrpc(grpc =>
         {
+            // Of what is packed, unpacked.
             grpc.MaxReceiveMessageSize = mostBytes;
             grpc.MaxSendMessageSize = null;
-            grpc.CompressionProviders.Clear();
-            grpc.CompressionProviders.Add(new BoundedGzip(mostBytes));
             grpc.Interceptors.Add<ErrorInterceptor>();
         });
         services.AddGrpcReflection();

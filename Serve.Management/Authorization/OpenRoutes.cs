@@ -14,6 +14,7 @@ internal static class OpenRoutes
     {
         "/" => HttpMethods.IsOptions(verb),
         "/api-description" or "/livez" or "/readyz" or "/startupz" => true,
+        "/v2/health/live" or "/v2/health/ready" or "/inference.GRPCInferenceService/ServerLive" or "/inference.GRPCInferenceService/ServerReady" => true,
         _ => path?.StartsWith(GrpcHealth, StringComparison.Ordinal) == true,
     };
 }

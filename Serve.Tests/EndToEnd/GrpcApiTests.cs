@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.IO.Compression;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -14,7 +17,7 @@ using Serve.Management.Grpc;
 namespace Serve.Tests.EndToEnd;
 
 /// <summary>TorchServe's APIs over gRPC, as its clients see them.</summary>
-public sealed class GrpcApiTests : IClassFixture<ServerFixture>, IDisposable
+public sealed partial class GrpcApiTests : IClassFixture<ServerFixture>, IDisposable
 {
     private static readonly byte[] Boot = File.ReadAllBytes(Path.Combine(Repository.Root, "docs", "samples", "boot.png"));
 
@@ -131,8 +134,37 @@ public sealed class GrpcApiTests : IClassFixture<ServerFixture>, IDisposable
         var fits = await _inference.PredictionsAsync(Request("large-over-grpc", new byte[1 << 20]), new Metadata { { "grpc-internal-encoding-request", "gzip" } }, cancellationToken: Cancellation);
 
         Assert.Contains("67108864 bytes (maxRequestSize)", plain.Status.Detail, StringComparison.Ordinal);
-        Assert.Contains("unpacked (maxRequestSize)", packed.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("exceeds the maximum configured message size", packed.Status.Detail, StringComparison.Ordinal);
         Assert.Equal(1 << 20, fits.Prediction.Length);
+    }
+
+    [Fact]
+    public async Task A_message_that_is_packed_small_takes_no_memory_for_what_it_would_be()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Linux tells how much memory a process had at its most.");
+        using var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            var zeros = new byte[1 << 20];
+            for (var i = 0; i < 512; i++) gzip.Write(zeros);
+        }
+
+        byte[] message = [1, 0, 0, 0, 0, .. packed.ToArray()];
+        BinaryPrimitives.WriteInt32BigEndian(message.AsSpan(1), message.Length - 5);
+        var before = MostBytes();
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"{_server.GrpcInference}/org.pytorch.serve.grpc.inference.InferenceAPIsService/Predictions")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Headers = { { "te", "trailers" }, { "grpc-encoding", "gzip" } },
+            Content = new ByteArrayContent(message) { Headers = { ContentType = new("application/grpc") } },
+        };
+        var answer = await _server.SendAsync(request);
+
+        Assert.Equal("8", answer.Headers["grpc-status"]);
+        Assert.InRange(MostBytes() - before, 0, 300 << 20);
+
+        long MostBytes() => long.Parse(File.ReadLines($"/proc/{_server.Pid}/status").Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 
 namespace Serve.Tests.EndToEnd;
@@ -14,7 +13,6 @@ public sealed class GrpcJsTests : IClassFixture<ServerFixture>
     private const int NotFound = 5;
     private const int AlreadyExists = 6;
 
-    private static readonly string Folder = Path.Combine(Repository.Root, "Serve.Tests", "Clients", "grpc-js");
     private static readonly string Picture = Path.Combine(Repository.Root, "docs", "samples", "boot.png");
 
     private readonly ServerFixture _server;
@@ -28,10 +26,11 @@ public sealed class GrpcJsTests : IClassFixture<ServerFixture>
     [Fact]
     public async Task Every_method_answers_a_client_in_JavaScript()
     {
-        Assert.SkipUnless(Directory.Exists(Path.Combine(Folder, "node_modules")), "npm ci has not been run in Serve.Tests/Clients/grpc-js (Node.js is needed).");
+        Assert.SkipUnless(GrpcJs.IsInstalled, GrpcJs.HowToInstall);
         var rest = await _server.PredictAsync("fashion-vit", await File.ReadAllBytesAsync(Picture, TestContext.Current.CancellationToken));
 
-        var calls = await RunAsync();
+        var calls = await GrpcJs.RunAsync(
+            "client.js", new Uri(_server.GrpcInference).Authority, new Uri(_server.GrpcManagement).Authority, Repository.Root, Picture, "fashion-vit", "fashion-vit");
 
         string Text(string call) => calls[call].Value.GetString()!;
         int Code(string call) => calls[call].Code;
@@ -60,24 +59,5 @@ public sealed class GrpcJsTests : IClassFixture<ServerFixture>
         }
     }
 
-    private static IEnumerable<string?> Texts(Call call) => call.Value.EnumerateArray().SelectMany(part => part.ValueKind == JsonValueKind.Array ? part.EnumerateArray().ToArray() : [part]).Select(part => part.GetString());
-
-    private async Task<Dictionary<string, Call>> RunAsync()
-    {
-        string[] arguments =
-        [
-            Path.Combine(Folder, "client.js"), new Uri(_server.GrpcInference).Authority, new Uri(_server.GrpcManagement).Authority,
-            Repository.Root, Picture, "fashion-vit", "fashion-vit",
-        ];
-        using var process = Process.Start(new ProcessStartInfo("node", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(90));
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(patience.Token), process.StandardError.ReadToEndAsync(patience.Token));
-        await process.WaitForExitAsync(patience.Token);
-        Assert.True(process.ExitCode == 0, await errors);
-        return (await output).Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select(line => JsonDocument.Parse(line).RootElement)
-            .ToDictionary(line => line.GetProperty("call").GetString()!, line => new Call(line.GetProperty("code").GetInt32(), line.GetProperty("details").GetString()!, line.GetProperty("value")));
-    }
-
-    private sealed record Call(int Code, string Details, JsonElement Value);
+    private static IEnumerable<string?> Texts(GrpcJs.Call call) => call.Value.EnumerateArray().SelectMany(part => part.ValueKind == JsonValueKind.Array ? part.EnumerateArray().ToArray() : [part]).Select(part => part.GetString());
 }

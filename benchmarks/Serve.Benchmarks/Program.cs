@@ -11,6 +11,9 @@ switch (args)
     case [BareKestrel.Verb, var fastPath]:
         await BareKestrel.RunAsync(fastPath);
         return 0;
+    case [BareEcho.Verb]:
+        await BareEcho.RunAsync();
+        return 0;
     case [TextbookBatcher.Verb, var policy]:
         await TextbookBatcher.RunAsync(policy);
         return 0;
@@ -22,7 +25,7 @@ switch (args)
         return 0;
 }
 
-IScenario[] scenarios = [new NoOpScenario(), BodyScenario.Medium, BodyScenario.Large, new PicturesScenario(), new FashionVitScenario(), new BatchingScenario(), new OverloadScenario(), new CancelScenario(), new IdleScenario(), new EfficiencyScenario(), new OverlapScenario(), new MemoryScenario(), new ThreadsScenario(), new AllocationScenario(), new TuneScenario(), new TuneVitScenario()];
+IScenario[] scenarios = [new NoOpScenario(), BodyScenario.Medium, BodyScenario.Large, new PicturesScenario(), new FashionVitScenario(), new BatchingScenario(), new OverloadScenario(), new CancelScenario(), new IdleScenario(), new EfficiencyScenario(), new OverlapScenario(), new MemoryScenario(), new ThreadsScenario(), new AllocationScenario(), new TuneScenario(), new TuneVitScenario(), new OipScenario()];
 string[] names = [.. scenarios.Select(scenario => scenario.Name)];
 string[] usual = [.. scenarios.Where(scenario => !scenario.IsLong).Select(scenario => scenario.Name)];
 

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Grpc.Health.V1;
 using Grpc.Net.Client;
 using Serve.Core.Configuration.TorchServe;
@@ -60,7 +61,7 @@ internal static class ConfigurationRows
         Row.Same("`cors_allowed_origin`, `cors_allowed_methods`, `cors_allowed_headers`", async s => Assert.Equal("X-Custom-Header", (await s.AskAsync("GET /ping", headers: ("Origin", "https://app.example.com"))).Headers["Access-Control-Allow-Headers"])),
         Row.Differs("`enable_model_api`, false by default", "True by default, on loopback.", s => s.IsAsync("M:POST /models", 400)),
         Row.Same("`models`, `model_snapshot`", Evidence.In<SnapshotTests>(nameof(SnapshotTests.What_TorchServe_had_registered_is_registered_after_an_import))),
-        Row.Differs("`disable_token_authorization`", "`auth: none`, needed only for addresses that are not on loopback.", s => s.IsAsync("GET /ping", 200)),
+        Row.Differs("`disable_token_authorization`", "`auth: none`, needed only for addresses that are not on loopback.", Evidence.In<CompatibilityCommandTests>(nameof(CompatibilityCommandTests.An_address_for_others_needs_tokens_or_auth_none))),
         Row.Same("`debug`", Evidence.In<CompatibilityCommandTests>(nameof(CompatibilityCommandTests.Variables_in_values_are_replaced_by_the_import)), "`logLevel: debug`."),
 
         // What the import says of the others is the reason.
@@ -86,9 +87,9 @@ internal static class ConfigurationRows
         Refused("deepspeed", "{config: x}", "no Python runs"),
         Refused("pippy", "{chunks: 1}", "no Python runs"),
         Row.Later("`sequenceBatching`, `sequenceMaxIdleMSec`, `sequenceTimeoutMSec`, `maxNumSequence`, `maxSequenceJobQueueSize`", "With sequences."),
-        Row.Later("`continuousBatching`", "With continuous batching."),
-        Row.Differs("`asyncCommunication`", "Ignored with a warning: a batch is always decoded while another executes.", s => s.WithModelAsync("yaml-async", "EchoHandler", "asyncCommunication: true", () => Task.CompletedTask, workers: 0)),
-        Row.Differs("`micro_batching`", "Ignored with a warning, likewise.", s => s.WithModelAsync("yaml-micro", "EchoHandler", "micro_batching: {micro_batch_size: 4}", () => Task.CompletedTask, workers: 0)),
+        Refused("continuousBatching", "true", "requests are batched as workers have room, and leave batches one by one"),
+        Ignored("asyncCommunication", "true", "a batch is always decoded while another executes"),
+        Ignored("micro_batching", "{micro_batch_size: 4}", "decoding always overlaps execution"),
         Row.Differs("Unknown keys go to the handler", "They are errors, with file, line and column; what is for the handler stands under `handlerOptions`.", async s =>
         {
             HandlerModels.Write(s.Store, "yaml-unknown", "EchoHandler", "colour: red");
@@ -119,7 +120,12 @@ internal static class ConfigurationRows
     [
         Row.Same("`--start`, `--stop`, `--foreground`", Evidence.In<CommandLineTests>(nameof(CommandLineTests.Stop_ends_the_server)), "`serve start`, in the foreground, and `serve stop`."),
         Row.Same("`--version`", Evidence.In<CompatibilityCommandTests>(nameof(CompatibilityCommandTests.The_version_is_printed)), "`serve --version`."),
-        Row.Same("`--ts-config`, `--model-store`, `--models`", s => s.IsAsync("M:GET /models", 200), "`--config`, `--model-store`, `--load-models`."),
+        Row.Same("`--ts-config`, `--model-store`, `--models`", async s =>
+        {
+            // The server has the first; its configuration names the other two.
+            var models = (await s.JsonAsync("M:GET /models")).GetProperty("models").EnumerateArray().ToDictionary(model => model.GetProperty("modelName").GetString()!, model => model.GetProperty("modelUrl").GetString());
+            Assert.All((string[])["headers", "echo", "failing", "idle", "fashion-vit"], name => Assert.Contains(name, models[name], StringComparison.Ordinal));
+        }, "`--config`, `--model-store`, `--load-models`."),
         Row.Same("`--no-config-snapshots`, `--ncs`", Evidence.In<SnapshotTests>(nameof(SnapshotTests.Without_snapshots_nothing_is_kept_and_one_server_at_a_time_keeps_them))),
         Row.Same("`--enable-model-api`", Evidence.In<ManagementModeTests>(nameof(ManagementModeTests.Registering_and_unregistering_can_be_switched_off)), "`--enable-model-api true`."),
         Row.Differs("`--disable-token-auth`", "`--auth none`.", Evidence.In<CompatibilityCommandTests>(nameof(CompatibilityCommandTests.An_address_for_others_needs_tokens_or_auth_none))),
@@ -132,7 +138,19 @@ internal static class ConfigurationRows
         Row.Same("`.mar`: a zip, flat, with `MAR-INF/MANIFEST.json`", Evidence.In<CommandLineTests>(nameof(CommandLineTests.An_archive_can_be_registered))),
         Row.Same("tgz with one folder at the top; plain folders; no manifest means version 1.0", s => s.WithModelAsync("plain", "EchoHandler", "", async () => Assert.Equal("1.0", (await s.DescribeAsync("plain")).GetProperty("modelVersion").GetString()), workers: 0)),
         Row.Differs("Archives hold PyTorch weights and Python handlers", "ONNX models, and .NET handlers or stock ones; anything else is refused with the export that it takes.", Evidence.In<BadModelTests>(nameof(BadModelTests.A_model_that_cannot_be_served_is_refused_with_the_reason_and_leaves_nothing))),
-        Row.Differs("An archive is unpacked below the temporary folder; a folder is linked", "Below `runtimeFolder`; a folder is used where it is.", Evidence.In<BadModelTests>(nameof(BadModelTests.A_model_that_cannot_be_served_is_refused_with_the_reason_and_leaves_nothing))),
+        Row.Differs("An archive is unpacked below the temporary folder; a folder is linked", "Below `runtimeFolder`; a folder is used where it is.", async s =>
+        {
+            var folders = Unpacked();
+            Assert.Empty(folders);
+            ZipFile.CreateFromDirectory(Path.Combine(s.Store, "echo", "1.0"), Path.Combine(s.Store, "packed.mar"));
+            await s.IsAsync("M:POST /models?url=packed.mar&initial_workers=1", 200);
+            await s.IsAsync("POST /predictions/packed", 200, "x", body: "x");
+            Assert.Single(Unpacked());
+            await s.IsAsync("M:DELETE /models/packed", 200);
+            Assert.Empty(Unpacked());
+
+            string[] Unpacked() => Directory.GetDirectories(s.Server.RuntimeFolder, "unpacked-*");
+        }),
     ]);
 
     /// <summary>A key that a registration is refused for, with what to do instead; switched off, it is only a warning.</summary>
@@ -144,6 +162,10 @@ internal static class ConfigurationRows
         Assert.Contains($"{key}: ", answer.Error.Message, StringComparison.Ordinal);
         Assert.Contains("a key of TorchServe's that Serve does not have", answer.Error.Message, StringComparison.Ordinal);
     });
+
+    /// <summary>A key that only is told to have no effect.</summary>
+    private static Row Ignored(string key, string value, string why) => Row.Differs($"`{key}`", $"Ignored with a warning: {why}.", s => s.WithModelAsync($"yaml-{key.ToLowerInvariant()}", "EchoHandler", $"{key}: {value}", () =>
+        s.Server.WaitForLogAsync(line => line.Contains($"yaml-{key.ToLowerInvariant()} version 1.0: ", StringComparison.Ordinal) && line.Contains($"{key}: TorchServe's key is ignored: ", StringComparison.Ordinal)), workers: 0));
 
     private static async Task IsAsync(CompatibilityServer server, string model, params (string Name, int Value)[] numbers)
     {

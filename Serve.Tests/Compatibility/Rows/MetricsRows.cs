@@ -1,6 +1,4 @@
-using Serve.Tests.Core.Devices;
 using Serve.Tests.EndToEnd;
-using Serve.Tests.Frontend.Metrics.TorchServe;
 
 namespace Serve.Tests.Compatibility.Rows;
 
@@ -29,7 +27,13 @@ internal static class MetricsRows
             Row.Not("`enable_metrics_api=false` removes it", "It has a listener of its own, on loopback by default; a firewall or its address decides who sees it."),
             Row.Same("`OPTIONS /`: OpenAPI", async s => Assert.True((await s.JsonAsync("X:OPTIONS /")).GetProperty("paths").TryGetProperty("/metrics", out _))),
             Row.Same("No token is needed", Evidence.In<TokenTests>(nameof(TokenTests.Metrics_need_no_token_and_count_those_who_had_none))),
-            Row.Same("A comma after the last label, decimal points in all numbers, HELP \"Torchserve prometheus … metric with unit: …\"", Evidence.In<TorchServeTextTests>(nameof(TorchServeTextTests.A_series_is_written_as_TorchServes_library_writes_it)), "For TorchServe's names."),
+            Row.Same("A comma after the last label, decimal points in all numbers, HELP \"Torchserve prometheus … metric with unit: …\"", async s =>
+            {
+                await s.IsAsync("POST /predictions/echo", 200, body: "x");
+                var text = (await s.IsAsync("X:GET /metrics?name[]=Requests2XX", 200)).Text;
+                Assert.Matches("(?m)^# HELP Requests2XX Torchserve prometheus counter metric with unit: Count$", text);
+                Assert.Matches("(?m)^Requests2XX\\{Level=\"Host\",Hostname=\"[^\"]+\",\\} [0-9]+\\.[0-9]+$", text);
+            }, "For TorchServe's names."),
         ]),
         new("3.2", "Modes",
         [
@@ -48,9 +52,9 @@ internal static class MetricsRows
             Row.Differs("`QueueTime`", Means, Evidence.In<TorchServeMetricsTests>(nameof(TorchServeMetricsTests.Requests_are_counted_by_TorchServes_names))),
             Row.Differs("`WorkerThreadTime`", Means, Evidence.In<TorchServeMetricsTests>(nameof(TorchServeMetricsTests.Requests_are_counted_by_TorchServes_names))),
             Row.Same("`WorkerLoadTime`", Evidence.In<TorchServeMetricsTests>(nameof(TorchServeMetricsTests.Requests_are_counted_by_TorchServes_names))),
-            Row.Same("`CPUUtilization`, `MemoryUtilization`, `DiskUtilization`", Evidence.In<TorchServeMetricsTests>(nameof(TorchServeMetricsTests.A_scrape_keeps_the_families_that_are_asked_for))),
-            Row.Same("`MemoryUsed`, `MemoryAvailable`", Evidence.In<HostMonitorTests>(nameof(HostMonitorTests.Memory_is_read_as_its_tools_show_it))),
-            Row.Same("`DiskUsage`, `DiskAvailable`", Evidence.In<TorchServeMetricsTests>(nameof(TorchServeMetricsTests.A_scrape_keeps_the_families_that_are_asked_for))),
+            Row.Same("`CPUUtilization`, `MemoryUtilization`, `DiskUtilization`", s => HasAsync(s, "CPUUtilization", "MemoryUtilization", "DiskUtilization")),
+            Row.Same("`MemoryUsed`, `MemoryAvailable`", s => HasAsync(s, "MemoryUsed", "MemoryAvailable")),
+            Row.Same("`DiskUsage`, `DiskAvailable`", s => HasAsync(s, "DiskUsage", "DiskAvailable")),
             Row.Later("`GPUUtilization`, `GPUMemoryUtilization`, `GPUMemoryUsed`", "There, from NVML; not yet tried on a GPU."),
             Row.Differs("`HandlerTime`, `PredictionTime`", Means, Evidence.In<TorchServeMetricsTests>(nameof(TorchServeMetricsTests.Requests_are_counted_by_TorchServes_names))),
             Row.Differs("No histograms, no queue depth, no batch sizes, no rejections, no latencies by model", "All of these ([metrics.md](metrics.md)).", async s =>
@@ -69,4 +73,11 @@ internal static class MetricsRows
             Row.Same("Access log: `/ip:port \"POST /predictions/m HTTP/1.1\" 200 12`", Evidence.In<AccessLogTests>(nameof(AccessLogTests.Each_request_is_a_line_as_TorchServe_writes_it)), "`logging.accessFormat: torchserve`."),
         ]),
     ];
+
+    /// <summary>Whether figures of the machine are there and are numbers.</summary>
+    private static async Task HasAsync(CompatibilityServer server, params string[] names)
+    {
+        var text = (await server.IsAsync($"X:GET /metrics?{string.Join('&', names.Select(name => $"name[]={name}"))}", 200)).Text;
+        Assert.All(names, name => Assert.Matches($"(?m)^{name}\\{{[^}}]*\\}} [0-9]+\\.[0-9]+", text));
+    }
 }

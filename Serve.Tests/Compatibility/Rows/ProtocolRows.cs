@@ -1,3 +1,4 @@
+using System.Net;
 using Serve.Tests.EndToEnd;
 
 namespace Serve.Tests.Compatibility.Rows;
@@ -27,9 +28,18 @@ internal static class ProtocolRows
         new("1.7", "`/ping`",
         [
             Row.Same("200 `{\"status\": \"Healthy\"}`", s => s.IsAsync("GET /ping", 200, "Healthy")),
-            Row.Same("500 `{\"status\": \"Unhealthy\"}`", Evidence.In<LifecycleTests>(nameof(LifecycleTests.It_listens_before_its_models_are_ready))),
-            Row.Differs("Unhealthy if a default version has fewer healthy workers than `minWorkers`", "Partial Healthy (200) while it serves with fewer, Unhealthy (500) when it serves no more.", Evidence.In<LifecycleTests>(nameof(LifecycleTests.It_listens_before_its_models_are_ready))),
-            Row.Differs("A model that loads or crashes is healthy for up to five minutes", "It is Unhealthy as long as no worker is ready.", Evidence.In<LifecycleTests>(nameof(LifecycleTests.It_listens_before_its_models_are_ready))),
+            Row.Same("500 `{\"status\": \"Unhealthy\"}`", s => WhileItLoadsAsync(s, 1, _ => s.IsAsync("GET /ping", 500, "Unhealthy"))),
+            Row.Differs("Unhealthy if a default version has fewer healthy workers than `minWorkers`", "Partial Healthy (200) while it serves with fewer, Unhealthy (500) when it serves no more.", s => WhileItLoadsAsync(s, 2, async first =>
+            {
+                first.Open();
+                await Eventually.BecomesAsync("one of two serves", async () => (await s.AskAsync("GET /ping")) is { Status: HttpStatusCode.OK } answer && answer.Text.Contains("Partial Healthy", StringComparison.Ordinal), isPartial => isPartial);
+            })),
+            Row.Differs("A model that loads or crashes is healthy for up to five minutes", "It is Unhealthy as long as no worker is ready.", s => WhileItLoadsAsync(s, 1, async gate =>
+            {
+                await s.IsAsync("GET /ping", 500, "Unhealthy");
+                gate.Open();
+                await Eventually.BecomesAsync("it is ready", async () => (await s.AskAsync("GET /ping")).Status, status => status == HttpStatusCode.OK);
+            })),
             Row.Same("No models: Healthy", Evidence.In<Frontend.Hosting.OptionalListenerTests>(nameof(Frontend.Hosting.OptionalListenerTests.A_server_goes_without_grpc_when_another_program_has_the_default_addresses))),
             Row.Same("gRPC `Ping` returns the same JSON", Evidence.In<GrpcApiTests>(nameof(GrpcApiTests.Ping_says_what_REST_says))),
         ]),
@@ -54,4 +64,23 @@ internal static class ProtocolRows
             Row.Later("Workflows: one leaf's bytes, or an object of several leaves'", s => s.IsAsync("POST /wfpredict/w", 404)),
         ]),
     ];
+
+    /// <summary>Does something while a model's workers load, each until its gate is opened.</summary>
+    private static async Task WhileItLoadsAsync(CompatibilityServer server, int workers, Func<Gates.Gate, Task> action)
+    {
+        using var gates = new Gates();
+        var name = $"loads-{Guid.NewGuid():N}";
+        HandlerModels.Write(server.Store, name, "SlowToLoadHandler", gates.Setting);
+        await server.IsAsync($"M:POST /models?url={name}/1.0&initial_workers={workers}&synchronous=false", 202);
+        try
+        {
+            var first = await gates.NextAsync();
+            for (var i = 1; i < workers; i++) await gates.NextAsync();
+            await action(first);
+        }
+        finally
+        {
+            await server.AskAsync($"M:DELETE /models/{name}");
+        }
+    }
 }

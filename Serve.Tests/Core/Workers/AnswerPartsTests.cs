@@ -7,7 +7,6 @@ using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Core.Scheduling;
 using Serve.Core.Workers;
-using Serve.Tests.Core.Protocol;
 
 namespace Serve.Tests.Core.Workers;
 
@@ -17,7 +16,7 @@ public sealed class AnswerPartsTests : IDisposable
     private readonly FakeTimeProvider _time = new();
     private readonly ModelMetrics _metrics = new("answer-parts", "1.0");
     private readonly InferenceScheduler _scheduler;
-    private readonly Worker _worker = new();
+    private readonly TestWorker _worker = new();
     private readonly List<Completion> _completions = [];
 
     public AnswerPartsTests()
@@ -167,44 +166,4 @@ public sealed class AnswerPartsTests : IDisposable
     private Task<InferenceResponse> Submit() => _scheduler.Submit(RequestPayload.Rent(1), lane: 0, TimeSpan.FromSeconds(10), isClients: false, CancellationToken.None).AsTask();
 
     private void Apply(List<LinkEvent> chunk, params List<ulong> ids) => _scheduler.Apply(_worker, chunk, ids, _completions);
-
-    private sealed class Worker : IRequestTarget, IDisposable
-    {
-        private readonly SocketPair _sockets = new();
-        private readonly FrameReader _reader;
-
-        public Worker()
-        {
-            Sender = new FrameSender(_sockets.Near, "test");
-            _reader = new FrameReader(_sockets.Far);
-        }
-
-        public FrameSender Sender { get; }
-
-        public WorkerSlot? Slot { get; set; }
-
-        public bool IsTouched { get; set; }
-
-        public bool WasIdle { get; set; }
-
-        public bool HasServed { get; set; }
-
-        public void Flush(bool onThisThread) => Sender.FlushAndWait();
-
-        /// <summary>The frames that have come: type, id, and what a Taken says.</summary>
-        public List<(FrameType Type, ulong Id, long Taken)> Receive()
-        {
-            Assert.True(_reader.Receive());
-            List<(FrameType, ulong, long)> frames = [];
-            while (_reader.TryRead()) frames.Add((_reader.Header.Type, _reader.Header.Id, _reader.Header.Type == FrameType.Taken ? PartWindow.ReadTaken(_reader.Body) : 0));
-            return frames;
-        }
-
-        public void Dispose()
-        {
-            _sockets.Dispose();
-            Sender.Dispose();
-            _reader.Dispose();
-        }
-    }
 }

@@ -4,9 +4,7 @@ using Serve.Core.Configuration;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
-using Serve.Core.Scheduling;
 using Serve.Core.Workers;
-using Serve.Tests.Core.Protocol;
 
 namespace Serve.Tests.Core.Workers;
 
@@ -24,10 +22,10 @@ public sealed class FlushingTests
 
         var second = run.Submit();
         Assert.Equal([true], run.Worker.Flushes);
-        Assert.Equal([1UL], run.Worker.Receive());
+        Assert.Equal([1UL], run.Worker.Receive().Select(frame => frame.Id));
 
         Assert.True(run.Answer(1, decodeMicroseconds: 0));
-        Assert.Equal([2UL], run.Worker.Receive());
+        Assert.Equal([2UL], run.Worker.Receive().Select(frame => frame.Id));
         (await first).Dispose();
 
         run.Answer(2, decodeMicroseconds: 0);
@@ -89,7 +87,7 @@ public sealed class FlushingTests
             Worker.Flushes.Clear();
         }
 
-        public Worker Worker { get; } = new();
+        public TestWorker Worker { get; } = new();
 
         public Task<InferenceResponse> Submit() => _scheduler.Submit(RequestPayload.Rent(1), lane: 0, TimeSpan.FromMinutes(1), isClients: false, CancellationToken.None).AsTask();
 
@@ -104,53 +102,6 @@ public sealed class FlushingTests
             _scheduler.Dispose();
             Worker.Dispose();
             _metrics.Dispose();
-        }
-    }
-
-    private sealed class Worker : IRequestTarget, IDisposable
-    {
-        private readonly SocketPair _sockets = new();
-        private readonly FrameReader _reader;
-
-        public Worker()
-        {
-            Sender = new FrameSender(_sockets.Near, "test");
-            _reader = new FrameReader(_sockets.Far);
-        }
-
-        public FrameSender Sender { get; }
-
-        public WorkerSlot? Slot { get; set; }
-
-        public bool IsTouched { get; set; }
-
-        public bool WasIdle { get; set; }
-
-        public bool HasServed { get; set; }
-
-        /// <summary>Each call, and whether its thread was to send.</summary>
-        public List<bool> Flushes { get; } = [];
-
-        public void Flush(bool onThisThread)
-        {
-            Flushes.Add(onThisThread);
-            Sender.Flush(onThisThread);
-        }
-
-        /// <summary>The ids of the next chunk's requests.</summary>
-        public List<ulong> Receive()
-        {
-            Assert.True(_reader.Receive());
-            List<ulong> ids = [];
-            while (_reader.TryRead()) ids.Add(_reader.Header.Id);
-            return ids;
-        }
-
-        public void Dispose()
-        {
-            _sockets.Dispose();
-            Sender.Dispose();
-            _reader.Dispose();
         }
     }
 }

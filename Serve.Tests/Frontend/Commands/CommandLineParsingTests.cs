@@ -42,6 +42,7 @@ public sealed class CommandLineParsingTests
     [InlineData("--version", 0, "0.1.0")]
     [InlineData("start --help", 0, "serve start --config configs/serve.yaml")]
     [InlineData("--help", 0, "unregister")]
+    [InlineData("--help", 0, "  models [<NAME>]                Lists")]
     public async Task Exit_codes_and_messages_are_for_scripts_and_people(string line, int code, string text)
     {
         using var output = new StringWriter();

@@ -23,6 +23,13 @@ internal sealed class LoadClients : IDisposable
     public static LoadClients InClosedLoop(IPEndPoint server, int count, string path, string contentType, IReadOnlyList<byte[]> bodies) =>
         new(Options(server, path, contentType, bodies) with { Clients = count });
 
+    /// <summary>The same with whole requests (<see cref="RequestBytes"/>).</summary>
+    /// <param name="server">Where to.</param>
+    /// <param name="count">How many clients there are.</param>
+    /// <param name="requests">Sent in turn.</param>
+    public static LoadClients InClosedLoop(IPEndPoint server, int count, params IReadOnlyList<ReadOnlyMemory<byte>> requests) =>
+        new(new LoadOptions { Server = server, Targets = [new LoadTarget("requests", requests)], Clients = count });
+
     /// <summary>
     /// Requests that arrive by a Poisson process, whatever becomes of those before: slow answers do not slow the arrivals,
     /// and a latency counts from the moment at which the request should have been sent.

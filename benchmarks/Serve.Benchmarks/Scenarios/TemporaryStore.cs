@@ -1,5 +1,7 @@
+using Google.Protobuf;
 using Serve.Benchmarks.NoOp;
 using Serve.Core.Models.Creation;
+using Serve.Core.Onnx;
 
 namespace Serve.Benchmarks.Scenarios;
 
@@ -77,6 +79,19 @@ internal sealed class TemporaryStore : IDisposable
         }
 
         return store;
+    }
+
+    /// <summary>Adds a model that is a graph, and is served without a handler of its own.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="settings">Its configuration, beside the workers.</param>
+    /// <param name="build">Makes the graph.</param>
+    public void AddGraph(string name, string settings, Action<OnnxGraphBuilder> build)
+    {
+        var graph = new OnnxGraphBuilder(name, "none.data");
+        build(graph);
+        var folder = Directory.CreateDirectory(System.IO.Path.Combine(Path, name, "1.0")).FullName;
+        File.WriteAllBytes(System.IO.Path.Combine(folder, "model.onnx"), graph.Build(new OnnxModelHeader(17, 8, "Serve.Benchmarks", "")).Proto.ToByteArray());
+        File.WriteAllText(System.IO.Path.Combine(folder, "model-config.yaml"), $"handler: tensor\nminWorkers: 1\nmaxWorkers: 1\n{settings}\n");
     }
 
     private void Add(string name, Type handler, string settings)
