@@ -9,7 +9,7 @@ internal static class ConformanceDocument
     private const string Begin = "<!-- conformance: written by the tests -->";
     private const string End = "<!-- end of conformance -->";
 
-    public static IReadOnlyList<Section> Sections { get; } = [.. ControlRows.All, .. InferRows.All];
+    public static IReadOnlyList<Section> Sections { get; } = [.. ControlRows.All, .. InferRows.All, .. ExtensionRows.All];
 
     /// <summary>The page with the table as the rows have it.</summary>
     /// <param name="page">The page as it is.</param>

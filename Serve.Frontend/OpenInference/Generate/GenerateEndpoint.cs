@@ -53,6 +53,7 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
 
             var handedOver = payload;
             payload = null;
+            handedOver.RequestId = CommonHeaders.IdOf(context);
             using var first = await target.InferAsync(handedOver, request.Options(target.Configuration.PriorityLevels, rows), context.RequestAborted);
             responseBytes = await answer(context, request, target, signature, first);
         }

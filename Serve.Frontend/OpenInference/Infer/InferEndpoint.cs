@@ -58,6 +58,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
 
             var handedOver = payload;
             payload = null;
+            handedOver.RequestId = CommonHeaders.IdOf(context);
             answer = await target.InferAsync(handedOver, request.Options(target.Configuration.PriorityLevels, rows), context.RequestAborted);
 
             var writing = Stopwatch.GetTimestamp();

@@ -8,6 +8,7 @@ using Serve.Core.Protocol;
 using Serve.Frontend.OpenInference.Messages;
 using Serve.Frontend.OpenInference.SharedMemory;
 using Serve.Management.Grpc;
+using Serve.Management.Http;
 
 namespace Serve.Frontend.OpenInference.Infer.Grpc;
 
@@ -58,6 +59,7 @@ internal sealed class TensorRun(TensorCall call, ServerCallContext context) : ID
 
         target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(_started));
         _payload = null;
+        payload.RequestId = CommonHeaders.IdOf(context.GetHttpContext());
         return _answer = await target.InferAsync(payload, options, context.CancellationToken);
     }
 
