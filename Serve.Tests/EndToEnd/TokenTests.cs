@@ -146,7 +146,6 @@ public sealed class TokenTests(TokenTests.GuardedServer guarded, ITestOutputHelp
         await guarded.WriteTokensAsync("almost-secret");
         await _server.WaitForLogAsync(line => line.Contains("/none ", StringComparison.Ordinal));
 
-        Assert.True(_server.Log.Count > 20);
         var said = string.Join('\n', _server.Log) + described.Text + await _server.ScrapeAsync() + string.Concat(Directory.EnumerateFiles(_server.RuntimeFolder, "*.json").Select(File.ReadAllText));
         Assert.All((string[])[guarded.InferenceToken, guarded.SecondInferenceToken, guarded.ManagementToken, guarded.ExpiredToken, "never-valid-but-secret", "almost-secret", "signed-secret"],
             token => Assert.DoesNotContain(token, said, StringComparison.Ordinal));

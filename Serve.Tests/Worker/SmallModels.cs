@@ -64,11 +64,11 @@ internal static class SmallModels
     public static void LookupRows(string file) => Write(file, graph =>
         graph.Output(graph.Node("y", "Gather", [graph.Constant("table", 10, 20, 30, 40), graph.Input("index", DataType.Int64, "batch", 1)]), DataType.Int64, "batch", 1));
 
-    /// <summary>Its input twice, one below the other: the first dimension, although dynamic, is not the batch.</summary>
+    /// <summary>Its input twice, one below the other: the first dimension, although dynamic, is not the batch. Names do not say so.</summary>
     public static void Doubled(string file) => Write(file, graph =>
     {
-        var x = graph.Input("x", DataType.Float, "n", 2);
-        graph.Output(graph.Node("y", "Concat", [x, x], OnnxAttribute.Int("axis", 0)), DataType.Float, "m", 2);
+        var x = graph.Input("x", DataType.Float, "unk__1", 2);
+        graph.Output(graph.Node("y", "Concat", [x, x], OnnxAttribute.Int("axis", 0)), DataType.Float, "unk__2", 2);
     });
 
     /// <summary>y[i, j] = a[i] + b[j], of [n, 1] and [m, 1]: two first dimensions that have nothing to do with each other.</summary>

@@ -51,7 +51,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
             payload = BodyReceiver.Rent(context.Request, maxRequestBytes);
             await BodyReceiver.ReceiveAsync(context, payload, maxRequestBytes);
             requestBytes = payload.Body.Length;
-            if (inline && (coding != ContentCoding.Identity || RestBody.JsonBytes(context.Request, requestBytes, out _) > BriefBytes)) await Task.Yield();
+            if (inline && (coding != ContentCoding.Identity || memory.IsEnabled || RestBody.JsonBytes(context.Request, requestBytes, out _) > BriefBytes)) await Task.Yield();
             if (coding != ContentCoding.Identity) Unpack(ref payload, coding);
             var request = Read(context.Request, ref payload, target, signature, out var rows, out regions);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));

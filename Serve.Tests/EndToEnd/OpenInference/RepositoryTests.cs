@@ -101,7 +101,7 @@ public sealed class RepositoryTests : IClassFixture<HandlerServer>, IDisposable
         await LoadAsync("tuned", config);
         Assert.Equal(16, (await _server.DescribeAsync("tuned")).BatchSize);
         await LoadAsync("tuned");
-        Assert.Equal(1, (await _server.DescribeAsync("tuned")).BatchSize);
+        Assert.Equal(32, (await _server.DescribeAsync("tuned")).BatchSize); // that of a model without a configuration
     }
 
     [Theory]
