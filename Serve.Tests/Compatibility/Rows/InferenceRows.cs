@@ -1,5 +1,6 @@
 using System.Net;
 using Serve.Tests.EndToEnd;
+using Serve.Tests.EndToEnd.OpenInference;
 using Serve.Tests.Frontend.Hosting;
 using Serve.Tests.Worker.Images;
 
@@ -72,9 +73,10 @@ internal static class InferenceRows
             }),
             Row.Same("`/v1/models/{model}:predict`", s => s.IsAsync("POST /v1/models/echo:predict", 200, body: """{"instances": [1]}""")),
             Row.Later("`/v1/models/{model}:explain`", s => s.IsAsync("POST /v1/models/echo:explain", 404)),
-            Row.Later("`/v2/models/{model}/infer`, `/v2/models/{model}/explain`", "With the Open Inference Protocol."),
+            Row.Same("`/v2/models/{model}/infer`", Evidence.In<InferRestTests>(nameof(InferRestTests.Tensors_come_back_as_they_were_asked_for))),
+            Row.Later("`/v2/models/{model}/explain`", "With explanations."),
             Row.Later("`/wfpredict/{workflow}`", s => s.IsAsync("POST /wfpredict/w", 404, NotFound)),
-            Row.Later("`/v2`, `/v2/health/live`, `/v2/health/ready`, `/v2/models/{m}/versions/…`", "With the Open Inference Protocol."),
+            Row.Same("`/v2`, `/v2/health/live`, `/v2/health/ready`, `/v2/models/{m}/versions/…`", Evidence.In<HealthAndMetadataTests>(nameof(HealthAndMetadataTests.Server_and_models_say_whether_they_take_requests))),
             Row.Not("Endpoints of plug-ins, such as SageMaker's `execution-parameters`", "Plug-ins are Java."),
             Row.Same("The document of `OPTIONS /` lists what there is", Evidence.In<OpenApiTests>(nameof(OpenApiTests.Every_route_is_in_the_document_and_the_document_has_no_others)), "Of Serve: it is made of the routes."),
         ]),

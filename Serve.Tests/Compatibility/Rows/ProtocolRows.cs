@@ -1,5 +1,6 @@
 using System.Net;
 using Serve.Tests.EndToEnd;
+using Serve.Tests.EndToEnd.OpenInference;
 
 namespace Serve.Tests.Compatibility.Rows;
 
@@ -13,17 +14,17 @@ internal static class ProtocolRows
             Row.Differs("`service_envelope` chooses whether bodies are unwrapped; without it `/v1` and `/v2` are `/predictions`", "The route says it: `/v1/models/{model}:predict` always speaks KServe's v1.", async s => Assert.Equal("{\"predictions\":[{\"a\":1},[2],\"three\"]}", (await s.IsAsync("POST /v1/models/echo:predict", 200, body: """{"instances": [{"a":1}, [2], "three"]}""")).Text)),
             Row.Same("v1: `{\"instances\": […]}` becomes `{\"predictions\": […]}`", async s => Assert.Equal("{\"predictions\":[1,2]}", (await s.IsAsync("POST /v1/models/echo:predict", 200, body: """{"instances": [1, 2]}""")).Text)),
             Row.Later("v1: `{\"explanations\": […]}`", "With explanations."),
-            Row.Later("v2: `{\"id\", \"inputs\": […]}` becomes `{\"id\", \"model_name\", \"model_version\", \"outputs\": […]}`", "With the Open Inference Protocol."),
+            Row.Same("v2: `{\"id\", \"inputs\": […]}` becomes `{\"id\", \"model_name\", \"model_version\", \"outputs\": […]}`", Evidence.In<InferRestTests>(nameof(InferRestTests.Tensors_come_back_as_they_were_asked_for))),
             Row.Same("`GET /v1/models/{m}` on the management port: `{\"name\": m, \"ready\": bool}`", async s => Assert.Equal("{\n  \"name\": \"echo\",\n  \"ready\": true\n}\n", (await s.IsAsync("M:GET /v1/models/echo", 200)).Text), "Also on the inference port, where KServe asks."),
             Row.Differs("There, ready means that the list of workers is not empty", "It means that a worker is ready.", async s => Assert.False((await s.JsonAsync("M:GET /v1/models/idle")).GetProperty("ready").GetBoolean())),
         ]),
         new("1.6", "Open Inference Protocol",
         [
-            Row.Later("`ts_open_inference_protocol=true` switches it on"),
-            Row.Later("`GET /v2`: the server's metadata"),
-            Row.Later("`/v2/health/live`, `/v2/health/ready`"),
-            Row.Later("`/v2/models/{m}/versions/…`: 501"),
-            Row.Later("gRPC `GRPCInferenceService`: ServerLive, ServerReady, ModelReady, ModelMetadata, ModelInfer"),
+            Row.Differs("`ts_open_inference_protocol=true` switches it on", "It is always there.", Evidence.In<HealthAndMetadataTests>(nameof(HealthAndMetadataTests.Server_and_models_say_whether_they_take_requests))),
+            Row.Same("`GET /v2`: the server's metadata", Evidence.In<HealthAndMetadataTests>(nameof(HealthAndMetadataTests.Metadata_tell_of_the_server_and_of_the_models_tensors))),
+            Row.Same("`/v2/health/live`, `/v2/health/ready`", Evidence.In<HealthAndMetadataTests>(nameof(HealthAndMetadataTests.Server_and_models_say_whether_they_take_requests))),
+            Row.Differs("`/v2/models/{m}/versions/…`: 501", "They are answered: [the whole protocol](open-inference-protocol.md).", Evidence.In<InferRestTests>(nameof(InferRestTests.Tensors_come_back_as_they_were_asked_for))),
+            Row.Same("gRPC `GRPCInferenceService`: ServerLive, ServerReady, ModelReady, ModelMetadata, ModelInfer", Evidence.In<InferJsTests>(nameof(InferJsTests.Every_method_answers_a_client_in_JavaScript))),
         ]),
         new("1.7", "`/ping`",
         [
