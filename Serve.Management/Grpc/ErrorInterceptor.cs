@@ -43,6 +43,11 @@ internal sealed partial class ErrorInterceptor(ILogger log, Func<ServerCallConte
         {
             await continuation(requestStream, responseStream, context);
         }
+        catch (IOException e)
+        {
+            // Reading what the client sends ended with its stream: it has left in the middle, which is nobody's fault here.
+            throw new RpcException(new Status(StatusCode.Cancelled, "The client has left.", e));
+        }
         catch (Exception e) when (e is not RpcException)
         {
             throw Rpc(e, context);
