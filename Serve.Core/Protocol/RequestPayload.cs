@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Text;
 using Serve.Core.Handlers;
 using Serve.Core.Tensors;
+using Serve.Core.Tracing;
 using Microsoft.Extensions.ObjectPool;
 
 namespace Serve.Core.Protocol;
@@ -52,6 +53,9 @@ public sealed class RequestPayload : IBufferWriter<byte>
 
     /// <summary>By what the client knows the request, for the log; null: it has no id.</summary>
     public string? RequestId { get; set; }
+
+    /// <summary>What is noted of the request on its way; null, as nearly always: it is not traced.</summary>
+    public RequestTrace? Trace { get; set; }
 
     /// <summary>A payload whose body will be about that long; it grows as needed.</summary>
     /// <param name="bodyCapacity">Bytes, for example the request's Content-Length; 0 for none.</param>
@@ -156,6 +160,7 @@ public sealed class RequestPayload : IBufferWriter<byte>
         Headers = Parts = 0;
         AsksHandler = CarriesTensors = false;
         RequestId = null;
+        Trace = null;
         Idle.Return(this);
     }
 

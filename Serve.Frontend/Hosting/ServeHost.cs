@@ -24,6 +24,7 @@ using Serve.Frontend.OpenInference.Control;
 using Serve.Frontend.OpenInference.Generate;
 using Serve.Frontend.OpenInference.Infer;
 using Serve.Frontend.OpenInference.Infer.Grpc;
+using Serve.Frontend.Tracing;
 using Serve.Management.Authorization;
 using Serve.Management.Grpc;
 using Serve.Management.Http.OpenApi;
@@ -51,12 +52,13 @@ internal sealed partial class ServeHost : IAsyncDisposable
     private readonly IReadOnlyList<Listener> _listeners;
     private readonly AccessControl _access;
     private readonly IReadOnlyList<GrpcPipeline> _grpc;
+    private readonly ServerTracing? _tracing;
     private readonly TimeSpan _drainTimeout;
     private readonly ILogger _log;
 
-    private ServeHost(WebApplication app, ModelRegistry registry, Shutdown shutdown, ModelLoading loading, IReadOnlyList<Listener> listeners, AccessControl access, IReadOnlyList<GrpcPipeline> grpc, TimeSpan drainTimeout, ILogger log)
+    private ServeHost(WebApplication app, ModelRegistry registry, Shutdown shutdown, ModelLoading loading, IReadOnlyList<Listener> listeners, AccessControl access, IReadOnlyList<GrpcPipeline> grpc, ServerTracing? tracing, TimeSpan drainTimeout, ILogger log)
     {
-        (_app, _registry, _shutdown, _loading, _listeners, _access, _grpc, _drainTimeout, _log) = (app, registry, shutdown, loading, listeners, access, grpc, drainTimeout, log);
+        (_app, _registry, _shutdown, _loading, _listeners, _access, _grpc, _tracing, _drainTimeout, _log) = (app, registry, shutdown, loading, listeners, access, grpc, tracing, drainTimeout, log);
     }
 
     public Listener Inference => _listeners[0];
@@ -82,9 +84,11 @@ internal sealed partial class ServeHost : IAsyncDisposable
         ModelRegistry? registry = null;
         ModelLoading? loading = null;
         WebApplication? app = null;
+        ServerTracing? tracing = null;
         try
         {
             LoadTls(configuration, listeners, access.Files, loggers.CreateLogger("Serve.Secrets"));
+            tracing = ServerTracing.Start(configuration.Tracing, loggers.CreateLogger<ServerTracing>());
             Bind(listeners, loggers.CreateLogger<ServeHost>());
             registry = new ModelRegistry(configuration, TimeProvider.System, loggers, new HttpArchiveFetcher(configuration, TimeProvider.System, loggers.CreateLogger("Serve.Sources")));
 
@@ -92,11 +96,11 @@ internal sealed partial class ServeHost : IAsyncDisposable
             loading = new ModelLoading(registry, loggers.CreateLogger<ModelLoading>());
             app = BuildApplication(configuration, loggers, listeners);
             var control = new ControlPlane(configuration, registry, loading, shutdown, level);
-            MapRoutes(app, configuration, level, registry, loading, shutdown, control, listeners, access, loggers);
-            var grpc = MapGrpc(configuration, registry, loading, shutdown, control, listeners, loggers);
+            MapRoutes(app, configuration, level, registry, loading, shutdown, control, listeners, access, tracing, loggers);
+            var grpc = MapGrpc(configuration, registry, loading, shutdown, control, listeners, tracing, loggers);
             await app.StartAsync();
 
-            var host = new ServeHost(app, registry, shutdown, loading, listeners, access, grpc, configuration.DrainTimeout, loggers.CreateLogger<ServeHost>());
+            var host = new ServeHost(app, registry, shutdown, loading, listeners, access, grpc, tracing, configuration.DrainTimeout, loggers.CreateLogger<ServeHost>());
             host.LogListening(host.Inference.Url, host.Management.Url, host.Metrics.Url, UrlOf(host.GrpcInference), UrlOf(host.GrpcManagement));
             return host;
 
@@ -109,6 +113,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             if (app is not null) await app.DisposeAsync();
             foreach (var listener in listeners) listener.Dispose();
             access.Dispose();
+            tracing?.Dispose();
             throw;
         }
     }
@@ -126,6 +131,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         foreach (var pipeline in _grpc) pipeline.Dispose();
         foreach (var listener in _listeners) listener.Dispose();
         _access.Dispose();
+        _tracing?.Dispose();
         LogStopped();
     }
 
@@ -149,14 +155,14 @@ internal sealed partial class ServeHost : IAsyncDisposable
         new("grpc_management", "grpcManagementAddress", configuration.GrpcManagementAddress, HttpProtocols.Http2, isOptional: configuration.GrpcManagementAddress == Defaults.GrpcManagementAddress) { Guard = access.Management },
     ];
 
-    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, LogLevelSwitch level, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, ControlPlane control, Listener[] listeners, AccessControl access, ILoggerFactory loggers)
+    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, LogLevelSwitch level, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, ControlPlane control, Listener[] listeners, AccessControl access, ServerTracing? tracing, ILoggerFactory loggers)
     {
         var inline = IsInline(configuration);
         var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
         var models = new ModelLookup(registry, loading);
-        var kserve = new KServePredict(models, configuration.MaxRequestSize, shutdown);
-        var endpoint = new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferenceEndpoint>());
-        var tensors = new InferEndpoint(control.Models, control.SharedMemory, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferEndpoint>());
+        var kserve = new KServePredict(models, configuration.MaxRequestSize, shutdown, tracing);
+        var endpoint = new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, tracing, loggers.CreateLogger<InferenceEndpoint>());
+        var tensors = new InferEndpoint(control.Models, control.SharedMemory, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, tracing, loggers.CreateLogger<InferEndpoint>());
         inference.Pipeline = PipelineOf(inference).Build(
             app.Services,
             routes =>
@@ -168,7 +174,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 new Probes(ping, loading).Map(routes);
                 routes.MapKServeModels(registry);
                 routes.MapOpenInferenceControl(control);
-                routes.MapGenerate(new GenerateEndpoint(control.Models, configuration.MaxRequestSize, shutdown, inference.Metrics, loggers.CreateLogger<GenerateEndpoint>()));
+                routes.MapGenerate(new GenerateEndpoint(control.Models, configuration.MaxRequestSize, shutdown, inference.Metrics, tracing, loggers.CreateLogger<GenerateEndpoint>()));
                 routes.MapOpenInferenceInfer(tensors);
             },
             context => InferenceRoutes.TryPredict(context, endpoint, registry) ?? InferRoutes.TryInfer(context, tensors, registry));
@@ -191,7 +197,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
     private static TorchServeMetrics TorchServe(ModelRegistry registry, Listener[] listeners) =>
         new(registry, new HostMonitor(), [.. listeners.Where(listener => listener.Name != "metrics").Select(listener => listener.Metrics)]);
 
-    private static GrpcPipeline[] MapGrpc(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, ControlPlane control, Listener[] listeners, ILoggerFactory loggers)
+    private static GrpcPipeline[] MapGrpc(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, ControlPlane control, Listener[] listeners, ServerTracing? tracing, ILoggerFactory loggers)
     {
         var inference = PipelineOf(
             listeners[3],
@@ -220,6 +226,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 listener,
                 configuration.MaxRequestSize,
                 configuration.AccessLog,
+                tracing,
                 loggers,
                 services =>
                 {
