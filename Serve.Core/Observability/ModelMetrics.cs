@@ -37,7 +37,9 @@ public sealed class ModelMetrics : IDisposable
     private readonly Counter.Child[] _expired;
     private readonly Counter.Child _cancelled;
     private readonly Counter.Child _retries;
+    private readonly Gauge.Child _latencyTarget;
     private readonly Gauge.Child[] _workers;
+    private readonly Gauge.Child _workersWanted;
     private readonly Counter.Child _workerStarts;
     private readonly Counter.Child[] _workerDeaths;
     private readonly Counter.Child[] _autoscaleSteps;
@@ -80,6 +82,8 @@ public sealed class ModelMetrics : IDisposable
         _expired = [.. ExpiredLabels.Select(place => ServeMetrics.Expired.WithLabels(model, version, place))];
         _cancelled = ServeMetrics.Cancelled.WithLabels(model, version);
         _retries = ServeMetrics.Retries.WithLabels(model, version);
+        _latencyTarget = ServeMetrics.LatencyTarget.WithLabels(model, version);
+        _workersWanted = ServeMetrics.WorkersWanted.WithLabels(model, version);
         _workers = [.. WorkerStateLabels.Select(state => ServeMetrics.Workers.WithLabels(model, version, state))];
         _workerStarts = ServeMetrics.WorkerStarts.WithLabels(model, version);
         _workerDeaths = [.. DeathLabels.Select(reason => ServeMetrics.WorkerDeaths.WithLabels(model, version, reason))];
@@ -234,6 +238,14 @@ public sealed class ModelMetrics : IDisposable
     /// <param name="count">Workers.</param>
     public void SetWorkers(WorkerState state, int count) => _workers[(int)state].Set(count);
 
+    /// <summary>How many workers the version was scaled to.</summary>
+    /// <param name="count">Workers.</param>
+    public void SetWorkersWanted(int count) => _workersWanted.Set(count);
+
+    /// <summary>How long an answer is of use.</summary>
+    /// <param name="target">Since its request arrived.</param>
+    public void SetLatencyTarget(TimeSpan target) => _latencyTarget.Set(target.TotalSeconds);
+
     /// <summary>A worker process was started.</summary>
     public void WorkerStarted() => _workerStarts.Inc();
 
@@ -290,7 +302,7 @@ public sealed class ModelMetrics : IDisposable
         _firstPart.Remove();
         _batchSize.Remove();
         foreach (var stage in _stages) stage.Remove();
-        foreach (var gauge in (Gauge.Child[])[_inFlight, _queueRequests, _queueCapacity, _loadTime, .. _workers, .. _states]) gauge.Remove();
+        foreach (var gauge in (Gauge.Child[])[_inFlight, _queueRequests, _queueCapacity, _latencyTarget, _workersWanted, _loadTime, .. _workers, .. _states]) gauge.Remove();
         foreach (var counter in (Counter.Child[])[_requestBytes, _responseBytes, _parts, _cancelled, _retries, _workerStarts, .. _expired, .. _rejected, .. _workerDeaths, .. _autoscaleSteps]) counter.Remove();
     }
 
