@@ -25,6 +25,7 @@ using Serve.Frontend.OpenInference.Generate;
 using Serve.Frontend.OpenInference.Infer;
 using Serve.Frontend.OpenInference.Infer.Grpc;
 using Serve.Management.Authorization;
+using Serve.Management.Console;
 using Serve.Management.Grpc;
 using Serve.Management.Http.OpenApi;
 using Serve.Management.Overview;
@@ -182,6 +183,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             routes.MapManagement(registry, Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress), level);
             routes.MapOverview(overview);
             access.MapTokens(routes);
+            routes.MapConsole();
         });
         metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry, configuration.Metrics.TorchserveNames ? TorchServe(registry, listeners) : null));
         app.Run(static context => Listener.Of(context).Pipeline(context));
