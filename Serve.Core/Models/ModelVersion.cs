@@ -138,6 +138,7 @@ public sealed partial class ModelVersion
             QueueLimit = load.QueueLimit,
             Load = load.Load,
             BatchCosts = load.Costs,
+            LastLoss = _pool.LastLoss,
         };
     }
 

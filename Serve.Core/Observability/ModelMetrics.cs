@@ -1,6 +1,7 @@
 using Prometheus;
 using Serve.Core.Models;
 using Serve.Core.Observability.Custom;
+using Serve.Core.Observability.Sampling;
 using Serve.Core.Scheduling;
 
 namespace Serve.Core.Observability;
@@ -50,6 +51,12 @@ public sealed class ModelMetrics : IDisposable
     private bool _disposed;
     private long _failures;
     private long _failureTicks;
+
+    /// <summary>The registered model's name.</summary>
+    public string Model => _model;
+
+    /// <summary>The version.</summary>
+    public string Version => _version;
 
     /// <summary>Requests whose answer is not written yet.</summary>
     public int InFlight => (int)_inFlight.Value;
@@ -156,6 +163,17 @@ public sealed class ModelMetrics : IDisposable
             return new Tally(requests, TimeSpan.FromSeconds(seconds));
         }
     }
+
+    /// <summary>What was counted so far, but for the buckets of histograms: those only a scrape tells (<see cref="InstrumentReader"/>).</summary>
+    internal VersionReading Read() => VersionReading.Nothing with
+    {
+        Answered = _duration.Count,
+        ClientErrors = CountOf(400, 499),
+        ServerErrors = CountOf(500, 599),
+        WorkerDeaths = (long)_workerDeaths.Sum(static deaths => deaths.Value),
+        BatchRows = _batchSize.Sum,
+        Stages = [.. _stages.Select(static (stage, i) => new StageReading(StageLabels[i], stage.Count, stage.Sum))],
+    };
 
     /// <summary>The first part of an answer in parts has come.</summary>
     /// <param name="time">Since its request arrived.</param>
@@ -292,6 +310,13 @@ public sealed class ModelMetrics : IDisposable
     {
         Interlocked.Increment(ref _failures);
         Interlocked.Add(ref _failureTicks, duration.Ticks);
+    }
+
+    private long CountOf(int first, int last)
+    {
+        var sum = 0.0;
+        for (var status = first; status <= last; status++) sum += _requests[status - 100]?.Value ?? 0;
+        return (long)sum;
     }
 
     private double Sum(RequestStage stage) => _stages[(int)stage].Sum;

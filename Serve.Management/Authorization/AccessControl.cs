@@ -37,6 +37,7 @@ public sealed class AccessControl : IDisposable
             {
                 TakesCertificates = isOptional && configuration.ManagementClientCaFile is not null,
                 OwnGuardPath = _keys is null ? null : RenewToken.Path,
+                HasConsole = true,
             };
         }
         catch
