@@ -57,6 +57,9 @@ public sealed class RequestPayload : IBufferWriter<byte>
     /// <summary>What is noted of the request on its way; null, as nearly always: it is not traced.</summary>
     public RequestTrace? Trace { get; set; }
 
+    /// <summary>Where its time goes, noted for a client that asks; null: it does not.</summary>
+    public RequestTimes? Times { get; set; }
+
     /// <summary>A payload whose body will be about that long; it grows as needed.</summary>
     /// <param name="bodyCapacity">Bytes, for example the request's Content-Length; 0 for none.</param>
     public static RequestPayload Rent(int bodyCapacity)
@@ -161,6 +164,7 @@ public sealed class RequestPayload : IBufferWriter<byte>
         AsksHandler = CarriesTensors = false;
         RequestId = null;
         Trace = null;
+        Times = null;
         Idle.Return(this);
     }
 

@@ -55,6 +55,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
             payload.Trace?.ReadTimestamp = Stopwatch.GetTimestamp();
             var options = RequestOptions.Read(context.Request.Headers);
+            ServerTiming.Begin(context, payload, started);
 
             var handedOver = payload;
             payload = null;
@@ -64,6 +65,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
             ServerTracing.Of(context)?.WriteTimestamp = writing;
             (status, responseBytes) = (response.Status, response.Body.Length);
             if (inline && responseBytes > BriefBytes) await Task.Yield();
+            ServerTiming.End(context, response, started);
             await ResponseWriter.WriteAsync(context, response);
             if (response.Parts is { } parts) responseBytes = (int)Math.Min(parts.Bytes, int.MaxValue);
             else target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));

@@ -60,6 +60,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
             var request = Read(context.Request, ref payload, target, signature, out var rows, out regions);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
             payload.Trace?.ReadTimestamp = Stopwatch.GetTimestamp();
+            ServerTiming.Begin(context, payload, started);
 
             var handedOver = payload;
             payload = null;
@@ -72,6 +73,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
             await answer.JoinPartsAsync(maxRequestBytes);
             var tensors = AnswerTensors.Read(answer, request, target, signature);
             regions?.Write(tensors);
+            ServerTiming.End(context, answer, started);
             responseBytes = await RestAnswer.WriteAsync(context, request, target, answer, tensors);
             target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));
             target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);
