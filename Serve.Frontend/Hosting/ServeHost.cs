@@ -98,7 +98,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             // Workers start while Kestrel does: the first answer comes a tenth of a second earlier.
             loading = new ModelLoading(registry, loggers.CreateLogger<ModelLoading>());
             app = BuildApplication(configuration, loggers, listeners);
-            var control = new ControlPlane(configuration, registry, loading, shutdown, level);
+            var control = new ControlPlane(configuration, registry, loading, shutdown, level, tracing);
             var ping = new Ping(registry, loading, shutdown);
             var overview = new OverviewFeed(registry, () => ping.Health, TimeProvider.System);
             MapRoutes(app, configuration, level, registry, loading, shutdown, ping, overview, control, listeners, access, tracing, loggers);
@@ -190,7 +190,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             routes.MapOverview(overview);
             access.MapTokens(routes);
             routes.MapConsole();
-            routes.MapConsolePredictions(new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, management.Metrics, loggers.CreateLogger<InferenceEndpoint>()));
+            routes.MapConsolePredictions(new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, management.Metrics, tracing, loggers.CreateLogger<InferenceEndpoint>()));
         });
         metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry, configuration.Metrics.TorchserveNames ? TorchServe(registry, listeners) : null));
         app.Run(static context => Listener.Of(context).Pipeline(context));

@@ -14,8 +14,12 @@ internal sealed class RequestSampler
     // "00-" trace id "-" span id "-" flags.
     private const int ParentLength = 55;
 
+    // The bound of a server that traces nothing, whatever its clients decide.
+    private const long Off = -1;
+
     private readonly bool _followsParent;
     private long _bound;
+    private long _left = -1;
 
     /// <param name="ratio">The share of requests, 0 to 1.</param>
     /// <param name="followsParent">Whether the client's decision counts.</param>
@@ -25,11 +29,18 @@ internal sealed class RequestSampler
         Ratio = ratio;
     }
 
-    /// <summary>The share of requests that is traced where nobody has decided. Can be changed at any time.</summary>
-    public double Ratio
+    /// <summary>The share of requests that is traced where nobody has decided; null: none is traced, whoever decides. Can be changed at any time.</summary>
+    public double? Ratio
     {
-        get => Volatile.Read(ref _bound) / (double)long.MaxValue;
-        set => Volatile.Write(ref _bound, value >= 1 ? long.MaxValue : (long)(value * long.MaxValue));
+        get => Volatile.Read(ref _bound) is not Off and var bound ? bound / (double)long.MaxValue : null;
+        set => Volatile.Write(ref _bound, value switch { null => Off, >= 1 => long.MaxValue, { } ratio => (long)(ratio * long.MaxValue) });
+    }
+
+    /// <summary>How many more requests are traced; -1: any number.</summary>
+    public long Left
+    {
+        get => Math.Max(-1, Interlocked.Read(ref _left));
+        set => Interlocked.Exchange(ref _left, value);
     }
 
     /// <summary>Decides.</summary>
@@ -39,16 +50,17 @@ internal sealed class RequestSampler
     public bool IsSampled(string? traceParent, string? traceState, out ActivityContext parent)
     {
         parent = default;
+        if (Volatile.Read(ref _bound) == Off) return false;
         if (traceParent is not null && IsWellFormed(traceParent))
         {
-            if (!(_followsParent ? IsFlagged(traceParent) : IsChosen(long.Parse(traceParent.AsSpan(3, 16), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture)))) return false;
+            if (!(_followsParent ? IsFlagged(traceParent) : IsChosen(long.Parse(traceParent.AsSpan(3, 16), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture))) || !TakeOne()) return false;
             parent = new ActivityContext(
                 ActivityTraceId.CreateFromString(traceParent.AsSpan(3, 32)), ActivitySpanId.CreateFromString(traceParent.AsSpan(36, 16)), ActivityTraceFlags.Recorded, traceState, isRemote: true);
             return true;
         }
 
         var first = Random.Shared.NextInt64();
-        if (!IsChosen(first)) return false;
+        if (!IsChosen(first) || !TakeOne()) return false;
         Span<byte> id = stackalloc byte[16];
         BinaryPrimitives.WriteInt64BigEndian(id, first);
         BinaryPrimitives.WriteInt64BigEndian(id[8..], Random.Shared.NextInt64(1, long.MaxValue));
@@ -59,7 +71,19 @@ internal sealed class RequestSampler
     private bool IsChosen(long firstHalf)
     {
         var bound = Volatile.Read(ref _bound);
-        return bound == long.MaxValue || (firstHalf != long.MinValue && Math.Abs(firstHalf) < bound);
+        return bound == long.MaxValue || (firstHalf & long.MaxValue) < bound;
+    }
+
+    // Of a number that is limited; the last ones are taken only once.
+    private bool TakeOne()
+    {
+        while (true)
+        {
+            var left = Interlocked.Read(ref _left);
+            if (left < 0) return true;
+            if (left == 0) return false;
+            if (Interlocked.CompareExchange(ref _left, left - 1, left) == left) return true;
+        }
     }
 
     private static bool IsFlagged(string traceParent) => (Digit(traceParent[54]) & 1) != 0;

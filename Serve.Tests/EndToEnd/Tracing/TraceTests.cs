@@ -172,4 +172,41 @@ public sealed class TraceTests : IClassFixture<TracedServer>
         Assert.Equal("POST /v1/models/{model}:predict", server.Name);
         Assert.Equal(["infer", "infer", "infer"], spans.Where(span => span.Parent == server.Id).Select(span => span.Name));
     }
+
+    [Fact]
+    public async Task The_trace_settings_of_the_Open_Inference_Protocol_decide_what_is_traced()
+    {
+        await _server.ServeAsync("set", "HeaderEchoHandler");
+        Assert.Equal("""{"trace_level":["TIMESTAMPS"],"trace_rate":"0","trace_count":"-1","log_frequency":"0","trace_file":"","trace_mode":"opentelemetry"}""", (await SetAsync("{}")).Text);
+        try
+        {
+            await SetAsync("""{"trace_level":["OFF"]}""");
+            Assert.False(await IsTracedAsync(ClientSpan.New().Header()));
+
+            await SetAsync("""{"trace_level":["TIMESTAMPS"],"trace_count":"1"}""");
+            Assert.True(await IsTracedAsync(ClientSpan.New().Header()));
+            Assert.False(await IsTracedAsync(ClientSpan.New().Header()));
+            Assert.Contains("\"trace_count\":\"0\"", (await SetAsync("{}")).Text, StringComparison.Ordinal);
+
+            await SetAsync("""{"trace_rate":"1","trace_count":null}""");
+            Assert.True(await IsTracedAsync(("x-nothing", "y")));
+            Assert.Equal(HttpStatusCode.NotImplemented, (await SetAsync("""{"trace_rate":"1"}""", "/models/set")).Status);
+        }
+        finally
+        {
+            await SetAsync("""{"trace_level":null,"trace_rate":null,"trace_count":null}""");
+        }
+
+        Assert.False(await IsTracedAsync(("x-nothing", "y")));
+
+        // The server has made a span of its own, or has left the header as it was.
+        async Task<bool> IsTracedAsync((string Name, string Value) header)
+        {
+            var headers = (await _server.PredictAsync("set", "x"u8.ToArray(), null, header)).Json.GetProperty("headers");
+            return headers.TryGetProperty("traceparent", out var told) && told.GetString() != header.Value;
+        }
+
+        Task<Answer> SetAsync(string json, string model = "") =>
+            _server.SendAsync(new HttpRequestMessage(HttpMethod.Post, new Uri($"{_server.Inference}/v2{model}/trace/setting")) { Content = new StringContent(json, Encoding.UTF8, "application/json") });
+    }
 }
