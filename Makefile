@@ -10,7 +10,7 @@ export DOTNET_SKIP_FIRST_TIME_EXPERIENCE := 1
 export MSBUILDTERMINALLOGGER := off
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench bench-parts compatibility format clean sdk
+.PHONY: help build run test bench bench-parts compatibility metrics format clean sdk
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,10 @@ bench-parts: sdk ## Measure parts of it by themselves, with BenchmarkDotNet (3 m
 compatibility: sdk ## Check Serve against TorchServe's interfaces and the Open Inference Protocol, and write their tables in docs/
 	@$(DOTNET) build Serve.sln -c $(CONFIGURATION) -v quiet
 	@SERVE_TESTS_WRITE_DOCS=1 $(DOTNET) Serve.Tests/bin/$(CONFIGURATION)/net10.0/Serve.Tests.dll -noLogo -class Serve.Tests.Compatibility.CompatibilityTests -class Serve.Tests.Conformance.ConformanceTests
+
+metrics: sdk ## Write the tables of docs/metrics.md from what the server exposes
+	@$(DOTNET) build Serve.Tests -c $(CONFIGURATION) -v quiet
+	@SERVE_TESTS_WRITE_DOCS=1 $(DOTNET) Serve.Tests/bin/$(CONFIGURATION)/net10.0/Serve.Tests.dll -noLogo -class Serve.Tests.Monitoring.MetricsDocumentTests
 
 format: sdk ## Format the code
 	@$(DOTNET) format whitespace Serve.sln

@@ -62,7 +62,17 @@ public sealed record ModelDescription
 
     /// <summary>What batches take, by their size; zero where nothing was measured.</summary>
     public required IReadOnlyList<BatchCost> BatchCosts { get; init; }
+
+    /// <summary>The worker that was lost last; null: none was.</summary>
+    public WorkerLoss? LastLoss { get; init; }
 }
+
+/// <summary>A worker that ended without having been asked to.</summary>
+/// <param name="Id">The worker.</param>
+/// <param name="Pid">Its process; null if none was started.</param>
+/// <param name="Time">When its end was known.</param>
+/// <param name="Reason">How it ended, for people.</param>
+public sealed record WorkerLoss(string Id, int? Pid, DateTimeOffset Time, string Reason);
 
 /// <summary>A worker as it is now.</summary>
 public sealed record WorkerDescription

@@ -138,6 +138,7 @@ public sealed partial class ModelVersion
             QueueLimit = load.QueueLimit,
             Load = load.Load,
             BatchCosts = load.Costs,
+            LastLoss = _pool.LastLoss,
         };
     }
 
@@ -321,7 +322,13 @@ public sealed partial class ModelVersion
     {
         _pool.Check(forgiveSilence);
         var load = _scheduler.Load;
-        if (_isPublished) Metrics.SetLoad(load.Load, load.Costs, load.QueueLimit);
+        lock (_gate)
+        {
+            // The state again: whether a worker is busy changes without a word.
+            if (_isPublished) PublishState(State);
+            if (_isPublished) Metrics.SetLoad(load.Load, load.Costs, load.QueueLimit);
+        }
+
         if (_autoscaler is not null && !_isDraining) Autoscale(_autoscaler, load.Load);
     }
 
@@ -365,8 +372,10 @@ public sealed partial class ModelVersion
     // Under the gate.
     private void PublishState(ModelState state)
     {
-        foreach (var group in Enum.GetValues<WorkerState>()) Metrics.SetWorkers(group, 0);
-        foreach (var group in _pool.Describe().CountBy(worker => worker.State)) Metrics.SetWorkers(group.Key, group.Value);
+        var workers = _pool.Describe();
+        foreach (var group in Enum.GetValues<WorkerState>()) Metrics.SetWorkers(group, workers.Count(worker => worker.State == group));
+        Metrics.SetWorkersWanted(_pool.Count);
+        Metrics.SetLatencyTarget(_configuration.LatencyTarget ?? _configuration.ResponseTimeout);
         Metrics.SetState(state);
         if (state == ModelState.Ready && _pool.About is { } about) Metrics.SetInfo(about.Handler, about.Device);
     }

@@ -11,7 +11,7 @@ public static class DeviceMetrics
     private static readonly Gauge Info = Metrics.CreateGauge("serve_device_info", "Product name of a GPU; always 1.", [.. Labels, "name"]);
 
     private static readonly Gauge Utilization = Metrics.CreateGauge("serve_device_utilization_ratio",
-        "Share of the driver's last sample period in which a kernel ran on the GPU, 0 to 1.", Labels);
+        "Share of the driver's last sample period in which a kernel ran, 0 to 1.", Labels);
 
     private static readonly Gauge MemoryUsed = Metrics.CreateGauge("serve_device_memory_used_bytes", "Memory of the GPU in use, by all processes.", Labels);
 

@@ -1,6 +1,7 @@
 using Prometheus;
 using Serve.Core.Models;
 using Serve.Core.Observability.Custom;
+using Serve.Core.Observability.Sampling;
 using Serve.Core.Scheduling;
 
 namespace Serve.Core.Observability;
@@ -36,7 +37,9 @@ public sealed class ModelMetrics : IDisposable
     private readonly Counter.Child[] _expired;
     private readonly Counter.Child _cancelled;
     private readonly Counter.Child _retries;
+    private readonly Gauge.Child _latencyTarget;
     private readonly Gauge.Child[] _workers;
+    private readonly Gauge.Child _workersWanted;
     private readonly Counter.Child _workerStarts;
     private readonly Counter.Child[] _workerDeaths;
     private readonly Counter.Child[] _autoscaleSteps;
@@ -48,6 +51,12 @@ public sealed class ModelMetrics : IDisposable
     private bool _disposed;
     private long _failures;
     private long _failureTicks;
+
+    /// <summary>The registered model's name.</summary>
+    public string Model => _model;
+
+    /// <summary>The version.</summary>
+    public string Version => _version;
 
     /// <summary>Requests whose answer is not written yet.</summary>
     public int InFlight => (int)_inFlight.Value;
@@ -73,6 +82,8 @@ public sealed class ModelMetrics : IDisposable
         _expired = [.. ExpiredLabels.Select(place => ServeMetrics.Expired.WithLabels(model, version, place))];
         _cancelled = ServeMetrics.Cancelled.WithLabels(model, version);
         _retries = ServeMetrics.Retries.WithLabels(model, version);
+        _latencyTarget = ServeMetrics.LatencyTarget.WithLabels(model, version);
+        _workersWanted = ServeMetrics.WorkersWanted.WithLabels(model, version);
         _workers = [.. WorkerStateLabels.Select(state => ServeMetrics.Workers.WithLabels(model, version, state))];
         _workerStarts = ServeMetrics.WorkerStarts.WithLabels(model, version);
         _workerDeaths = [.. DeathLabels.Select(reason => ServeMetrics.WorkerDeaths.WithLabels(model, version, reason))];
@@ -153,6 +164,17 @@ public sealed class ModelMetrics : IDisposable
         }
     }
 
+    /// <summary>What was counted so far, but for the buckets of histograms: those only a scrape tells (<see cref="InstrumentReader"/>).</summary>
+    internal VersionReading Read() => VersionReading.Nothing with
+    {
+        Answered = _duration.Count,
+        ClientErrors = CountOf(400, 499),
+        ServerErrors = CountOf(500, 599),
+        WorkerDeaths = (long)_workerDeaths.Sum(static deaths => deaths.Value),
+        BatchRows = _batchSize.Sum,
+        Stages = [.. _stages.Select(static (stage, i) => new StageReading(StageLabels[i], stage.Count, stage.Sum))],
+    };
+
     /// <summary>The first part of an answer in parts has come.</summary>
     /// <param name="time">Since its request arrived.</param>
     public void FirstPart(TimeSpan time)
@@ -216,6 +238,14 @@ public sealed class ModelMetrics : IDisposable
     /// <param name="count">Workers.</param>
     public void SetWorkers(WorkerState state, int count) => _workers[(int)state].Set(count);
 
+    /// <summary>How many workers the version was scaled to.</summary>
+    /// <param name="count">Workers.</param>
+    public void SetWorkersWanted(int count) => _workersWanted.Set(count);
+
+    /// <summary>How long an answer is of use.</summary>
+    /// <param name="target">Since its request arrived.</param>
+    public void SetLatencyTarget(TimeSpan target) => _latencyTarget.Set(target.TotalSeconds);
+
     /// <summary>A worker process was started.</summary>
     public void WorkerStarted() => _workerStarts.Inc();
 
@@ -272,7 +302,7 @@ public sealed class ModelMetrics : IDisposable
         _firstPart.Remove();
         _batchSize.Remove();
         foreach (var stage in _stages) stage.Remove();
-        foreach (var gauge in (Gauge.Child[])[_inFlight, _queueRequests, _queueCapacity, _loadTime, .. _workers, .. _states]) gauge.Remove();
+        foreach (var gauge in (Gauge.Child[])[_inFlight, _queueRequests, _queueCapacity, _latencyTarget, _workersWanted, _loadTime, .. _workers, .. _states]) gauge.Remove();
         foreach (var counter in (Counter.Child[])[_requestBytes, _responseBytes, _parts, _cancelled, _retries, _workerStarts, .. _expired, .. _rejected, .. _workerDeaths, .. _autoscaleSteps]) counter.Remove();
     }
 
@@ -280,6 +310,13 @@ public sealed class ModelMetrics : IDisposable
     {
         Interlocked.Increment(ref _failures);
         Interlocked.Add(ref _failureTicks, duration.Ticks);
+    }
+
+    private long CountOf(int first, int last)
+    {
+        var sum = 0.0;
+        for (var status = first; status <= last; status++) sum += _requests[status - 100]?.Value ?? 0;
+        return (long)sum;
     }
 
     private double Sum(RequestStage stage) => _stages[(int)stage].Sum;

@@ -40,42 +40,40 @@ public static class ServeMetrics
             SuppressMeters = true,
         });
 
-        var allocated = Metrics.CreateCounter("serve_allocated_bytes_total", "Bytes that this process, the frontend, has allocated on its garbage-collected heap.");
-        Registry.AddBeforeCollectCallback(() => allocated.IncTo(GC.GetTotalAllocatedBytes()));
+        Registry.AddBeforeCollectCallback(() => Allocated.IncTo(GC.GetTotalAllocatedBytes()));
 
         var version = typeof(ServeMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
-        Metrics.CreateGauge("serve_build_info", "Version of the server and of the .NET runtime that it runs on; always 1.", "version", "runtime")
-            .WithLabels(version, RuntimeInformation.FrameworkDescription).Set(1);
+        BuildInfo.WithLabels(version, RuntimeInformation.FrameworkDescription).Set(1);
     }
 
     // ---- requests ----
 
     internal static readonly Counter Requests = Metrics.CreateCounter("serve_requests_total",
-        "Inference requests that were answered, by HTTP status code; 499: the client left first.", [.. ModelLabels, "code"]);
+        "Inference requests answered, by HTTP status; 499: the client left first.", [.. ModelLabels, "code"]);
 
     internal static readonly Histogram RequestDuration = Metrics.CreateHistogram("serve_request_duration_seconds",
-        "Time from the arrival of a request's headers until its answer was written.",
+        "From the arrival of the headers until the answer was written.",
         new HistogramConfiguration { LabelNames = ModelLabels, Buckets = RequestSeconds });
 
     internal static readonly Histogram StageDuration = Metrics.CreateHistogram("serve_stage_duration_seconds",
-        "Time that a request spent in one stage: read (body), queue, transfer (to the worker and back), decode_wait, decode, assemble (ready until its batch began), execute, encode, write (answer).",
+        "Where the time of requests went, by stage, in their order: read, queue, transfer, decode_wait, decode, assemble, execute, encode, write.",
         new HistogramConfiguration { LabelNames = [.. ModelLabels, "stage"], Buckets = StageSeconds });
 
     internal static readonly Histogram FirstPart = Metrics.CreateHistogram("serve_first_part_seconds",
-        "Time from the arrival of a request until the first part of its answer came from the worker; of answers in parts only.",
+        "Answers in parts only: from the arrival of the request until its first part came from the worker.",
         new HistogramConfiguration { LabelNames = ModelLabels, Buckets = RequestSeconds });
 
     internal static readonly Counter AnswerParts = Metrics.CreateCounter("serve_answer_parts_total",
         "Parts of answers in parts that came from workers.", ModelLabels);
 
     internal static readonly Gauge RequestsInFlight = Metrics.CreateGauge("serve_requests_in_flight",
-        "Requests that are accepted and not yet answered.", ModelLabels);
+        "Requests accepted and not yet answered.", ModelLabels);
 
     internal static readonly Counter RequestBytes = Metrics.CreateCounter("serve_request_bytes_total",
-        "Bytes of inference request bodies.", ModelLabels);
+        "Bytes of the bodies of inference requests.", ModelLabels);
 
     internal static readonly Counter ResponseBytes = Metrics.CreateCounter("serve_response_bytes_total",
-        "Bytes of inference answer bodies.", ModelLabels);
+        "Bytes of the bodies of their answers.", ModelLabels);
 
     // ---- batches and queue ----
 
@@ -84,28 +82,28 @@ public static class ServeMetrics
 
     internal static readonly Gauge QueueRequests = Metrics.CreateGauge("serve_queue_requests", "Requests that wait in the queue.", ModelLabels);
 
-    internal static readonly Gauge QueueCapacity = Metrics.CreateGauge("serve_queue_capacity", "Requests that may wait in the queue (maxQueueSize).", ModelLabels);
+    internal static readonly Gauge QueueCapacity = Metrics.CreateGauge("serve_queue_capacity", "How many may wait: maxQueueSize, or what auto comes to.", ModelLabels);
 
     internal static readonly Counter Rejected = Metrics.CreateCounter("serve_rejected_total",
-        "Requests that were refused on arrival with 503, by reason.", [.. ModelLabels, "reason"]);
+        "Requests refused on arrival with 503, by reason: queue_full, no_worker, failed, draining, deadline (the predicted wait exceeds it).", [.. ModelLabels, "reason"]);
 
     internal static readonly Counter Expired = Metrics.CreateCounter("serve_expired_total",
-        "Requests whose deadline passed before they were answered (504), by where they were: queue, worker (not begun: no device time), running.", [.. ModelLabels, "where"]);
+        "Requests whose deadline passed before the answer (504), by where they were: queue; worker, not begun, so they cost no device time; running.", [.. ModelLabels, "where"]);
 
-    internal static readonly Counter Cancelled = Metrics.CreateCounter("serve_cancelled_total", "Requests whose client left before they were answered.", ModelLabels);
+    internal static readonly Counter Cancelled = Metrics.CreateCounter("serve_cancelled_total", "Requests whose client left before the answer.", ModelLabels);
 
-    internal static readonly Counter Retries = Metrics.CreateCounter("serve_retries_total", "Requests that were given to another worker because theirs died.", ModelLabels);
+    internal static readonly Counter Retries = Metrics.CreateCounter("serve_retries_total", "Requests given to another worker because theirs died.", ModelLabels);
 
     // ---- response cache ----
 
-    internal static readonly Counter CacheHits = Metrics.CreateCounter("serve_response_cache_hits_total", "Requests that were answered with an answer that was kept.", ModelLabels);
+    internal static readonly Counter CacheHits = Metrics.CreateCounter("serve_response_cache_hits_total", "Requests answered with an answer that was kept.", ModelLabels);
 
-    internal static readonly Counter CacheMisses = Metrics.CreateCounter("serve_response_cache_misses_total", "Requests whose answer was not kept, and that were run.", ModelLabels);
+    internal static readonly Counter CacheMisses = Metrics.CreateCounter("serve_response_cache_misses_total", "Requests that were run, because no answer was there.", ModelLabels);
 
     internal static readonly Counter CacheJoined = Metrics.CreateCounter("serve_response_cache_joined_total",
-        "Requests that were answered by another one with the same input, which was under way when they came.", ModelLabels);
+        "Requests answered by another one with the same input, which was under way when they came.", ModelLabels);
 
-    internal static readonly Counter CacheEvictions = Metrics.CreateCounter("serve_response_cache_evictions_total", "Answers that were kept and had to go because others needed the room.", ModelLabels);
+    internal static readonly Counter CacheEvictions = Metrics.CreateCounter("serve_response_cache_evictions_total", "Answers that had to go because others needed the room.", ModelLabels);
 
     internal static readonly Gauge CacheBytes = Metrics.CreateGauge("serve_response_cache_bytes", "Memory that the answers take that are kept.", ModelLabels);
 
@@ -114,31 +112,36 @@ public static class ServeMetrics
     // ---- load ----
 
     internal static readonly Gauge BatchMean = Metrics.CreateGauge("serve_batch_cost_mean_seconds",
-        "How long a batch of so many rows takes on average, as measured of late.", [.. ModelLabels, "rows"]);
+        "How long a batch of so many rows executes on average, as measured of late; 0: not measured yet.", [.. ModelLabels, "rows"]);
 
     internal static readonly Gauge BatchP99 = Metrics.CreateGauge("serve_batch_cost_p99_seconds",
-        "The time that 99 of 100 batches of so many rows keep.", [.. ModelLabels, "rows"]);
+        "The time that 99 of 100 batches of so many rows keep; 0: not measured yet.", [.. ModelLabels, "rows"]);
 
     internal static readonly Gauge Headroom = Metrics.CreateGauge("serve_headroom_ratio",
-        "Share of the capacity that is not asked for: 1 - arrivals * T(M) / M / device slots. Negative: more arrives than can be served. NaN: not measured yet.", ModelLabels);
+        "The share of the capacity that is not asked for: 1 - arrivals * T(M) / M / device slots, for the largest batch M. Negative: more arrives than can be served. NaN: not measured yet.", ModelLabels);
 
-    internal static readonly Gauge Arrivals = Metrics.CreateGauge("serve_arrivals_per_second", "Rows that arrive a second, of late; refused ones included.", ModelLabels);
+    internal static readonly Gauge Arrivals = Metrics.CreateGauge("serve_arrivals_per_second", "Rows that arrive a second, refused ones included; exponentially weighted over 10 s.", ModelLabels);
 
-    internal static readonly Gauge BatchFill = Metrics.CreateGauge("serve_batch_fill_ratio", "The mean batch of late as a share of the largest.", ModelLabels);
+    internal static readonly Gauge BatchFill = Metrics.CreateGauge("serve_batch_fill_ratio", "The mean of the last batches as a share of batchSize.", ModelLabels);
+
+    internal static readonly Gauge LatencyTarget = Metrics.CreateGauge("serve_latency_target_seconds",
+        "How long an answer is of use: latencyTarget, else responseTimeout. A request that names no deadline has this one.", ModelLabels);
 
     internal static readonly Gauge PredictedWait = Metrics.CreateGauge("serve_predicted_wait_seconds", "How long a request that arrived now would wait for its answer.", ModelLabels);
 
     // ---- workers ----
 
-    internal static readonly Gauge Workers = Metrics.CreateGauge("serve_workers", "Worker processes, by state.", [.. ModelLabels, "state"]);
+    internal static readonly Gauge Workers = Metrics.CreateGauge("serve_workers", "Worker processes, by state: starting, loading, ready, busy, draining, stopped, failed.", [.. ModelLabels, "state"]);
 
-    internal static readonly Counter WorkerStarts = Metrics.CreateCounter("serve_worker_starts_total", "Worker processes that were started.", ModelLabels);
+    internal static readonly Gauge WorkersWanted = Metrics.CreateGauge("serve_workers_wanted", "Workers that the version was scaled to, by its configuration, by hand or by autoscale.", ModelLabels);
+
+    internal static readonly Counter WorkerStarts = Metrics.CreateCounter("serve_worker_starts_total", "Worker processes started.", ModelLabels);
 
     internal static readonly Counter WorkerDeaths = Metrics.CreateCounter("serve_worker_deaths_total",
-        "Workers that were lost: not those that were asked to leave.", [.. ModelLabels, "reason"]);
+        "Workers lost, by reason: exited, connection, heartbeat, response_timeout, startup_timeout, load_failed. Not those that were asked to leave.", [.. ModelLabels, "reason"]);
 
     internal static readonly Counter AutoscaleSteps = Metrics.CreateCounter("serve_autoscale_steps_total",
-        "Changes of the number of workers by autoscale, by reason: headroom and queue_wait (more), spare (one less), no_gain (more brought nothing).", [.. ModelLabels, "reason"]);
+        "Changes of the number of workers by autoscale, by reason: headroom and queue_wait (more), spare (one less), no_gain (more brought nothing and were taken back).", [.. ModelLabels, "reason"]);
 
     internal static readonly Gauge WorkerMemory = Metrics.CreateGauge("serve_worker_memory_bytes", "Resident memory of a worker process.", [.. ModelLabels, "worker"]);
 
@@ -146,58 +149,77 @@ public static class ServeMetrics
         "Memory of a worker process on its GPU, where the driver tells.", [.. ModelLabels, "worker"]);
 
     internal static readonly Counter WorkerDeviceBusy = Metrics.CreateCounter("serve_worker_device_busy_seconds_total",
-        "Time for which a worker's instances executed batches.", [.. ModelLabels, "worker"]);
+        "Time in which at least one batch executed.", [.. ModelLabels, "worker"]);
 
     internal static readonly Counter WorkerDeviceIdle = Metrics.CreateCounter("serve_worker_device_idle_seconds_total",
-        "Time for which a worker's device executed nothing, by reason: no_requests, decoding (requests were there, none of them decoded).", [.. ModelLabels, "worker", "reason"]);
+        "Time in which no batch executed, by reason: no_requests; decoding (requests were there, and all of them were being decoded or waited to be).", [.. ModelLabels, "worker", "reason"]);
 
     internal static readonly Counter WorkerDecodeBusy = Metrics.CreateCounter("serve_worker_decode_busy_seconds_total",
-        "Time that a worker's decode threads spent decoding, of all threads together.", [.. ModelLabels, "worker"]);
+        "Time that a worker's decode threads spent decoding, of all of them together.", [.. ModelLabels, "worker"]);
 
     internal static readonly Counter WorkerDecodeCapacity = Metrics.CreateCounter("serve_worker_decode_capacity_seconds_total",
-        "Time that a worker's decode threads had: what they could have spent decoding.", [.. ModelLabels, "worker"]);
+        "Time that a worker's decode threads had, of all of them together.", [.. ModelLabels, "worker"]);
 
     internal static readonly Counter WorkerEncodeBusy = Metrics.CreateCounter("serve_worker_encode_busy_seconds_total",
-        "Time that a worker spent on postprocessing and writing answers.", [.. ModelLabels, "worker"]);
+        "Time spent on postprocessing and writing answers.", [.. ModelLabels, "worker"]);
 
     internal static readonly Counter WorkerRows = Metrics.CreateCounter("serve_worker_rows_total",
-        "Rows that a worker executed.", [.. ModelLabels, "worker"]);
+        "Rows executed.", [.. ModelLabels, "worker"]);
 
     internal static readonly Counter WorkerCopiedRows = Metrics.CreateCounter("serve_worker_copied_rows_total",
-        "Rows that a worker had to copy beside the others of their batch.", [.. ModelLabels, "worker"]);
+        "Rows that had to be copied beside the others of their batch.", [.. ModelLabels, "worker"]);
 
     internal static readonly Counter WorkerPaddedRows = Metrics.CreateCounter("serve_worker_padded_rows_total",
-        "Rows that nobody asked for, which a worker executed to fill a batch up to one of the sizes in which it executes.", [.. ModelLabels, "worker"]);
+        "Rows that nobody asked for, executed to fill a batch up to a size of execution.buckets; in neither serve_worker_rows_total nor serve_batch_size.", [.. ModelLabels, "worker"]);
 
     internal static readonly Counter WorkerAllocated = Metrics.CreateCounter("serve_worker_allocated_bytes_total",
-        "Bytes that a worker process has allocated on its garbage-collected heap.", [.. ModelLabels, "worker"]);
+        "Bytes allocated on the garbage-collected heap of the worker.", [.. ModelLabels, "worker"]);
 
     // ---- models ----
 
     internal static readonly Gauge ModelLoad = Metrics.CreateGauge("serve_model_load_seconds", "How long the last worker took from its start until it was ready.", ModelLabels);
 
-    internal static readonly Gauge ModelState = Metrics.CreateGauge("serve_model_state", "1 for the state that the model version is in, 0 for the others.", [.. ModelLabels, "state"]);
+    internal static readonly Gauge ModelState = Metrics.CreateGauge("serve_model_state", "1 for the state that the version is in, 0 for the others: idle, loading, ready, recovering, failed, draining.", [.. ModelLabels, "state"]);
 
-    internal static readonly Gauge ModelInfo = Metrics.CreateGauge("serve_model_info", "Handler and device of a model version; always 1.", [.. ModelLabels, "handler", "device"]);
+    internal static readonly Gauge ModelInfo = Metrics.CreateGauge("serve_model_info", "Handler and device of a version; always 1.", [.. ModelLabels, "handler", "device"]);
 
-    // ---- HTTP ----
+    // ---- the server ----
+
+    private static readonly Counter Allocated = Metrics.CreateCounter("serve_allocated_bytes_total", "Bytes allocated on the garbage-collected heap of the frontend.");
+
+    private static readonly Gauge BuildInfo = Metrics.CreateGauge("serve_build_info", "Version of the server and of the .NET runtime that it runs on; always 1.", "version", "runtime");
+
+    internal static readonly Counter SnapshotFailures = Metrics.CreateCounter("serve_snapshot_failures_total",
+        "Snapshots of what is registered that could not be written: those changes are lost when the server restarts.");
 
     private static readonly Counter HttpRequests = Metrics.CreateCounter("serve_http_requests_total",
-        "HTTP requests and gRPC calls that were answered, by listener and class of (for gRPC the corresponding) HTTP status code.", "listener", "code");
+        "Requests and calls answered, by listener (inference, management, metrics, grpc_inference, grpc_management) and class of HTTP status: 2xx, 4xx, ...; a gRPC status counts as the class of the HTTP status that it stands for.", "listener", "code");
 
     private static readonly Counter Unauthorized = Metrics.CreateCounter("serve_unauthorized_total",
-        "HTTP requests and gRPC calls that were refused because they had no valid token, by listener.", "listener");
+        "Requests and calls refused because they had no valid token.", "listener");
 
     private static readonly Gauge CertificateExpiry = Metrics.CreateGauge("serve_tls_certificate_expiry_timestamp_seconds",
-        "When the certificate of a listener ends, in Unix time.", "listener");
+        "When the certificate of an https listener ends, in Unix time.", "listener");
+
+    private static readonly Gauge TokenExpiry = Metrics.CreateGauge("serve_token_expiry_timestamp_seconds",
+        "When the first of the configured tokens of an interface (inference, management) expires, in Unix time. One that has expired counts until its line is removed; without one that expires there is no series.", "interface");
 
     /// <summary>When a listener's certificate ends.</summary>
     /// <param name="listener">The listener's name.</param>
     /// <param name="expires">The end of its validity.</param>
     public static void CertificateExpires(string listener, DateTimeOffset expires) => CertificateExpiry.WithLabels(listener).Set(expires.ToUnixTimeSeconds());
 
+    /// <summary>When the first token of an interface expires.</summary>
+    /// <param name="api"><c>inference</c> or <c>management</c>.</param>
+    /// <param name="first">The time; null: none does.</param>
+    public static void TokensExpire(string api, DateTimeOffset? first)
+    {
+        if (first is { } time) TokenExpiry.WithLabels(api).Set(time.ToUnixTimeSeconds());
+        else TokenExpiry.RemoveLabelled(api);
+    }
+
     private static readonly Counter LogLinesDropped = Metrics.CreateCounter("serve_log_lines_dropped_total",
-        "Lines of the logs that were not written, because more came than could be written or the disk is full, by log.", "log");
+        "Lines of logs that were not written, because more came than could be written or the disk is full, by log: console, access, server, model.", "log");
 
     /// <summary>The counter of one log.</summary>
     /// <param name="log">The log's name: <c>console</c>, <c>access</c>, <c>server</c> or <c>model</c>.</param>

@@ -14,8 +14,14 @@ public sealed class TokenSet(TimeProvider time)
     private readonly Lock _gate = new();
     private readonly Dictionary<string, IReadOnlyList<AccessToken>> _bySource = new(StringComparer.Ordinal);
 
+    // Those of the configuration. The key file's are renewed all the time, which is nothing to be told of.
+    private readonly HashSet<string> _configured = new(StringComparer.Ordinal);
+
     // Replaced whole: requests read it without the lock.
     private volatile AccessToken[] _all = [];
+
+    /// <summary>Told when the first of the configuration's tokens expires, at first and whenever that changes; null: none does.</summary>
+    public Action<DateTimeOffset?>? ExpiryChanged { get; init; }
 
     /// <summary>Reads what a configuration names; files are read again when they change.</summary>
     /// <param name="key">The configuration's key, for messages.</param>
@@ -39,10 +45,10 @@ public sealed class TokenSet(TimeProvider time)
                 case TokenSourceKind.Variable:
                     var value = variable(source.Value);
                     if (string.IsNullOrWhiteSpace(value)) throw Problem(key, $"the environment variable {source.Value} is not set");
-                    Set(text, TokenLines.Read(value, $"environment variable {source.Value}"));
+                    SetConfigured(text, TokenLines.Read(value, $"environment variable {source.Value}"));
                     break;
                 default:
-                    Set(text, TokenLines.Read(source.Value, key));
+                    SetConfigured(text, TokenLines.Read(source.Value, key));
                     break;
             }
         }
@@ -67,11 +73,21 @@ public sealed class TokenSet(TimeProvider time)
         return found;
     }
 
+    private void SetConfigured(string source, IReadOnlyList<AccessToken> tokens)
+    {
+        Set(source, tokens);
+        lock (_gate)
+        {
+            _configured.Add(source);
+            ExpiryChanged?.Invoke(_configured.SelectMany(some => _bySource[some]).Min(token => token.Expires));
+        }
+    }
+
     private void Watch(string key, string path, WatchedFiles files)
     {
         try
         {
-            files.Add([path], contents => Set(path, TokenLines.Read(Encoding.UTF8.GetString(contents[0]), path)));
+            files.Add([path], contents => SetConfigured(path, TokenLines.Read(Encoding.UTF8.GetString(contents[0]), path)));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

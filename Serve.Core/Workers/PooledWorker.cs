@@ -109,6 +109,9 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     /// <summary>Called after each change of <see cref="State"/>.</summary>
     public Action? Changed { get; init; }
 
+    /// <summary>Told of its end, unless it was asked to leave.</summary>
+    public Action<WorkerLoss>? Lost { get; init; }
+
     /// <summary>Starts the process and waits until it is ready, or has failed; then until it has ended.</summary>
     /// <param name="spawner">Starts processes.</param>
     /// <param name="startupTimeout">From start to Ready.</param>
@@ -398,7 +401,9 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
             await _exited.Task.ConfigureAwait(false);
         }
 
+        var pid = Pid;
         Pid = null;
+        if (!isLeaving) Lost?.Invoke(new WorkerLoss(Id, pid, _time.GetUtcNow(), reason));
         _scheduler.FailLost(failed, loss, $"worker {Id}: {reason}");
         _link?.Dispose();
         _process?.Dispose();

@@ -30,6 +30,7 @@ internal sealed class WorkerPool
     private readonly Lock _gate = new();
     private readonly List<WorkerPlace> _places = [];
     private readonly List<WorkerPlace> _leaving = [];
+    private volatile WorkerLoss? _lastLoss;
     private ModelConfiguration _configuration;
     private int _nextDevice;
 
@@ -95,6 +96,9 @@ internal sealed class WorkerPool
             lock (_gate) return _places.FirstOrDefault(place => place.IsFailed)?.Failure ?? _places.FirstOrDefault(place => place.Failure is not null)?.Failure;
         }
     }
+
+    /// <summary>The worker that was lost last; null: none was.</summary>
+    public WorkerLoss? LastLoss => _lastLoss;
 
     /// <summary>What a ready worker said of the model; null until one was ready.</summary>
     public ReadyMessage? About
@@ -198,6 +202,6 @@ internal sealed class WorkerPool
             Math.Max(1, _hostWorkers()),
             _settings.Cache);
         var id = Interlocked.Increment(ref s_lastId).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        return new PooledWorker(id, _settings, load, _scheduler, _metrics, _time, _log) { Changed = _changed, Devices = _devices };
+        return new PooledWorker(id, _settings, load, _scheduler, _metrics, _time, _log) { Changed = _changed, Lost = loss => _lastLoss = loss, Devices = _devices };
     }
 }

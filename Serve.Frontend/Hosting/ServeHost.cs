@@ -25,8 +25,10 @@ using Serve.Frontend.OpenInference.Generate;
 using Serve.Frontend.OpenInference.Infer;
 using Serve.Frontend.OpenInference.Infer.Grpc;
 using Serve.Management.Authorization;
+using Serve.Management.Console;
 using Serve.Management.Grpc;
 using Serve.Management.Http.OpenApi;
+using Serve.Management.Overview;
 using Serve.Management.Rest;
 using Serve.Management.Sources;
 
@@ -51,12 +53,13 @@ internal sealed partial class ServeHost : IAsyncDisposable
     private readonly IReadOnlyList<Listener> _listeners;
     private readonly AccessControl _access;
     private readonly IReadOnlyList<GrpcPipeline> _grpc;
+    private readonly OverviewFeed _overview;
     private readonly TimeSpan _drainTimeout;
     private readonly ILogger _log;
 
-    private ServeHost(WebApplication app, ModelRegistry registry, Shutdown shutdown, ModelLoading loading, IReadOnlyList<Listener> listeners, AccessControl access, IReadOnlyList<GrpcPipeline> grpc, TimeSpan drainTimeout, ILogger log)
+    private ServeHost(WebApplication app, ModelRegistry registry, Shutdown shutdown, ModelLoading loading, IReadOnlyList<Listener> listeners, AccessControl access, IReadOnlyList<GrpcPipeline> grpc, OverviewFeed overview, TimeSpan drainTimeout, ILogger log)
     {
-        (_app, _registry, _shutdown, _loading, _listeners, _access, _grpc, _drainTimeout, _log) = (app, registry, shutdown, loading, listeners, access, grpc, drainTimeout, log);
+        (_app, _registry, _shutdown, _loading, _listeners, _access, _grpc, _overview, _drainTimeout, _log) = (app, registry, shutdown, loading, listeners, access, grpc, overview, drainTimeout, log);
     }
 
     public Listener Inference => _listeners[0];
@@ -92,11 +95,13 @@ internal sealed partial class ServeHost : IAsyncDisposable
             loading = new ModelLoading(registry, loggers.CreateLogger<ModelLoading>());
             app = BuildApplication(configuration, loggers, listeners);
             var control = new ControlPlane(configuration, registry, loading, shutdown, level);
-            MapRoutes(app, configuration, level, registry, loading, shutdown, control, listeners, access, loggers);
+            var ping = new Ping(registry, loading, shutdown);
+            var overview = new OverviewFeed(registry, () => ping.Health, TimeProvider.System);
+            MapRoutes(app, configuration, level, registry, loading, shutdown, ping, overview, control, listeners, access, loggers);
             var grpc = MapGrpc(configuration, registry, loading, shutdown, control, listeners, loggers);
             await app.StartAsync();
 
-            var host = new ServeHost(app, registry, shutdown, loading, listeners, access, grpc, configuration.DrainTimeout, loggers.CreateLogger<ServeHost>());
+            var host = new ServeHost(app, registry, shutdown, loading, listeners, access, grpc, overview, configuration.DrainTimeout, loggers.CreateLogger<ServeHost>());
             host.LogListening(host.Inference.Url, host.Management.Url, host.Metrics.Url, UrlOf(host.GrpcInference), UrlOf(host.GrpcManagement));
             return host;
 
@@ -119,6 +124,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         var began = Stopwatch.GetTimestamp();
         _shutdown.BeginDrain();
         LogStopping();
+        _overview.Dispose();
         await _loading.StopAsync();
         await _registry.DisposeAsync();
         await CloseConnectionsAsync(_drainTimeout - Stopwatch.GetElapsedTime(began));
@@ -149,7 +155,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         new("grpc_management", "grpcManagementAddress", configuration.GrpcManagementAddress, HttpProtocols.Http2, isOptional: configuration.GrpcManagementAddress == Defaults.GrpcManagementAddress) { Guard = access.Management },
     ];
 
-    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, LogLevelSwitch level, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, ControlPlane control, Listener[] listeners, AccessControl access, ILoggerFactory loggers)
+    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, LogLevelSwitch level, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Ping ping, OverviewFeed overview, ControlPlane control, Listener[] listeners, AccessControl access, ILoggerFactory loggers)
     {
         var inline = IsInline(configuration);
         var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
@@ -161,7 +167,6 @@ internal sealed partial class ServeHost : IAsyncDisposable
             app.Services,
             routes =>
             {
-                var ping = new Ping(registry, loading, shutdown);
                 routes.MapOpenApi("What runs models.");
                 routes.MapModelOpenApi("/predictions/{model}", "modelApiDescription", model => Describe(models.Find(model, null)));
                 routes.MapInference(endpoint, kserve, ping);
@@ -176,7 +181,10 @@ internal sealed partial class ServeHost : IAsyncDisposable
         management.Pipeline = PipelineOf(management).Build(app.Services, routes =>
         {
             routes.MapManagement(registry, Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress), level);
+            routes.MapOverview(overview);
             access.MapTokens(routes);
+            routes.MapConsole();
+            routes.MapConsolePredictions(new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, management.Metrics, loggers.CreateLogger<InferenceEndpoint>()));
         });
         metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry, configuration.Metrics.TorchserveNames ? TorchServe(registry, listeners) : null));
         app.Run(static context => Listener.Of(context).Pipeline(context));

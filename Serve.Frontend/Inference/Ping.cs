@@ -18,18 +18,16 @@ internal sealed class Ping(ModelRegistry registry, ModelLoading loading, Shutdow
         return PrettyJson.WriteAsync(context, status, document);
     }
 
+    /// <summary>What it says. Load balancers should look elsewhere until all models are known, and as soon as new requests are refused here.</summary>
+    public ServerHealth Health => loading.IsDone && !shutdown.IsDraining ? registry.Health : ServerHealth.Unhealthy;
+
     /// <summary>HTTP status and JSON of the answer.</summary>
-    public (int Status, ReadOnlyMemory<byte> Document) Ask()
+    public (int Status, ReadOnlyMemory<byte> Document) Ask() => Health switch
     {
-        // Load balancers should look elsewhere until all models are known, and as soon as new requests are refused here.
-        var health = loading.IsDone && !shutdown.IsDraining ? registry.Health : ServerHealth.Unhealthy;
-        return health switch
-        {
-            ServerHealth.Healthy => (StatusCodes.Status200OK, Healthy),
-            ServerHealth.PartialHealthy => (StatusCodes.Status200OK, PartialHealthy),
-            _ => (StatusCodes.Status500InternalServerError, Unhealthy),
-        };
-    }
+        ServerHealth.Healthy => (StatusCodes.Status200OK, Healthy),
+        ServerHealth.PartialHealthy => (StatusCodes.Status200OK, PartialHealthy),
+        _ => (StatusCodes.Status500InternalServerError, Unhealthy),
+    };
 
     private static ReadOnlyMemory<byte> Document(string status) => PrettyJson.Encode(new StatusBody(status), HttpJson.Default.StatusBody);
 }

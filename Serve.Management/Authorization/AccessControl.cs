@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
+using Serve.Core.Observability;
 using Serve.Core.Security;
 
 namespace Serve.Management.Authorization;
@@ -20,7 +21,7 @@ public sealed class AccessControl : IDisposable
         Files = new WatchedFiles(time, loggers.CreateLogger("Serve.Secrets"));
         try
         {
-            var (inference, management) = (new TokenSet(time), new TokenSet(time));
+            var (inference, management) = (Tokens("inference"), Tokens("management"));
             inference.Load("inferenceTokens", configuration.InferenceTokens, Files, Environment.GetEnvironmentVariable);
             management.Load("managementTokens", configuration.ManagementTokens, Files, Environment.GetEnvironmentVariable);
 
@@ -36,6 +37,7 @@ public sealed class AccessControl : IDisposable
             {
                 TakesCertificates = isOptional && configuration.ManagementClientCaFile is not null,
                 OwnGuardPath = _keys is null ? null : RenewToken.Path,
+                HasConsole = true,
             };
         }
         catch
@@ -43,6 +45,8 @@ public sealed class AccessControl : IDisposable
             Files.Dispose();
             throw;
         }
+
+        TokenSet Tokens(string api) => new(time) { ExpiryChanged = first => ServeMetrics.TokensExpire(api, first) };
     }
 
     /// <summary>Watches the files with tokens, certificates and keys.</summary>

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using Serve.Core.Configuration.Tokens;
 using Serve.Core.Security;
+using Serve.Management.Console;
 
 namespace Serve.Management.Authorization;
 
@@ -23,6 +24,9 @@ public sealed class TokenGuard(params TokenSet[] accepted)
     /// <summary>A route that asks by itself; null: none.</summary>
     public string? OwnGuardPath { get; init; }
 
+    /// <summary>Whether the web console's page is there, which needs no token to be loaded.</summary>
+    public bool HasConsole { get; init; }
+
     /// <summary>Whether a request may go on. Hot path: one hash, no allocation.</summary>
     public bool Allows(HttpContext context)
     {
@@ -37,18 +41,20 @@ public sealed class TokenGuard(params TokenSet[] accepted)
 
         return (TakesCertificates && context.Connection.ClientCertificate is not null)
             || (OwnGuardPath is not null && context.Request.Path.Value == OwnGuardPath)
-            || OpenRoutes.Include(context.Request.Path.Value, context.Request.Method);
+            || IsOpen(context.Request.Path.Value, context.Request.Method);
     }
 
     /// <summary>Whether a route is open to everybody, for its description.</summary>
     /// <param name="path">Its path.</param>
     /// <param name="verb">Its verb, in capitals.</param>
-    internal bool LeavesOpen(string path, string verb) => OpenRoutes.Include(path, verb) || (accepted.Length == 0 && !ManagingRoutes.Include(path, verb));
+    internal bool LeavesOpen(string path, string verb) => IsOpen(path, verb) || (accepted.Length == 0 && !ManagingRoutes.Include(path, verb));
 
     /// <summary>Whether a route asks for a token of management, although the interface is another's.</summary>
     /// <param name="path">Its path.</param>
     /// <param name="verb">Its verb, in capitals.</param>
     internal bool AsksManagement(string path, string verb) => OfManagement is not null && ManagingRoutes.Include(path, verb);
+
+    private bool IsOpen(string? path, string verb) => OpenRoutes.Include(path, verb) || (HasConsole && ConsoleRoutes.IsPage(path, verb));
 
     private bool IsValid(StringValues values)
     {

@@ -150,6 +150,7 @@ public sealed class SnapshotTests(ITestOutputHelper output)
             Assert.Equal(HttpStatusCode.InternalServerError, answer.Status);
             Assert.StartsWith("The change was made, but it could not be saved (snapshotFolder) and will be lost when the server restarts: ", answer.Error.Message, StringComparison.Ordinal);
             await server.WaitForLogAsync(line => line.Contains("error Models: The change was made, but it could not be saved", StringComparison.Ordinal));
+            Assert.True(await server.MetricAsync("serve_snapshot_failures_total") > 0);
         }
     }
 

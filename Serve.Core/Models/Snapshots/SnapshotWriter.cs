@@ -1,4 +1,5 @@
 using Serve.Core.Errors;
+using Serve.Core.Observability;
 
 namespace Serve.Core.Models.Snapshots;
 
@@ -32,6 +33,7 @@ internal sealed class SnapshotWriter(SnapshotFolder? folder, Func<RegistrySnapsh
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
+            ServeMetrics.SnapshotFailures.Inc();
             throw new InternalServerException($"The change was made, but it could not be saved (snapshotFolder) and will be lost when the server restarts: {error.Message}", error);
         }
         finally

@@ -58,7 +58,7 @@ internal sealed class TorchServeMetrics(ModelRegistry registry, HostMonitor host
         {
             foreach (var worker in version.Describe().Workers)
             {
-                text.Add(WorkerLoadTime, worker.LoadTime?.TotalMilliseconds, ("WorkerName", $"W-{worker.Id}-{version.Name}_{version.Version}"), ("Level", "Host"), ("Hostname", _host));
+                text.Add(WorkerLoadTime, worker.LoadTime?.TotalMilliseconds, $"W-{worker.Id}-{version.Name}_{version.Version}", "Host", _host);
             }
         }
 
@@ -86,13 +86,13 @@ internal sealed class TorchServeMetrics(ModelRegistry registry, HostMonitor host
         foreach (var gpu in gpus) text.Add(GpuMemoryUsed, gpu.MemoryUsedBytes / Mebibyte, OfGpu(gpu.Device));
     }
 
-    private (string, string)[] OfHost => [("Level", "Host"), ("Hostname", _host)];
+    private string[] OfHost => ["Host", _host];
 
-    private (string, string)[] Of(ModelVersion version) => [("model_name", version.Name), ("model_version", version.Version), ("hostname", _host)];
+    private string[] Of(ModelVersion version) => [version.Name, version.Version, _host];
 
-    private (string, string)[] OfModel(string model) => [("ModelName", model), ("Level", "Model"), ("Hostname", _host)];
+    private string[] OfModel(string model) => [model, "Model", _host];
 
-    private (string, string)[] OfGpu(string device) => [("Level", "Host"), ("DeviceId", device[(device.IndexOf(':', StringComparison.Ordinal) + 1)..]), ("Hostname", _host)];
+    private string[] OfGpu(string device) => ["Host", device[(device.IndexOf(':', StringComparison.Ordinal) + 1)..], _host];
 
     private double Answers(int firstDigit) => listeners.Sum(listener => listener.Count(firstDigit));
 

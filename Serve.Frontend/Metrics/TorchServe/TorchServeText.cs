@@ -16,13 +16,13 @@ internal sealed class TorchServeText
     /// <summary>Adds a series. Those of one family follow one another.</summary>
     /// <param name="family">Its family.</param>
     /// <param name="value">Its value; null: there is none.</param>
-    /// <param name="labels">Names and values, in TorchServe's order.</param>
-    public void Add(TorchServeFamily family, double? value, params ReadOnlySpan<(string Name, string Value)> labels)
+    /// <param name="labels">The values of its labels, in their order.</param>
+    public void Add(TorchServeFamily family, double? value, params ReadOnlySpan<string> labels)
     {
         if (value is not { } known) return;
         if (_family != family) AddHead(family);
         _text.Append(family.Name).Append('{');
-        foreach (var (name, label) in labels) AddEscaped(_text.Append(name).Append("=\""), label).Append("\",");
+        for (var i = 0; i < labels.Length; i++) AddEscaped(_text.Append(family.Labels[i]).Append("=\""), labels[i]).Append("\",");
         var number = known.ToString("R", CultureInfo.InvariantCulture);
         _text.Append("} ").Append(number).Append(number.AsSpan().ContainsAny(".EN") ? "\n" : ".0\n");
     }

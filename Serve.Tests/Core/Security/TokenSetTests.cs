@@ -48,6 +48,24 @@ public sealed class TokenSetTests : IDisposable
     }
 
     [Fact]
+    public void When_the_first_configured_token_expires_is_told_and_told_again_when_that_changes()
+    {
+        List<DateTimeOffset?> told = [];
+        var tokens = new TokenSet(_time) { ExpiryChanged = told.Add };
+        var file = _folder.Write("tokens", First);
+        var first = new DateTimeOffset(2026, 12, 1, 0, 0, 0, TimeSpan.Zero);
+        tokens.Load("inferenceTokens", [$"file:{file}"], _files, _ => null);
+        File.WriteAllText(file, $"{First} expires=2026-12-24\n{Second} expires=2026-12-01\nthe-third-token-0003\n");
+        Tick();
+
+        // The key file's are renewed all the time.
+        tokens.Set("keyFile", [new AccessToken(new byte[AccessToken.HashBytes], _time.GetUtcNow())]);
+        File.WriteAllText(file, $"{First} expires=2026-12-24\n");
+        Tick();
+        Assert.Equal([null, first, first.AddDays(23)], told);
+    }
+
+    [Fact]
     public void A_file_that_changes_is_read_again_and_both_tokens_overlap()
     {
         var file = _folder.Write("tokens", First);

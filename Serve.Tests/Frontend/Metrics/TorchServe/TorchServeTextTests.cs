@@ -10,10 +10,10 @@ public sealed class TorchServeTextTests
     public void A_series_is_written_as_TorchServes_library_writes_it()
     {
         var text = new TorchServeText();
-        text.Add(TorchServeFamily.Requests2XX, 12, ("Level", "Host"), ("Hostname", "h"));
-        text.Add(TorchServeFamily.QueueTime, null, ("Level", "Host"), ("Hostname", "h"));
-        text.Add(TorchServeFamily.HandlerTime, 0.25, ("ModelName", "a"), ("Level", "Model"), ("Hostname", "h"));
-        text.Add(TorchServeFamily.HandlerTime, 1e20, ("ModelName", "b"), ("Level", "Model"), ("Hostname", "h\"\\\n"));
+        text.Add(TorchServeFamily.Requests2XX, 12, "Host", "h");
+        text.Add(TorchServeFamily.QueueTime, null, "Host", "h");
+        text.Add(TorchServeFamily.HandlerTime, 0.25, "a", "Model", "h");
+        text.Add(TorchServeFamily.HandlerTime, 1e20, "b", "Model", "h\"\\\n");
 
         Assert.Equal(
             """

@@ -1,0 +1,28 @@
+using Microsoft.AspNetCore.Http;
+using Serve.Core.Errors;
+using Serve.Core.Models;
+using Serve.Core.Observability.Sampling;
+using Serve.Management.Http;
+
+namespace Serve.Management.Overview;
+
+/// <summary><c>GET /overview</c>: once, or as a stream of events for as long as the client listens.</summary>
+/// <param name="registry">The models.</param>
+/// <param name="health">What <c>/ping</c> says.</param>
+/// <param name="time">The clock.</param>
+public sealed class OverviewFeed(ModelRegistry registry, Func<ServerHealth> health, TimeProvider time) : IDisposable
+{
+    private readonly SharedFeed<OverviewSample> _feed = new(new OverviewSource(registry, health, time).SampleAsync);
+
+    /// <summary>Ends all streams: the server stops.</summary>
+    public void Dispose() => _feed.Dispose();
+
+    internal async Task HandleAsync(HttpContext context)
+    {
+        var wantsStream = RequestParameters.FromQuery(context).Flag("stream") ?? context.Request.Headers.Accept.Any(static accept => accept?.Contains(OverviewStream.MediaType, StringComparison.OrdinalIgnoreCase) == true);
+        using var listener = _feed.Listen();
+        var first = await listener.NextAsync(context.RequestAborted) ?? throw new ServiceUnavailableException("The server is stopping.", TimeSpan.FromSeconds(1));
+        if (wantsStream) await OverviewStream.WriteAsync(context, first, listener, _feed.Stopped);
+        else await PrettyJson.WriteAsync(context, StatusCodes.Status200OK, first.Document);
+    }
+}

@@ -1,0 +1,92 @@
+import { Store } from '../store';
+import { ApiError, errorOf, messageOf, send } from './client';
+import { events } from './events';
+import type { Snapshot } from './overview';
+import { token } from './token';
+
+/** How the page stands with the server. */
+export type Connection =
+  | { state: 'connecting' }
+  | { state: 'live' }
+  | { state: 'lost'; reason: string; retryAt: number }
+  | { state: 'refused' };
+
+const keptSeconds = 300;
+const silence = 8_000; // the server says something each second
+const firstWait = 1_000;
+const longestWait = 15_000;
+
+/** The last five minutes of the server, and the connection that they come by: it is made again for as long as the page is open. */
+class Live {
+  readonly latest = new Store<Snapshot | null>(null);
+  readonly connection = new Store<Connection>({ state: 'connecting' });
+  private kept: Snapshot[] = [];
+  private wait = firstWait;
+  private retry: ReturnType<typeof setTimeout> | undefined;
+  private attempt: AbortController | undefined;
+
+  /** Oldest first. */
+  get history(): readonly Snapshot[] {
+    return this.kept;
+  }
+
+  start(): void {
+    token.subscribe(() => this.reconnect());
+    addEventListener('online', () => this.reconnect());
+    this.reconnect();
+  }
+
+  /** Drops what there is and asks anew, at once. */
+  reconnect(): void {
+    clearTimeout(this.retry);
+    this.attempt?.abort();
+    this.attempt = new AbortController();
+    void this.follow(this.attempt);
+  }
+
+  private async follow(attempt: AbortController): Promise<void> {
+    if (this.connection.value.state !== 'lost') this.connection.value = { state: 'connecting' };
+    let reason = 'The server has closed the connection.';
+    let watch: ReturnType<typeof setTimeout> | undefined;
+    const stillThere = (): void => {
+      clearTimeout(watch);
+      watch = setTimeout(() => attempt.abort(new ApiError(0, 'Silent', 'The server has gone silent.')), silence);
+    };
+    try {
+      stillThere();
+      const answer = await send('overview', { headers: { Accept: 'text/event-stream' }, signal: attempt.signal });
+      if (answer.status === 401) {
+        this.connection.value = { state: 'refused' };
+        return; // a token starts the next attempt
+      }
+      if (!answer.ok || answer.body === null) throw errorOf(answer.status, await answer.text());
+      for await (const data of events(answer.body)) {
+        if (attempt !== this.attempt) return;
+        stillThere();
+        this.wait = firstWait;
+        this.add(JSON.parse(data) as Snapshot);
+      }
+    } catch (error) {
+      reason = messageOf(attempt.signal.reason instanceof ApiError ? attempt.signal.reason : error);
+    } finally {
+      clearTimeout(watch);
+    }
+    if (attempt === this.attempt) this.retryLater(reason);
+  }
+
+  private add(snapshot: Snapshot): void {
+    const oldest = Date.parse(snapshot.time) - keptSeconds * 1000;
+    this.kept = [...this.kept.filter(one => Date.parse(one.time) >= oldest), snapshot];
+    this.connection.value = { state: 'live' };
+    this.latest.value = snapshot;
+  }
+
+  private retryLater(reason: string): void {
+    const wait = this.wait * (0.75 + Math.random() / 2);
+    this.wait = Math.min(this.wait * 2, longestWait);
+    this.connection.value = { state: 'lost', reason, retryAt: Date.now() + wait };
+    this.retry = setTimeout(() => this.reconnect(), wait);
+  }
+}
+
+export const live = new Live();
