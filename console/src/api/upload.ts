@@ -3,8 +3,13 @@ import { authorization, tokenAsked } from './token';
 
 /** Something in the model store that is not registered. */
 export interface StoredArchive {
-  name: string;
-  bytes?: number;
+  /** By this it is registered. */
+  url: string;
+  modelName: string;
+  modelVersion: string;
+  kind: 'folder' | 'archive' | 'onnx';
+  /** Bytes; of files. */
+  size?: number;
 }
 
 export async function listArchives(signal?: AbortSignal): Promise<StoredArchive[]> {

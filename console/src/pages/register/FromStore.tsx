@@ -40,12 +40,16 @@ function Body({ store: { value, error }, busy, onRegister }: Props) {
   return (
     <ul class="rows">
       {value.map(one => (
-        <li key={one.name}>
+        <li key={one.url}>
           <span class="grow">
-            {one.name} {one.bytes !== undefined && <span class="muted">{bytes(one.bytes)}</span>}
+            <strong>{one.modelName}</strong> {one.modelVersion}
+            <span class="muted detail">
+              {one.url}
+              {one.size !== undefined && `, ${bytes(one.size)}`}
+            </span>
           </span>
-          <button type="button" class="small" disabled={busy !== undefined} aria-label={`Register ${one.name}`} onClick={() => onRegister(one.name)}>
-            {busy === one.name ? 'Starting…' : 'Register'}
+          <button type="button" class="small" disabled={busy !== undefined} aria-label={`Register ${one.modelName} ${one.modelVersion}`} onClick={() => onRegister(one.url)}>
+            {busy === one.url ? 'Starting…' : 'Register'}
           </button>
         </li>
       ))}
