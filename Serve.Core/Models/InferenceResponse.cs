@@ -36,6 +36,9 @@ public sealed class InferenceResponse : IDisposable
     /// <summary>Where the time went, by the worker's clock.</summary>
     public OutputTimes Times { get; internal set; }
 
+    /// <summary>Where the time of the whole request went, for a client that asked; null: it did not, or it is not known.</summary>
+    public RequestTimes? RequestTimes { get; internal set; }
+
     /// <summary>What follows, if this is the first part of an answer in parts; null for an answer that is whole.</summary>
     public AnswerParts? Parts { get; internal set; }
 
@@ -54,6 +57,7 @@ public sealed class InferenceResponse : IDisposable
         Headers = [];
         Parts?.Dispose();
         Parts = null;
+        RequestTimes = null;
         Idle.Return(this);
     }
 

@@ -53,6 +53,9 @@ public sealed class RequestPayload : IBufferWriter<byte>
     /// <summary>By what the client knows the request, for the log; null: it has no id.</summary>
     public string? RequestId { get; set; }
 
+    /// <summary>Where its time goes, noted for a client that asks; null: it does not.</summary>
+    public RequestTimes? Times { get; set; }
+
     /// <summary>A payload whose body will be about that long; it grows as needed.</summary>
     /// <param name="bodyCapacity">Bytes, for example the request's Content-Length; 0 for none.</param>
     public static RequestPayload Rent(int bodyCapacity)
@@ -156,6 +159,7 @@ public sealed class RequestPayload : IBufferWriter<byte>
         Headers = Parts = 0;
         AsksHandler = CarriesTensors = false;
         RequestId = null;
+        Times = null;
         Idle.Return(this);
     }
 

@@ -73,6 +73,7 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
         if (completion.Response is { } response)
         {
             Record(request, response.Times, now);
+            response.RequestTimes = request.Payload.Times;
             request.Payload.Release();
             request.TryComplete(response);
             return;
@@ -133,8 +134,11 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
     {
         var atWorker = time.GetElapsedTime(request.SentTimestamp, now);
         var transfer = atWorker - Microseconds((long)times.DecodeWait + times.Decode + times.Assemble + times.Execute + times.Encode);
-        metrics.StageDone(RequestStage.Queue, time.GetElapsedTime(request.ArrivalTimestamp, request.SentTimestamp));
-        metrics.StageDone(RequestStage.Transfer, transfer < TimeSpan.Zero ? TimeSpan.Zero : transfer);
+        if (transfer < TimeSpan.Zero) transfer = TimeSpan.Zero;
+        var queue = time.GetElapsedTime(request.ArrivalTimestamp, request.SentTimestamp);
+        request.Payload.Times?.Answered(queue, transfer, times);
+        metrics.StageDone(RequestStage.Queue, queue);
+        metrics.StageDone(RequestStage.Transfer, transfer);
         metrics.StageDone(RequestStage.DecodeWait, Microseconds(times.DecodeWait));
         metrics.StageDone(RequestStage.Decode, Microseconds(times.Decode));
         metrics.StageDone(RequestStage.Assemble, Microseconds(times.Assemble));

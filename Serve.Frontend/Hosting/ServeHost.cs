@@ -184,6 +184,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             routes.MapOverview(overview);
             access.MapTokens(routes);
             routes.MapConsole();
+            routes.MapConsolePredictions(new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, management.Metrics, loggers.CreateLogger<InferenceEndpoint>()));
         });
         metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry, configuration.Metrics.TorchserveNames ? TorchServe(registry, listeners) : null));
         app.Run(static context => Listener.Of(context).Pipeline(context));

@@ -50,6 +50,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
             target ??= models.Accept(modelField ?? OnlyModel(), route.Version);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
             var options = RequestOptions.Read(context.Request.Headers);
+            ServerTiming.Begin(context, payload, started);
 
             var handedOver = payload;
             payload = null;
@@ -58,6 +59,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
             var writing = Stopwatch.GetTimestamp();
             (status, responseBytes) = (response.Status, response.Body.Length);
             if (inline && responseBytes > BriefBytes) await Task.Yield();
+            ServerTiming.End(context, response, started);
             await ResponseWriter.WriteAsync(context, response);
             if (response.Parts is { } parts) responseBytes = (int)Math.Min(parts.Bytes, int.MaxValue);
             else target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));

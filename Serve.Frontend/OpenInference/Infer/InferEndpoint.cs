@@ -55,6 +55,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
             if (coding != ContentCoding.Identity) Unpack(ref payload, coding);
             var request = Read(context.Request, ref payload, target, signature, out var rows, out regions);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
+            ServerTiming.Begin(context, payload, started);
 
             var handedOver = payload;
             payload = null;
@@ -66,6 +67,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
             await answer.JoinPartsAsync(maxRequestBytes);
             var tensors = AnswerTensors.Read(answer, request, target, signature);
             regions?.Write(tensors);
+            ServerTiming.End(context, answer, started);
             responseBytes = await RestAnswer.WriteAsync(context, request, target, answer, tensors);
             target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));
             target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);

@@ -1,35 +1,35 @@
-/** What GET /overview answers, once or each second. Null means "not known". */
+/** What GET /overview answers, once or each second. What is not known is left out. */
 export interface Snapshot {
   time: string;
   uptimeSeconds: number;
   version: string;
   health: string;
   intervalSeconds: number;
-  requestsPerSecond: number | null;
-  errorsPerSecond: number | null;
-  clientErrorsPerSecond: number | null;
-  p50Ms: number | null;
-  p90Ms: number | null;
-  p99Ms: number | null;
-  inFlight: number | null;
-  queue: number | null;
-  inferenceAddress?: string | null;
+  requestsPerSecond?: number;
+  errorsPerSecond?: number;
+  clientErrorsPerSecond?: number;
+  p50Ms?: number;
+  p90Ms?: number;
+  p99Ms?: number;
+  inFlight?: number;
+  queue?: number;
+  inferenceAddress?: string;
   devices: Device[];
   models: Model[];
 }
 
 export interface Device {
   device: string;
-  name: string | null;
-  utilizationRatio: number | null;
-  memoryUsedBytes: number | null;
-  memoryTotalBytes: number | null;
-  powerWatts: number | null;
+  name?: string;
+  utilizationRatio?: number;
+  memoryUsedBytes?: number;
+  memoryTotalBytes?: number;
+  powerWatts?: number;
 }
 
 export interface Model {
   name: string;
-  defaultVersion: string | null;
+  defaultVersion?: string;
   versions: Version[];
 }
 
@@ -37,36 +37,41 @@ export interface Version {
   version: string;
   isDefault: boolean;
   state: string;
-  handler: string | null;
-  requestsPerSecond: number | null;
-  errorsPerSecond: number | null;
-  p50Ms: number | null;
-  p90Ms: number | null;
-  p99Ms: number | null;
-  inFlight: number | null;
-  queue: number | null;
-  queueCapacity: number | null;
-  headroomRatio: number | null;
-  batchSize: number | null;
-  meanBatch: number | null;
-  batchFillRatio: number | null;
-  batchSizes: { le: number | string; perSecond: number }[] | null;
-  stagesMs: Record<string, number | null> | null;
+  /** Why it is not as it should be. */
+  reason?: string;
+  minWorkers?: number;
+  maxWorkers?: number;
+  handler?: string;
+  requestsPerSecond?: number;
+  errorsPerSecond?: number;
+  p50Ms?: number;
+  p90Ms?: number;
+  p99Ms?: number;
+  inFlight?: number;
+  queue?: number;
+  queueCapacity?: number;
+  headroomRatio?: number;
+  batchSize?: number;
+  meanBatch?: number;
+  batchFillRatio?: number;
+  batchSizes?: { le: number; perSecond: number }[];
+  stagesMs?: Record<string, number>;
   workers: Worker[];
-  restarts: number | null;
-  lastError: { time: string; message: string } | null;
+  restarts?: number;
+  lastError?: { time: string; message: string };
 }
 
 export interface Worker {
   id: string;
-  pid: number | null;
+  pid?: number;
   state: string;
-  device: string | null;
-  memoryBytes: number | null;
-  deviceMemoryBytes: number | null;
-  deviceBusyRatio: number | null;
-  inFlight: number | null;
-  startedAt: string | null;
+  device?: string;
+  memoryBytes?: number;
+  deviceMemoryBytes?: number;
+  deviceBusyRatio?: number;
+  inFlight?: number;
+  restarts?: number;
+  startedAt?: string;
 }
 
 export function findVersion(snapshot: Snapshot | null, model: string, version: string | undefined): Version | undefined {

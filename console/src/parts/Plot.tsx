@@ -22,13 +22,15 @@ interface Props {
   /** The least that the axis reaches up to. */
   atLeast?: number;
   empty?: string;
+  /** Takes the room of two. */
+  wide?: boolean;
 }
 
 const height = 132;
 const seconds = 300;
 
 /** Lines over the last five minutes, with the numbers of the last moment, or of the one under the pointer. */
-export function Plot({ title, times, series, format, stacked = false, atLeast = 0, empty }: Props) {
+export function Plot({ title, times, series, format, stacked = false, atLeast = 0, empty, wide = false }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const [at, setAt] = useState<number | null>(null);
@@ -54,7 +56,7 @@ export function Plot({ title, times, series, format, stacked = false, atLeast = 
   const shown = at !== null && at < times.length ? at : times.length - 1;
   const hasData = series.some(one => one.values.some(value => value !== null));
   return (
-    <figure class="plot">
+    <figure class={wide ? 'plot wide' : 'plot'}>
       <figcaption>
         <h3>{title}</h3>
         <ul class="legend">

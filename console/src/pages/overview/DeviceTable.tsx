@@ -8,7 +8,7 @@ const columns: Column<Device>[] = [
     title: 'Device',
     cell: device => (
       <>
-        {device.device} {device.name !== null && device.name !== device.device && <span class="muted">{device.name}</span>}
+        {device.device} {device.name !== undefined && device.name !== device.device && <span class="muted">{device.name}</span>}
       </>
     ),
   },
@@ -16,11 +16,11 @@ const columns: Column<Device>[] = [
   {
     title: 'Memory',
     cell: device => (
-      <Meter value={device.memoryUsedBytes !== null && device.memoryTotalBytes ? device.memoryUsedBytes / device.memoryTotalBytes : null} label="Memory used" />
+      <Meter value={device.memoryUsedBytes !== undefined && device.memoryTotalBytes ? device.memoryUsedBytes / device.memoryTotalBytes : undefined} label="Memory used" />
     ),
   },
   { title: 'Used of', numeric: true, cell: device => `${bytes(device.memoryUsedBytes)} of ${bytes(device.memoryTotalBytes)}` },
-  { title: 'Power', numeric: true, cell: device => (device.powerWatts === null ? '–' : `${amount(device.powerWatts)} W`) },
+  { title: 'Power', numeric: true, cell: device => (device.powerWatts === undefined ? '–' : `${amount(device.powerWatts)} W`) },
 ];
 
 export function DeviceTable({ devices }: { devices: Device[] }) {

@@ -1,6 +1,7 @@
 import type { Snapshot } from '../../api/overview';
 import { readyWorkers } from '../../api/overview';
 import { amount, count, milliseconds } from '../../format';
+import { Figure } from '../../parts/Figure';
 
 /** The numbers that one looks for first. */
 export function Figures({ snapshot }: { snapshot: Snapshot }) {
@@ -17,15 +18,5 @@ export function Figures({ snapshot }: { snapshot: Snapshot }) {
       <Figure name="Workers ready" value={`${ready}`} unit={`of ${workers}`} tone={ready < workers ? 'warn' : undefined} />
       <Figure name="Models" value={count(snapshot.models.length)} unit={`${count(versions.length)} versions`} />
     </dl>
-  );
-}
-
-function Figure({ name, value, unit, tone }: { name: string; value: string; unit: string; tone?: 'bad' | 'warn' }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd class={tone}>{value}</dd>
-      <dd class="unit">{unit}</dd>
-    </div>
   );
 }

@@ -59,7 +59,7 @@ export function ModelTable({ models }: { models: Model[] }) {
 }
 
 /** Below a tenth there is no room for a peak. */
-export function headroomTone(ratio: number | null): 'good' | 'warn' | 'bad' {
-  if (ratio === null || ratio >= 0.3) return 'good';
+export function headroomTone(ratio: number | undefined): 'good' | 'warn' | 'bad' {
+  if (ratio === undefined || ratio >= 0.3) return 'good';
   return ratio >= 0.1 ? 'warn' : 'bad';
 }

@@ -1,0 +1,48 @@
+import { columns } from '../../api/history';
+import { live } from '../../api/live';
+import { findVersion, type Snapshot, type Version } from '../../api/overview';
+import { amount, milliseconds } from '../../format';
+import { Plot } from '../../parts/Plot';
+import { stages } from '../../stages';
+
+/** One version over the last five minutes. */
+export function VersionPlots({ model, version }: { model: string; version: string }) {
+  const { times, of } = columns(live.history);
+  const its = (value: (version: Version) => number | undefined) =>
+    of((snapshot: Snapshot) => {
+      const found = findVersion(snapshot, model, version);
+      return found === undefined ? undefined : value(found);
+    });
+  const measured = stages.map(stage => ({ label: stage.title, colour: stage.colour, values: its(one => one.stagesMs?.[stage.name]) }));
+  return (
+    <section aria-labelledby="last-minutes" class="plots">
+      <h2 id="last-minutes" class="visually-hidden">
+        The last five minutes
+      </h2>
+      <Plot title="Requests per second" times={times} format={amount} atLeast={1} series={[{ label: 'requests', colour: 'series-1', values: its(one => one.requestsPerSecond) }, { label: 'errors', colour: 'series-4', values: its(one => one.errorsPerSecond) }]} />
+      <Plot
+        title="Latency"
+        times={times}
+        format={milliseconds}
+        empty="No requests in the last five minutes."
+        series={[
+          { label: 'p50', colour: 'series-1', values: its(one => one.p50Ms) },
+          { label: 'p90', colour: 'series-2', values: its(one => one.p90Ms) },
+          { label: 'p99', colour: 'series-4', values: its(one => one.p99Ms) },
+        ]}
+      />
+      <Plot
+        title="Waiting and running"
+        times={times}
+        format={amount}
+        atLeast={1}
+        series={[
+          { label: 'queue', colour: 'series-3', values: its(one => one.queue) },
+          { label: 'in flight', colour: 'series-1', values: its(one => one.inFlight) },
+        ]}
+      />
+      <Plot title="Where a request's time goes" times={times} format={milliseconds} series={measured} stacked wide empty="No requests in the last five minutes." />
+      <Plot title="Mean batch" times={times} format={amount} atLeast={1} empty="No batches in the last five minutes." series={[{ label: 'requests in a batch', colour: 'series-5', values: its(one => one.meanBatch) }]} />
+    </section>
+  );
+}
