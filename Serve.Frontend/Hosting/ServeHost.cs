@@ -302,6 +302,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
             sockets.CreateBoundListenSocket = endPoint => listeners.First(listener => ReferenceEquals(listener.EndPoint, endPoint)).TakeSocket();
         });
 
+        builder.Services.RemoveAll<IConnectionListenerFactory>();
+        builder.Services.AddSingleton<IConnectionListenerFactory, EagerReceiving>();
+
         // Kestrel's alone: what the host itself tells of every request has another source.
         builder.Services.Replace(ServiceDescriptor.Singleton(services => services.GetRequiredService<RejectedRequests>().Source));
 
