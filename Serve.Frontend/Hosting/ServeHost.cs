@@ -100,7 +100,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             app = BuildApplication(configuration, loggers, listeners);
             var control = new ControlPlane(configuration, registry, loading, shutdown, level, tracing);
             var ping = new Ping(registry, loading, shutdown);
-            var overview = new OverviewFeed(registry, () => ping.Health, TimeProvider.System);
+            var overview = new OverviewFeed(registry, () => ping.Health, listeners[0].Address, TimeProvider.System);
             MapRoutes(app, configuration, level, registry, loading, shutdown, ping, overview, control, listeners, access, tracing, loggers);
             var grpc = MapGrpc(configuration, registry, loading, shutdown, control, listeners, tracing, loggers);
             await app.StartAsync();
@@ -308,6 +308,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
             // By reference: two listeners may both ask for a free port of one address.
             sockets.CreateBoundListenSocket = endPoint => listeners.First(listener => ReferenceEquals(listener.EndPoint, endPoint)).TakeSocket();
         });
+
+        builder.Services.RemoveAll<IConnectionListenerFactory>();
+        builder.Services.AddSingleton<IConnectionListenerFactory, EagerReceiving>();
 
         // Kestrel's alone: what the host itself tells of every request has another source.
         builder.Services.Replace(ServiceDescriptor.Singleton(services => services.GetRequiredService<RejectedRequests>().Source));
