@@ -108,14 +108,18 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
             CommonHeaders.IdOf(context));
     };
 
-    // The URL of an archive may carry a signature, which opens it for whoever has it.
+    // A URL may carry a signature, which opens what it is of for whoever has it: an archive, or what a client sends to a model.
     private static string TargetOf(HttpRequest request)
     {
-        if (!request.Query.ContainsKey("url")) return request.Path + request.QueryString;
+        if (!request.QueryString.HasValue) return request.Path;
+        if (!request.Query.Any(parameter => parameter.Value.Any(value => IsUrl(parameter.Key, value)))) return request.Path + request.QueryString;
         var shown = request.Query.SelectMany(parameter => parameter.Value.Select(value =>
-            KeyValuePair.Create(parameter.Key, parameter.Key.Equals("url", StringComparison.OrdinalIgnoreCase) ? AllowedUrls.Shown(value ?? "") : value)));
+            KeyValuePair.Create(parameter.Key, IsUrl(parameter.Key, value) ? AllowedUrls.Shown(value!) : value)));
         return request.Path + QueryString.Create(shown).Value;
     }
+
+    private static bool IsUrl(string parameter, string? value) =>
+        value is not null && (parameter.Equals("url", StringComparison.OrdinalIgnoreCase) || value.Contains("://", StringComparison.Ordinal));
 
     [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed unexpectedly, request {RequestId}")]
     private partial void LogUnexpected(Exception exception, string method, string path, string? requestId);
