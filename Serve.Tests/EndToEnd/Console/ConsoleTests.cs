@@ -66,16 +66,16 @@ public sealed class ConsoleTests : IClassFixture<ConsoleServer>
         await tab.Page.GetByRole(AriaRole.Spinbutton, new() { Name = "Workers" }).FillAsync("3");
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Scale", Exact = true }).ClickAsync();
         var ready = tab.Page.GetByRole(AriaRole.Table, new() { Name = "Workers" }).Locator("tbody tr").Filter(new() { HasTextRegex = new Regex("Ready|Busy") });
-        await Expect(ready).ToHaveCountAsync(3, Patient);
-        await Expect(tab.Page.GetByRole(AriaRole.Status)).ToContainTextAsync(["Workers scaled to 3"], new() { Timeout = 30_000 });
+        await Expect(ready).ToHaveCountAsync(3);
+        await Expect(tab.Page.GetByRole(AriaRole.Status)).ToContainTextAsync(["Workers scaled to 3"]);
         await tab.ShootAsync("model-with-three-workers");
 
         var victim = (await ready.Last.Locator("[data-title=Process]").TextContentAsync())!.Trim();
         Signals.Kill(int.Parse(victim, CultureInfo.InvariantCulture));
-        await Expect(tab.Page.Locator("[data-title=Process]").Filter(new() { HasTextRegex = new Regex($"^{victim}$") })).ToHaveCountAsync(0, new() { Timeout = 30_000 });
-        await Expect(tab.Page.GetByText("1 has died so far")).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        await Expect(tab.Page.Locator("[data-title=Process]").Filter(new() { HasTextRegex = new Regex($"^{victim}$") })).ToHaveCountAsync(0);
+        await Expect(tab.Page.GetByText("1 has died so far")).ToBeVisibleAsync();
         await Expect(tab.Page.Locator(".notice", new() { HasText = "Last error" })).ToBeVisibleAsync();
-        await Expect(ready).ToHaveCountAsync(3, Patient);
+        await Expect(ready).ToHaveCountAsync(3);
 
         await tab.ShootAsync("model-after-a-death");
         tab.AssertClean();
@@ -176,8 +176,6 @@ public sealed class ConsoleTests : IClassFixture<ConsoleServer>
         await Expect(tab.Page.Locator("body")).ToHaveCSSAsync("background-color", "rgb(14, 18, 23)");
         tab.AssertClean();
     }
-
-    private static LocatorAssertionsToHaveCountOptions Patient => new() { Timeout = 30_000 };
 
     private static async Task<string> RunAsync(string command)
     {
