@@ -207,6 +207,7 @@ public sealed partial class ModelVersion
             return ValueTask.FromException<InferenceResponse>(Refuse(state));
         }
 
+        payload.Trace?.For(Name, Version);
         var levels = _configuration.PriorityLevels;
         var priority = options.Priority is > 0 and var wanted ? wanted : (levels + 1) / 2;
         if (priority > levels)
