@@ -4,6 +4,7 @@ using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
+using Serve.Core.Tracing;
 
 namespace Serve.Core.Workers;
 
@@ -144,11 +145,13 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
     // By the id that the client knows, while the payload is still the request's.
     private void Tell(in Completion completion)
     {
-        if (completion.Error is WorkerFailedException { Detail: { } detail } failure) Log.RequestFailed(log, failure.Worker, completion.Request.Payload.RequestId ?? "-", failure.Message, detail);
+        if (completion.Error is not WorkerFailedException { Detail: { } detail } failure) return;
+        using (LogTrace.Of(completion.Request.Payload.Trace)) Log.RequestFailed(log, failure.Worker, completion.Request.Payload.RequestId ?? "-", failure.Message, detail);
     }
 
     private void Record(InferenceRequest request, in OutputTimes times, long now)
     {
+        request.Payload.Trace?.Answered(new WorkerRun(request.SentTimestamp, now, times));
         var atWorker = time.GetElapsedTime(request.SentTimestamp, now);
         var transfer = atWorker - Microseconds((long)times.DecodeWait + times.Decode + times.Assemble + times.Execute + times.Encode);
         if (transfer < TimeSpan.Zero) transfer = TimeSpan.Zero;

@@ -5,6 +5,7 @@ using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Core.Scheduling;
+using Serve.Core.Tracing;
 
 namespace Serve.Core.Workers;
 
@@ -28,6 +29,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     private readonly List<IRequestTarget> _touched = [];
     private readonly List<ScheduledRequest> _late = [];
     private readonly List<ScheduledRequest> _failed = [];
+    private readonly List<RequestTrace> _traced = [];
     private readonly Action<object?> _clientLeft;
     private TaskCompletionSource? _idle;
     private long _timerDue = long.MaxValue;
@@ -140,6 +142,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             DeadlineTimestamp = now + (long)(timeout.TotalSeconds * _time.TimestampFrequency),
             PartsMoveDeadline = !isClients,
         };
+        payload.Trace?.QueuedTimestamp = now;
         Admission admission;
         int queued;
         bool answersSoon;
@@ -213,7 +216,10 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
                         if (!ApplyPart(slot, e, completions)) e.Response?.Dispose();
                         break;
                     case FrameType.Begun:
-                        if (_dispatcher.Begun(slot, Slice(ids, ref at, e.Count)) is > 0 and var rows) _metrics.BatchBegun(rows);
+                        var begun = Slice(ids, ref at, e.Count);
+                        if (_dispatcher.Begun(slot, begun) is not (> 0 and var rows)) break;
+                        _metrics.BatchBegun(rows);
+                        if (SpanSource.IsOn) TraceBatch(slot, begun, rows, now);
                         break;
                     case FrameType.Returned:
                         _dispatcher.Returned(slot, Slice(ids, ref at, e.Count));
@@ -380,6 +386,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         var now = _time.GetTimestamp();
         var mine = (InferenceRequest)request;
         mine.SentTimestamp = now;
+        mine.Payload.Trace?.Sent(now);
         Touch((IRequestTarget)worker.Owner, worker.OutstandingRequests == 1);
         var left = request.DeadlineTimestamp == long.MaxValue ? -1 : Math.Max(0, (long)((request.DeadlineTimestamp - now) * 1e6 / _time.TimestampFrequency));
         RunFrame.Enqueue(((IRequestTarget)worker.Owner).Sender, request.Id, more, left, request.Rows, request.Lane, mine.Payload);
@@ -394,6 +401,21 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     }
 
     void IDispatchSink.Released(ScheduledRequest request) => ((InferenceRequest)request).Payload.Release();
+
+    // Under the gate.
+    private void TraceBatch(WorkerSlot slot, ReadOnlySpan<ulong> ids, int rows, long now)
+    {
+        _traced.Clear();
+        foreach (var id in ids)
+        {
+            if (slot.Find(id) is InferenceRequest { IsAbandoned: false, Payload.Trace: { } trace }) _traced.Add(trace);
+        }
+
+        if (_traced.Count == 0) return;
+        var batch = new BatchTrace(rows, ids.Length, now, _traced.Count);
+        foreach (var trace in _traced) if (!trace.Join(batch)) batch.Without();
+        _traced.Clear();
+    }
 
     // Under the gate. The request to answer, or null when nobody waits.
     private InferenceRequest? ApplyOutput(WorkerSlot slot, in LinkEvent e)

@@ -47,9 +47,12 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
     }
 
     /// <summary>The server's health; the answer's text and whether it is one of a server that serves.</summary>
-    public async Task<(string Status, bool Serves)> PingAsync(CancellationToken cancellation)
+    public Task<(string Status, bool Serves)> PingAsync(CancellationToken cancellation) => ProbeAsync("/ping", cancellation);
+
+    /// <summary>What one of the inference listener's health routes answers: its text, and whether that is yes.</summary>
+    public async Task<(string Status, bool Yes)> ProbeAsync(string path, CancellationToken cancellation)
     {
-        var (status, body) = await SendAsync(HttpMethod.Get, InferenceAddress + "/ping", null, cancellation);
+        var (status, body) = await SendAsync(HttpMethod.Get, InferenceAddress + path, null, cancellation);
         if (status == 401) throw Refused(status, body);
         var text = JsonSerializer.Deserialize(body, HttpJson.Default.StatusBody)?.Status ?? body;
         return (text, status == 200);

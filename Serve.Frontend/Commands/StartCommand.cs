@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Observability;
@@ -57,6 +58,7 @@ internal static partial class StartCommand
         var log = loggers.CreateLogger("Serve.Start");
         foreach (var warning in read.Warnings) LogConfigurationWarning(log, warning);
 
+        var manager = new ServiceManager(log);
         using var shutdown = new Shutdown();
         shutdown.HandleSignals();
         if (stopsWithInput) new Thread(() => WaitForEndOfInput(shutdown)) { IsBackground = true, Name = "standard input" }.Start();
@@ -65,7 +67,9 @@ internal static partial class StartCommand
         {
             await using var host = await ServeHost.StartAsync(configuration, loggers, shutdown, level);
             stateFile = WriteState(configuration, host, log);
+            manager.Tell(ServiceState.Ready);
             await shutdown.Requested;
+            manager.Tell(ServiceState.Stopping);
         }
         finally
         {

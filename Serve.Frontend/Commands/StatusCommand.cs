@@ -16,17 +16,25 @@ internal sealed partial class StatusJson : JsonSerializerContext;
 /// <summary><c>serve status</c>: the server's health, and every model's state.</summary>
 internal static class StatusCommand
 {
+    private static readonly IReadOnlyDictionary<string, string> Probes = new Dictionary<string, string> { ["live"] = "/livez", ["ready"] = "/readyz", ["started"] = "/startupz" };
+
     public static Command Create()
     {
         var connection = new ConnectionOptions();
         var command = new DocumentedCommand("status", "Shows the server's health and the state of its models. Exit code 0: it serves; 1: unhealthy; 4: it does not run.", """
             serve status
             serve status --json | jq -r .status
+            serve status --probe ready
             """);
         connection.AddTo(command);
+        var probe = new Option<string>("--probe") { Description = "Ask only whether it is live, ready or started, as Kubernetes does: no token is needed, and nothing but the inference address", HelpName = "live|ready|started" };
+        probe.AcceptOnlyFromAmong([.. Probes.Keys]);
+        command.Options.Add(probe);
         command.SetAction(async (arguments, cancellation) =>
         {
             using var client = connection.Connect(arguments);
+            if (arguments.GetValue(probe) is { } asked) return await ProbeAsync(client, Probes[asked], arguments.InvocationConfiguration.Output, cancellation);
+
             var (health, serves) = await client.PingAsync(cancellation);
             var models = new List<VersionBody>();
             foreach (var name in await client.ListNamesAsync(cancellation)) models.AddRange((await client.DescribeAsync(name, null, cancellation)).Versions);
@@ -39,6 +47,14 @@ internal static class StatusCommand
             return serves ? ExitCode.Success : ExitCode.Failed;
         });
         return command;
+    }
+
+    // For health checks of containers, which have no token and read the exit code.
+    private static async Task<int> ProbeAsync(ServerClient client, string path, TextWriter output, CancellationToken cancellation)
+    {
+        var (status, yes) = await client.ProbeAsync(path, cancellation);
+        await output.WriteLineAsync(status);
+        return yes ? ExitCode.Success : ExitCode.Failed;
     }
 
     private static void Show(Screen screen, StatusReport report)

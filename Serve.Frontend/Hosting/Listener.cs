@@ -75,7 +75,10 @@ internal sealed class Listener : IDisposable
     internal IEnumerable<EndpointDataSource> Routes { get; set; } = [];
 
     /// <summary>Where a client on this machine reaches it: with the port that the system chose where 0 was asked for.</summary>
-    public string Url => UrlOf(IsHttps ? "https" : "http", _socket?.LocalEndPoint as IPEndPoint ?? EndPoint);
+    public string Url => UrlOf(IsHttps ? "https" : "http", Bound);
+
+    /// <summary>Where it listens, with the port that the system chose where 0 was asked for.</summary>
+    public string Address => $"{(IsHttps ? "https" : "http")}://{Bound}";
 
     /// <summary>Where a client on this machine reaches a server that listens at an address.</summary>
     public static string UrlOf(string address) =>
@@ -135,6 +138,8 @@ internal sealed class Listener : IDisposable
 
     /// <summary>Gives the address back, if Kestrel has not done so already.</summary>
     public void Dispose() => _socket?.Dispose();
+
+    private IPEndPoint Bound => _socket?.LocalEndPoint as IPEndPoint ?? EndPoint;
 
     private static void Begin(ListenOptions options, FirstBytes first) => options.Use(next => connection => first.CheckAsync(connection, next));
 

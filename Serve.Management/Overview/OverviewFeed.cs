@@ -9,10 +9,11 @@ namespace Serve.Management.Overview;
 /// <summary><c>GET /overview</c>: once, or as a stream of events for as long as the client listens.</summary>
 /// <param name="registry">The models.</param>
 /// <param name="health">What <c>/ping</c> says.</param>
+/// <param name="inferenceAddress">Where inference is spoken over HTTP.</param>
 /// <param name="time">The clock.</param>
-public sealed class OverviewFeed(ModelRegistry registry, Func<ServerHealth> health, TimeProvider time) : IDisposable
+public sealed class OverviewFeed(ModelRegistry registry, Func<ServerHealth> health, string inferenceAddress, TimeProvider time) : IDisposable
 {
-    private readonly SharedFeed<OverviewSample> _feed = new(new OverviewSource(registry, health, time).SampleAsync);
+    private readonly SharedFeed<OverviewSample> _feed = new(new OverviewSource(registry, health, inferenceAddress, time).SampleAsync);
 
     /// <summary>Ends all streams: the server stops.</summary>
     public void Dispose() => _feed.Dispose();
@@ -20,7 +21,9 @@ public sealed class OverviewFeed(ModelRegistry registry, Func<ServerHealth> heal
     internal async Task HandleAsync(HttpContext context)
     {
         var wantsStream = RequestParameters.FromQuery(context).Flag("stream") ?? context.Request.Headers.Accept.Any(static accept => accept?.Contains(OverviewStream.MediaType, StringComparison.OrdinalIgnoreCase) == true);
-        using var listener = _feed.Listen();
+
+        // One answer is of after the question: what was done before it is seen in it.
+        using var listener = _feed.Listen(takesLast: wantsStream);
         var first = await listener.NextAsync(context.RequestAborted) ?? throw new ServiceUnavailableException("The server is stopping.", TimeSpan.FromSeconds(1));
         if (wantsStream) await OverviewStream.WriteAsync(context, first, listener, _feed.Stopped);
         else await PrettyJson.WriteAsync(context, StatusCodes.Status200OK, first.Document);

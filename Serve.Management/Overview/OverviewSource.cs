@@ -11,8 +11,9 @@ namespace Serve.Management.Overview;
 /// <summary>Makes overviews: the state of everything, with rates between two readings of its instruments.</summary>
 /// <param name="registry">The models.</param>
 /// <param name="health">What <c>/ping</c> says.</param>
+/// <param name="inferenceAddress">Where inference is spoken over HTTP.</param>
 /// <param name="time">The clock.</param>
-internal sealed class OverviewSource(ModelRegistry registry, Func<ServerHealth> health, TimeProvider time)
+internal sealed class OverviewSource(ModelRegistry registry, Func<ServerHealth> health, string inferenceAddress, TimeProvider time)
 {
     /// <summary>The time between two overviews.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -66,6 +67,7 @@ internal sealed class OverviewSource(ModelRegistry registry, Func<ServerHealth> 
             Time = time.GetUtcNow(),
             UptimeSeconds = Math.Round(time.GetElapsedTime(_started).TotalSeconds, 1),
             Version = Build,
+            InferenceAddress = inferenceAddress,
             Health = TextOf(health()),
             IntervalSeconds = Math.Round(elapsed.TotalSeconds, 3),
             RequestsPerSecond = OverviewVersions.Rounded(rates.Sum(static rate => rate.RequestsPerSecond)),

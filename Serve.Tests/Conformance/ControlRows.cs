@@ -29,7 +29,7 @@ internal static class ControlRows
             Row.Same("`stats` and ModelStatistics", Report(nameof(ReportTests.Statistics_count_what_was_executed_and_what_failed))),
             Row.Same("`response_stats` of decoupled models: success, fail, empty_response, cancel by the response's place", Report(nameof(ReportTests.Responses_of_decoupled_models_are_counted_by_their_place)), "Of the first 1,024 responses; `compute_output` is until the client has taken it."),
             Row.Same("`v2/logging` and LogSettings", Report(nameof(ReportTests.The_logs_settings_are_the_level_of_the_server))),
-            Row.Differs("`trace/setting` and TraceSetting switch tracing on", "Settings are kept and told; there is no tracing yet.", Report(nameof(ReportTests.Settings_of_tracing_are_kept_for_the_server_and_for_models))),
+            Row.Differs("`trace/setting` and TraceSetting switch tracing on", "Only where the configuration names a collector (`tracing.endpoint`), and for all models alike; else settings are kept and told.", Report(nameof(ReportTests.Settings_of_tracing_are_kept_for_the_server_and_for_models))),
         ]),
     ];
 

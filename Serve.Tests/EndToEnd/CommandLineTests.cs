@@ -53,6 +53,14 @@ public sealed class CommandLineTests : IClassFixture<ServerFixture>
     }
 
     [Fact]
+    public async Task A_probe_is_an_exit_code()
+    {
+        Assert.Equal((0, "OK"), Trimmed(await _server.RunAsync("status", "--probe", "ready")));
+        Assert.Equal(4, (await Cli.RunAsync("status", "--probe", "live", "--inference-address", "http://127.0.0.1:1")).Code);
+        Assert.Equal(2, (await Cli.RunAsync("status", "--probe", "well")).Code);
+    }
+
+    [Fact]
     public async Task Register_scale_and_unregister_say_what_they_did()
     {
         Assert.Equal((0, "Model \"second\" Version: 1.0 registered with 1 initial workers"), Trimmed(await _server.RunAsync("register", "fashion-vit", "--name", "second", "--initial-workers", "1")));

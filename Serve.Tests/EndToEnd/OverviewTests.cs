@@ -26,7 +26,7 @@ public sealed class OverviewTests : IClassFixture<HandlerServer>
         Assert.Equal((HttpStatusCode.OK, "application/json"), (answer.Status, answer.Headers["Content-Type"]));
         var overview = JsonSerializer.Deserialize(answer.Body, OverviewJson.Default.OverviewBody)!;
 
-        Assert.Equal("Healthy", overview.Health);
+        Assert.Equal(("Healthy", _server.Inference), (overview.Health, overview.InferenceAddress));
         Assert.InRange(overview.IntervalSeconds, 0.2, 30);
         Assert.Equal("cpu", overview.Devices[0].Device);
         var model = Assert.Single(overview.Models, model => model.Name == "seen");

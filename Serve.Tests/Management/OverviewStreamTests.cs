@@ -52,6 +52,7 @@ public sealed class OverviewStreamTests
         Time = DateTimeOffset.UnixEpoch,
         UptimeSeconds = number,
         Version = "1",
+        InferenceAddress = "http://127.0.0.1:8080",
         Health = "Healthy",
         IntervalSeconds = 1,
         RequestsPerSecond = 0,

@@ -138,7 +138,7 @@ public sealed class ReportTests : IClassFixture<OpenInferenceServer>
     [InlineData("/v2/logging", """{"log_verbose_level":-1}""", HttpStatusCode.BadRequest, "log_verbose_level")]
     [InlineData("/v2/logging", """{"loud":true}""", HttpStatusCode.BadRequest, "'loud'")]
     [InlineData("/v2/logging", "[", HttpStatusCode.BadRequest, "failed to parse")]
-    [InlineData("/v2/trace/setting", """{"trace_level":["TIMESTAMPS"]}""", HttpStatusCode.NotImplemented, "does not trace")]
+    [InlineData("/v2/trace/setting", """{"trace_level":["TIMESTAMPS"]}""", HttpStatusCode.NotImplemented, "has no collector to send traces to")]
     [InlineData("/v2/trace/setting", """{"trace_file":"x"}""", HttpStatusCode.NotImplemented, "trace_file")]
     [InlineData("/v2/trace/setting", """{"trace_rate":"-5"}""", HttpStatusCode.BadRequest, "trace_rate")]
     [InlineData("/v2/models/none/trace/setting", "{}", HttpStatusCode.NotFound, "Request for unknown model")]

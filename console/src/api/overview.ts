@@ -13,7 +13,7 @@ export interface Snapshot {
   p99Ms?: number;
   inFlight?: number;
   queue?: number;
-  inferenceAddress?: string;
+  inferenceAddress: string;
   devices: Device[];
   models: Model[];
 }

@@ -15,7 +15,7 @@ export function Empty({ icon, title, children }: { icon: IconName; title: string
 /** Something that the reader should know of. */
 export function Notice({ tone, title, children }: { tone: 'info' | 'warn' | 'bad'; title?: string; children?: ComponentChildren }) {
   return (
-    <div class={`notice ${tone}`} role={tone === 'bad' ? 'alert' : 'note'}>
+    <div class={`notice ${tone}`} role="note">
       {tone !== 'info' && <Icon name="alert" />}
       <div>
         {title !== undefined && <strong>{title}</strong>}

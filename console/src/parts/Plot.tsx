@@ -86,7 +86,7 @@ function options(place: HTMLElement, series: Series[], format: Props['format'], 
     hooks: { setCursor: [self => setAt(self.cursor.idx ?? null)] },
     scales: {
       x: { time: true, range: (_, __, max) => [max - seconds, max] },
-      y: { range: (_, __, max) => [0, Math.max(atLeast, (max ?? 0) * 1.1, 1e-3)] },
+      y: { range: (_, __, max) => [0, max == null ? Math.max(atLeast, 1) : Math.max(atLeast, max * 1.1, 1e-3)] },
     },
     axes: [
       { ...axis, grid: { show: false }, size: 22, space: 80, values: (_, ticks) => ticks.map(tick => new Date(tick * 1000).toLocaleTimeString('en', { hour12: false, hour: '2-digit', minute: '2-digit' })), incrs: [60, 120] },

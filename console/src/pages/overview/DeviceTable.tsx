@@ -3,7 +3,7 @@ import { amount, bytes } from '../../format';
 import { Meter } from '../../parts/Meter';
 import { Table, type Column } from '../../parts/Table';
 
-const columns: Column<Device>[] = [
+const all: Column<Device>[] = [
   {
     title: 'Device',
     cell: device => (
@@ -25,6 +25,7 @@ const columns: Column<Device>[] = [
 
 export function DeviceTable({ devices }: { devices: Device[] }) {
   if (devices.length === 0) return null;
+  const columns = all.filter(column => column.title !== 'Power' || devices.some(device => device.powerWatts !== undefined));
   return (
     <section class="card" aria-labelledby="devices">
       <div class="card-head">

@@ -1,6 +1,6 @@
 import type { Snapshot } from '../../api/overview';
 import { readyWorkers } from '../../api/overview';
-import { amount, count, milliseconds } from '../../format';
+import { amount, count, milliseconds, plural } from '../../format';
 import { Figure } from '../../parts/Figure';
 
 /** The numbers that one looks for first. */
@@ -16,7 +16,7 @@ export function Figures({ snapshot }: { snapshot: Snapshot }) {
       <Figure name="Errors" value={amount(snapshot.errorsPerSecond)} unit="per second" tone={errors ? 'bad' : undefined} />
       <Figure name="Queue" value={count(snapshot.queue)} unit={`${count(snapshot.inFlight)} in flight`} />
       <Figure name="Workers ready" value={`${ready}`} unit={`of ${workers}`} tone={ready < workers ? 'warn' : undefined} />
-      <Figure name="Models" value={count(snapshot.models.length)} unit={`${count(versions.length)} versions`} />
+      <Figure name="Models" value={count(snapshot.models.length)} unit={plural(versions.length, 'version')} />
     </dl>
   );
 }

@@ -1,0 +1,49 @@
+import { useMemo } from 'preact/hooks';
+import type { Answer } from '../../api/predict';
+import { milliseconds } from '../../format';
+import { Empty, Notice } from '../../parts/Notice';
+import { AnswerView, summaryOf } from './AnswerView';
+import { interpret } from './interpret';
+import { Timings } from './Timings';
+import type { Outcome } from './TryPage';
+
+/** What the model said, and where the time went. */
+export function AnswerCard({ outcome, picture }: { outcome: Outcome; picture: Blob | undefined }) {
+  return (
+    <section class="card" aria-labelledby="answer" aria-busy={outcome.state === 'running'}>
+      <div class="card-head">
+        <h2 id="answer">Answer</h2>
+        {outcome.state === 'answered' && <span class="muted">{milliseconds(outcome.answer.milliseconds)} in this browser</span>}
+      </div>
+      <div class="card-body">
+        <Body outcome={outcome} picture={picture} />
+      </div>
+    </section>
+  );
+}
+
+function Body({ outcome, picture }: { outcome: Outcome; picture: Blob | undefined }) {
+  switch (outcome.state) {
+    case 'none':
+      return <Empty icon="play" title="Nothing was sent yet." />;
+    case 'running':
+      return outcome.soFar === undefined ? <p class="muted">Waiting for the answer…</p> : <pre class="block">{new TextDecoder().decode(outcome.soFar)}</pre>;
+    case 'failed':
+      return <Notice tone="bad">{outcome.message}</Notice>;
+    case 'answered':
+      return <Answered answer={outcome.answer} picture={picture} />;
+  }
+}
+
+function Answered({ answer, picture }: { answer: Answer; picture: Blob | undefined }) {
+  const shown = useMemo(() => interpret(answer.contentType, answer.body), [answer]);
+  return (
+    <>
+      <p role="status" class="visually-hidden">
+        Answered: {summaryOf(shown)}
+      </p>
+      <AnswerView shown={shown} picture={picture} />
+      <Timings answer={answer} />
+    </>
+  );
+}
