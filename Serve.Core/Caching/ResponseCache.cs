@@ -3,6 +3,7 @@ using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
+using Serve.Core.Tracing;
 
 namespace Serve.Core.Caching;
 
@@ -45,6 +46,7 @@ internal sealed class ResponseCache(long mostBytes, RunRequest run, TimeProvider
             var (answer, flight, isFirst) = Look(key, lane, deadline);
             if (answer is not null)
             {
+                payload.Trace?.Cache = new CacheUse("hit", started, time.GetTimestamp());
                 payload.Release();
                 counts.Hit(time.GetElapsedTime(started));
                 return answer.Respond();
@@ -54,6 +56,7 @@ internal sealed class ResponseCache(long mostBytes, RunRequest run, TimeProvider
             if (flight is null) return await run(payload, lane, left, isClients, clientGone, rows).ConfigureAwait(false);
             if (isFirst)
             {
+                payload.Trace?.Cache = new CacheUse("miss", started, time.GetTimestamp());
                 counts.Missed(time.GetElapsedTime(started));
                 _ = FlyAsync(flight, payload, left, isClients, rows);
             }
@@ -72,6 +75,7 @@ internal sealed class ResponseCache(long mostBytes, RunRequest run, TimeProvider
             if (isFirst) return end.Answer?.Respond() ?? end.Streamed ?? throw end.Error!;
             if (end.Answer is { } shared)
             {
+                payload.Trace?.Cache = new CacheUse("joined", started, time.GetTimestamp());
                 payload.Release();
                 counts.Joined(time.GetElapsedTime(started));
                 return shared.Respond();

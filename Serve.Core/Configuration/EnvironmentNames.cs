@@ -24,7 +24,7 @@ public static class EnvironmentNames
     private const string WorkerToken = "SERVE_WORKER_TOKEN";
 
     /// <summary>The keys in sections, with the section's name before a dot.</summary>
-    internal static IReadOnlyList<string> SectionKeys { get; } = ["metrics.torchserveNames", "openInference.modelControl", "openInference.sharedMemory", "openInference.serverName", "logging.format", "logging.accessFormat", "logging.folder", "logging.fileSize", "logging.files"];
+    internal static IReadOnlyList<string> SectionKeys { get; } = ["metrics.torchserveNames", "openInference.modelControl", "openInference.sharedMemory", "openInference.serverName", "logging.format", "logging.accessFormat", "logging.folder", "logging.fileSize", "logging.files", "tracing.endpoint", "tracing.protocol", "tracing.samplingRatio", "tracing.headers", "tracing.serviceName", "tracing.caFile"];
 
     /// <summary>The variable of a key.</summary>
     /// <param name="key">In camelCase; in a section with its name before a dot.</param>

@@ -206,4 +206,7 @@ public sealed record ServerConfiguration
 
     /// <summary>How and where logs are written.</summary>
     public LoggingConfiguration Logging { get; init; } = new();
+
+    /// <summary>Where traces of requests go.</summary>
+    public TracingConfiguration Tracing { get; init; } = new();
 }

@@ -74,6 +74,7 @@ internal static class ServerSettings
         LogLevel = settings.Choice("logLevel", below.LogLevel, ["trace", "debug", "information", "warning", "error"]),
         AccessLog = settings.Flag("accessLog", below.AccessLog),
         Logging = settings.Section("logging") is { } logging ? Logging(logging, below.Logging, folder) : below.Logging,
+        Tracing = settings.Section("tracing") is { } tracing ? TracingSettings.Bind(tracing, below.Tracing, folder) : below.Tracing,
     };
 
     private static MetricsConfiguration Metrics(SettingsReader settings, MetricsConfiguration below)

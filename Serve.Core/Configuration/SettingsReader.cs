@@ -126,6 +126,13 @@ internal sealed class SettingsReader
         return Wrong(key, scalar, right, fallback);
     }
 
+    /// <summary>A number, or null.</summary>
+    public double? OptionalNumber(string key, double? fallback, Func<double, bool> isRight, string right)
+    {
+        if (!Has(key)) return Unset(key, fallback);
+        return _entries[key].Value is YamlScalar { IsNull: true } ? Unset<double?>(key, null) : Number(key, fallback ?? 0, isRight, right);
+    }
+
     /// <summary>Text that may be null.</summary>
     public string? Text(string key, string? fallback)
     {

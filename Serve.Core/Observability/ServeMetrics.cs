@@ -221,6 +221,16 @@ public static class ServeMetrics
     private static readonly Counter LogLinesDropped = Metrics.CreateCounter("serve_log_lines_dropped_total",
         "Lines of logs that were not written, because more came than could be written or the disk is full, by log: console, access, server, model.", "log");
 
+    private static readonly Counter Traces = Metrics.CreateCounter("serve_traces_total", "Inferences that were traced: sampled, and ended.");
+
+    private static readonly Counter TracesDropped = Metrics.CreateCounter("serve_traces_dropped_total", "Inferences that were sampled and whose spans were not made, because more ended than could be written.");
+
+    /// <summary>An inference that is traced has ended.</summary>
+    internal static void TraceEnded() => Traces.Inc();
+
+    /// <summary>Its spans are lost.</summary>
+    internal static void TraceDropped() => TracesDropped.Inc();
+
     /// <summary>The counter of one log.</summary>
     /// <param name="log">The log's name: <c>console</c>, <c>access</c>, <c>server</c> or <c>model</c>.</param>
     public static LogMetrics Log(string log) => new(LogLinesDropped, log);

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Text;
 using Serve.Core.Handlers;
 using Serve.Core.Tensors;
+using Serve.Core.Tracing;
 using Microsoft.Extensions.ObjectPool;
 
 namespace Serve.Core.Protocol;
@@ -52,6 +53,9 @@ public sealed class RequestPayload : IBufferWriter<byte>
 
     /// <summary>By what the client knows the request, for the log; null: it has no id.</summary>
     public string? RequestId { get; set; }
+
+    /// <summary>What is noted of the request on its way; null, as nearly always: it is not traced.</summary>
+    public RequestTrace? Trace { get; set; }
 
     /// <summary>Where its time goes, noted for a client that asks; null: it does not.</summary>
     public RequestTimes? Times { get; set; }
@@ -159,6 +163,7 @@ public sealed class RequestPayload : IBufferWriter<byte>
         Headers = Parts = 0;
         AsksHandler = CarriesTensors = false;
         RequestId = null;
+        Trace = null;
         Times = null;
         Idle.Return(this);
     }

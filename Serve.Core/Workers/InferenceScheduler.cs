@@ -5,6 +5,7 @@ using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Core.Scheduling;
+using Serve.Core.Tracing;
 
 namespace Serve.Core.Workers;
 
@@ -28,6 +29,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     private readonly List<IRequestTarget> _touched = [];
     private readonly List<ScheduledRequest> _late = [];
     private readonly List<ScheduledRequest> _failed = [];
+    private readonly List<RequestTrace> _traced = [];
     private readonly Action<object?> _clientLeft;
     private TaskCompletionSource? _idle;
     private long _timerDue = long.MaxValue;
@@ -71,6 +73,12 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         metrics.SetQueueCapacity(_dispatcher.QueueLimit);
     }
 
+    /// <summary>Counts the responses of a decoupled model; null: it is none, or not known to be one.</summary>
+    public ResponseStatistics? Responses => _completer.Responses;
+
+    /// <summary>The model is a decoupled one: its responses are counted from now on.</summary>
+    public void CountResponses() => _completer.Responses ??= new ResponseStatistics(_time);
+
     /// <summary>Requests that wait for a worker.</summary>
     public int QueuedRequests
     {
@@ -95,11 +103,13 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         get
         {
             long? last;
-            IReadOnlyList<(int Rows, long Batches, long Ticks)> sizes;
+            IReadOnlyList<BatchSizeTally> sizes;
             lock (_gate) (last, sizes) = (_dispatcher.Executed.LastTimestamp, _dispatcher.Executed.Sizes());
             return (
                 last is { } timestamp ? _time.GetUtcNow() - _time.GetElapsedTime(timestamp) : null,
-                [.. sizes.Select(size => new BatchStatistics(size.Rows, new Tally(size.Batches, TimeSpan.FromSeconds(size.Ticks / (double)_time.TimestampFrequency))))]);
+                [.. sizes.Select(size => new BatchStatistics(size.Rows, Tally(size, size.Ticks.Input), Tally(size, size.Ticks.Execute), Tally(size, size.Ticks.Output)))]);
+
+            Tally Tally(BatchSizeTally size, long ticks) => new(size.Batches, TimeSpan.FromSeconds(ticks / (double)_time.TimestampFrequency));
         }
     }
 
@@ -132,6 +142,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             DeadlineTimestamp = now + (long)(timeout.TotalSeconds * _time.TimestampFrequency),
             PartsMoveDeadline = !isClients,
         };
+        payload.Trace?.QueuedTimestamp = now;
         Admission admission;
         int queued;
         bool answersSoon;
@@ -205,7 +216,10 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
                         if (!ApplyPart(slot, e, completions)) e.Response?.Dispose();
                         break;
                     case FrameType.Begun:
-                        if (_dispatcher.Begun(slot, Slice(ids, ref at, e.Count)) is > 0 and var rows) _metrics.BatchBegun(rows);
+                        var begun = Slice(ids, ref at, e.Count);
+                        if (_dispatcher.Begun(slot, begun) is not (> 0 and var rows)) break;
+                        _metrics.BatchBegun(rows);
+                        if (SpanSource.IsOn) TraceBatch(slot, begun, rows, now);
                         break;
                     case FrameType.Returned:
                         _dispatcher.Returned(slot, Slice(ids, ref at, e.Count));
@@ -372,6 +386,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         var now = _time.GetTimestamp();
         var mine = (InferenceRequest)request;
         mine.SentTimestamp = now;
+        mine.Payload.Trace?.Sent(now);
         Touch((IRequestTarget)worker.Owner, worker.OutstandingRequests == 1);
         var left = request.DeadlineTimestamp == long.MaxValue ? -1 : Math.Max(0, (long)((request.DeadlineTimestamp - now) * 1e6 / _time.TimestampFrequency));
         RunFrame.Enqueue(((IRequestTarget)worker.Owner).Sender, request.Id, more, left, request.Rows, request.Lane, mine.Payload);
@@ -387,6 +402,21 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
 
     void IDispatchSink.Released(ScheduledRequest request) => ((InferenceRequest)request).Payload.Release();
 
+    // Under the gate.
+    private void TraceBatch(WorkerSlot slot, ReadOnlySpan<ulong> ids, int rows, long now)
+    {
+        _traced.Clear();
+        foreach (var id in ids)
+        {
+            if (slot.Find(id) is InferenceRequest { IsAbandoned: false, Payload.Trace: { } trace }) _traced.Add(trace);
+        }
+
+        if (_traced.Count == 0) return;
+        var batch = new BatchTrace(rows, ids.Length, now, _traced.Count);
+        foreach (var trace in _traced) if (!trace.Join(batch)) batch.Without();
+        _traced.Clear();
+    }
+
     // Under the gate. The request to answer, or null when nobody waits.
     private InferenceRequest? ApplyOutput(WorkerSlot slot, in LinkEvent e)
     {
@@ -394,7 +424,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         var isWanted = !request.IsAbandoned;
         _decodes |= e.Response is { Times.Decode: > 0 };
         if (e.Error is ServeException { Status: 504 } && request.Place == RequestPlace.Sent) _dispatcher.GiveUp(slot, request);
-        else _dispatcher.Complete(slot, request, e.Response is { } response ? Ticks(Microseconds(response.Times.Execute)) : 0);
+        else _dispatcher.Complete(slot, request, e.Response is { } response ? TicksOf(response.Times) : default);
         return isWanted ? request : null;
     }
 
@@ -404,7 +434,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         if (slot.Find(e.Id) is not InferenceRequest { IsAbandoned: false } request || e.Response is not { } part) return false;
         if (request.Parts is not { } parts)
         {
-            request.Parts = part.Parts = new AnswerParts(this, request, part);
+            request.Parts = part.Parts = new AnswerParts(this, request, part, _completer.Responses);
         }
         else if (parts.Waiting < PartWindow.SizeBytes)
         {
@@ -446,6 +476,8 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         touched.Flush(evenIfBusy: true);
     }
 
+    private BatchTicks TicksOf(in OutputTimes times) => new(Ticks(Microseconds(times.Decode)), Ticks(Microseconds(times.Execute)), Ticks(Microseconds(times.Encode)));
+
     private static TimeSpan Microseconds(long value) => TimeSpan.FromTicks(value * TimeSpan.TicksPerMicrosecond);
 
     /// <summary>The client has left, or takes no more parts: on the thread that noticed.</summary>
@@ -465,6 +497,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         touched.Flush(evenIfBusy: true);
         idle?.TrySetResult();
         if (!request.TryFail(new ClientGoneException())) return;
+        if (request.Parts is null && _completer.Responses is { } responses && request.SentTimestamp > 0) responses.Cancelled(0, request.SentTimestamp, responses.Now);
         _metrics.RequestCancelled();
         if (waited) request.Payload.Release();
     }

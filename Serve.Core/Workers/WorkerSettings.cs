@@ -58,6 +58,8 @@ public sealed record WorkerSettings
                 .. configuration.InferenceTokens.Concat(configuration.ManagementTokens)
                     .Select(text => TokenSource.Parse(text, out _)).OfType<TokenSource>()
                     .Where(source => source.Kind == TokenSourceKind.Variable).Select(source => source.Value),
+                .. configuration.Tracing.Headers.Select(header => TracingSettings.SourceOf(header, out _, out _)).OfType<TokenSource>()
+                    .Where(source => source.Kind == TokenSourceKind.Variable).Select(source => source.Value),
             ],
         };
     }

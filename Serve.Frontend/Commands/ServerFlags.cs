@@ -72,6 +72,12 @@ internal sealed class ServerFlags
         ("logging.folder", "FOLDER", "Folder for access_log.log, ts_log.log and model_log.log [default: none, standard output]"),
         ("logging.fileSize", "SIZE", "The most bytes of a log's file [default: 100MiB]"),
         ("logging.files", "N", "How many older files of each log are kept [default: 10]"),
+        ("tracing.endpoint", "URL", "The collector that traces are sent to (OTLP) [default: none, nothing is traced]"),
+        ("tracing.protocol", "grpc|http/protobuf", "How they are sent [default: grpc]"),
+        ("tracing.samplingRatio", "RATIO", "Which share of requests is traced, 0 to 1, where the client has not decided [default: 1]"),
+        ("tracing.headers", "HEADERS", "Headers for the collector: NAME=env:VARIABLE, NAME=file:PATH or NAME=VALUE"),
+        ("tracing.serviceName", "NAME", "The service's name in traces [default: serve]"),
+        ("tracing.caFile", "FILE", "PEM: authorities that the collector's certificate is checked against [default: the system's]"),
     ];
 
     private readonly List<(string Key, Option<string?> Option)> _options = [];

@@ -1,7 +1,9 @@
 using Grpc.Core;
 using Serve.Core.Errors;
 using Serve.Core.Protocol;
+using Serve.Core.Tracing;
 using Serve.Frontend.Inference;
+using Serve.Frontend.Tracing;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.Grpc;
@@ -16,7 +18,11 @@ internal static class CallPayload
 
     /// <summary>Makes the payload of a call.</summary>
     /// <exception cref="ServeException">400: no inputs, or too many; 413.</exception>
-    public static RequestPayload Of(PredictionsRequest request, ServerCallContext context, long maxRequestBytes)
+    /// <param name="request">The call's message.</param>
+    /// <param name="context">The call.</param>
+    /// <param name="maxRequestBytes">The most that its inputs may have together.</param>
+    /// <param name="trace">What is noted of it; null: it is not traced.</param>
+    public static RequestPayload Of(PredictionsRequest request, ServerCallContext context, long maxRequestBytes, RequestTrace? trace)
     {
         if (request.Input.Count == 0) throw new BadRequestException("Parameter input is required: a map of names to bytes; stock handlers read data.");
         if (request.Input.Count > MostParts) throw new BadRequestException($"There are {request.Input.Count} inputs; at most {MostParts} are allowed.");
@@ -31,7 +37,12 @@ internal static class CallPayload
         try
         {
             payload.RequestId = CommonHeaders.IdOf(context.GetHttpContext());
-            foreach (var entry in context.RequestHeaders) payload.AddHeader(entry.Key, entry.IsBinary ? Convert.ToBase64String(entry.ValueBytes) : entry.Value);
+            payload.Follow(trace);
+            foreach (var entry in context.RequestHeaders)
+            {
+                if (trace is null || !TracedPayload.IsOfTrace(entry.Key)) payload.AddHeader(entry.Key, entry.IsBinary ? Convert.ToBase64String(entry.ValueBytes) : entry.Value);
+            }
+
             if (request.HasSequenceId) payload.AddHeader(SequenceHeader, request.SequenceId);
             foreach (var (name, value) in request.Input)
             {

@@ -3,10 +3,13 @@ using System.Text;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Microsoft.AspNetCore.Http;
 using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Frontend.Hosting;
+using Serve.Core.Tracing;
 using Serve.Frontend.Inference;
+using Serve.Frontend.Tracing;
 using Serve.Management.Grpc;
 
 namespace Serve.Frontend.Grpc;
@@ -27,11 +30,11 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
         Task.FromResult(new TorchServeHealthResponse { Health = Encoding.UTF8.GetString(ping.Ask().Document.Span) });
 
     /// <summary>Answers whole: the parts of an answer in parts are put together.</summary>
-    public override async Task<PredictionResponse> Predictions(PredictionsRequest request, ServerCallContext context) => (await PredictAsync(request, context, null))!;
+    public override async Task<PredictionResponse> Predictions(PredictionsRequest request, ServerCallContext context) => (await PredictAsync(request, context, null, ServerTracing.Of(context.GetHttpContext())))!;
 
     /// <summary>Answers with a message for each part, when it is there; with one where the handler answers whole.</summary>
     public override Task StreamPredictions(PredictionsRequest request, IServerStreamWriter<PredictionResponse> responseStream, ServerCallContext context) =>
-        PredictAsync(request, context, new AnswerStream(responseStream, context, sequence: null));
+        PredictAsync(request, context, new AnswerStream(responseStream, context, sequence: null), ServerTracing.Of(context.GetHttpContext()));
 
     /// <summary>
     /// Runs one request after the other, each answered as by <see cref="StreamPredictions"/>. One that fails has a message with
@@ -43,30 +46,38 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
         {
             var request = requestStream.Current;
             var answer = new AnswerStream(responseStream, context, request.HasSequenceId ? request.SequenceId : null);
+            var part = ServerTracing.Of(context.GetHttpContext())?.Part("infer", Stopwatch.GetTimestamp());
+            var status = StatusCodes.Status200OK;
             try
             {
-                await PredictAsync(request, context, answer);
+                await PredictAsync(request, context, answer, part);
             }
             catch (ServeException e) when (e is not ClientGoneException)
             {
+                status = e.Status;
                 await answer.FailAsync(e);
+            }
+            finally
+            {
+                part?.EndPart(status);
             }
         }
     }
 
     // The answer is written to the stream; without one it is the result.
-    private async Task<PredictionResponse?> PredictAsync(PredictionsRequest request, ServerCallContext context, AnswerStream? stream)
+    private async Task<PredictionResponse?> PredictAsync(PredictionsRequest request, ServerCallContext context, AnswerStream? stream, RequestTrace? trace)
     {
         var started = Stopwatch.GetTimestamp();
         var (requestBytes, responseBytes) = (0, 0L);
         if (shutdown.IsDraining) throw Shutdown.Refusal();
         if (request.ModelName.Length == 0) throw new BadRequestException("Parameter model_name is required.");
         var target = models.Accept(request.ModelName, request.ModelVersion.Length == 0 ? null : request.ModelVersion);
+        trace?.For(target.Name, target.Version);
         try
         {
             target.ThrowIfNotServing();
             var options = CallOptions.Read(context);
-            var payload = CallPayload.Of(request, context, maxRequestBytes);
+            var payload = CallPayload.Of(request, context, maxRequestBytes, trace);
             requestBytes = payload.Body.Length;
             using var response = await target.InferAsync(payload, options, context.CancellationToken);
             responseBytes = response.Body.Length;

@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
 using Serve.Core.Observability;
+using Serve.Frontend.Tracing;
 using Serve.Management.Grpc;
 using Serve.Management.Http;
 
@@ -27,18 +28,20 @@ internal sealed partial class GrpcPipeline : IDisposable
 
     private readonly Listener _listener;
     private readonly bool _accessLog;
+    private readonly ServerTracing? _tracing;
     private readonly ILogger _log;
     private readonly Lazy<(ServiceProvider Services, RequestDelegate Answer)> _built;
 
     /// <param name="listener">The listener.</param>
     /// <param name="maxRequestBytes">The most that one request's inputs may have.</param>
     /// <param name="accessLog">Whether each call is logged.</param>
+    /// <param name="tracing">Traces calls that run models; null: none.</param>
     /// <param name="loggers">Where it logs.</param>
     /// <param name="register">Adds the services, as singletons.</param>
     /// <param name="map">Maps them.</param>
-    public GrpcPipeline(Listener listener, long maxRequestBytes, bool accessLog, ILoggerFactory loggers, Action<IServiceCollection> register, Action<IEndpointRouteBuilder> map)
+    public GrpcPipeline(Listener listener, long maxRequestBytes, bool accessLog, ServerTracing? tracing, ILoggerFactory loggers, Action<IServiceCollection> register, Action<IEndpointRouteBuilder> map)
     {
-        (_listener, _accessLog) = (listener, accessLog);
+        (_listener, _accessLog, _tracing) = (listener, accessLog, tracing);
         _log = loggers.CreateLogger($"Serve.{listener.Name}");
         _built = new(() => Build((int)maxRequestBytes + MessageOverheadBytes, loggers, register, map));
     }
@@ -59,6 +62,7 @@ internal sealed partial class GrpcPipeline : IDisposable
 
         var (services, answer) = _built.Value;
         context.RequestServices = services;
+        var trace = _tracing?.BeginCall(context);
         try
         {
             await answer(context);
@@ -67,6 +71,12 @@ internal sealed partial class GrpcPipeline : IDisposable
         {
             var code = CodeOf(context);
             if (code == StatusCode.Unknown && IsMalformed(context)) code = BlameMessage(context.Response);
+            if (trace is not null)
+            {
+                RpcSpan.Complete(trace, code ?? StatusCode.Unknown);
+                trace.End(Stopwatch.GetTimestamp());
+            }
+
             Answered(context, code, started);
         }
     }
@@ -116,6 +126,7 @@ internal sealed partial class GrpcPipeline : IDisposable
     {
         _listener.Metrics.Answered(code is { } known ? GrpcStatus.HttpOf(known) : context.Response.StatusCode);
         if (!_accessLog) return;
+        using var ofTrace = LogTrace.Of(ServerTracing.Of(context));
         LogAccess(
             $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}",
             context.Request.Path,

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
 using Serve.Core.Models.Sources;
 using Serve.Core.Observability;
+using Serve.Frontend.Tracing;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.Hosting;
@@ -96,6 +97,7 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
         var started = Stopwatch.GetTimestamp();
         await answer(context);
         var request = context.Request;
+        using var ofTrace = LogTrace.Of(ServerTracing.Of(context));
         LogAccess(
             $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}",
             request.Method,

@@ -24,6 +24,7 @@ using Serve.Frontend.OpenInference.Control;
 using Serve.Frontend.OpenInference.Generate;
 using Serve.Frontend.OpenInference.Infer;
 using Serve.Frontend.OpenInference.Infer.Grpc;
+using Serve.Frontend.Tracing;
 using Serve.Management.Authorization;
 using Serve.Management.Console;
 using Serve.Management.Grpc;
@@ -31,6 +32,7 @@ using Serve.Management.Http.OpenApi;
 using Serve.Management.Overview;
 using Serve.Management.Rest;
 using Serve.Management.Sources;
+using Serve.Management.Store;
 
 namespace Serve.Frontend.Hosting;
 
@@ -54,12 +56,13 @@ internal sealed partial class ServeHost : IAsyncDisposable
     private readonly AccessControl _access;
     private readonly IReadOnlyList<GrpcPipeline> _grpc;
     private readonly OverviewFeed _overview;
+    private readonly ServerTracing? _tracing;
     private readonly TimeSpan _drainTimeout;
     private readonly ILogger _log;
 
-    private ServeHost(WebApplication app, ModelRegistry registry, Shutdown shutdown, ModelLoading loading, IReadOnlyList<Listener> listeners, AccessControl access, IReadOnlyList<GrpcPipeline> grpc, OverviewFeed overview, TimeSpan drainTimeout, ILogger log)
+    private ServeHost(WebApplication app, ModelRegistry registry, Shutdown shutdown, ModelLoading loading, IReadOnlyList<Listener> listeners, AccessControl access, IReadOnlyList<GrpcPipeline> grpc, OverviewFeed overview, ServerTracing? tracing, TimeSpan drainTimeout, ILogger log)
     {
-        (_app, _registry, _shutdown, _loading, _listeners, _access, _grpc, _overview, _drainTimeout, _log) = (app, registry, shutdown, loading, listeners, access, grpc, overview, drainTimeout, log);
+        (_app, _registry, _shutdown, _loading, _listeners, _access, _grpc, _overview, _tracing, _drainTimeout, _log) = (app, registry, shutdown, loading, listeners, access, grpc, overview, tracing, drainTimeout, log);
     }
 
     public Listener Inference => _listeners[0];
@@ -85,23 +88,25 @@ internal sealed partial class ServeHost : IAsyncDisposable
         ModelRegistry? registry = null;
         ModelLoading? loading = null;
         WebApplication? app = null;
+        ServerTracing? tracing = null;
         try
         {
             LoadTls(configuration, listeners, access.Files, loggers.CreateLogger("Serve.Secrets"));
+            tracing = ServerTracing.Start(configuration.Tracing, loggers.CreateLogger<ServerTracing>());
             Bind(listeners, loggers.CreateLogger<ServeHost>());
             registry = new ModelRegistry(configuration, TimeProvider.System, loggers, new HttpArchiveFetcher(configuration, TimeProvider.System, loggers.CreateLogger("Serve.Sources")));
 
             // Workers start while Kestrel does: the first answer comes a tenth of a second earlier.
             loading = new ModelLoading(registry, loggers.CreateLogger<ModelLoading>());
             app = BuildApplication(configuration, loggers, listeners);
-            var control = new ControlPlane(configuration, registry, loading, shutdown, level);
+            var control = new ControlPlane(configuration, registry, loading, shutdown, level, tracing);
             var ping = new Ping(registry, loading, shutdown);
             var overview = new OverviewFeed(registry, () => ping.Health, listeners[0].Address, TimeProvider.System);
-            MapRoutes(app, configuration, level, registry, loading, shutdown, ping, overview, control, listeners, access, loggers);
-            var grpc = MapGrpc(configuration, registry, loading, shutdown, control, listeners, loggers);
+            MapRoutes(app, configuration, level, registry, loading, shutdown, ping, overview, control, listeners, access, tracing, loggers);
+            var grpc = MapGrpc(configuration, registry, loading, shutdown, control, listeners, tracing, loggers);
             await app.StartAsync();
 
-            var host = new ServeHost(app, registry, shutdown, loading, listeners, access, grpc, overview, configuration.DrainTimeout, loggers.CreateLogger<ServeHost>());
+            var host = new ServeHost(app, registry, shutdown, loading, listeners, access, grpc, overview, tracing, configuration.DrainTimeout, loggers.CreateLogger<ServeHost>());
             host.LogListening(host.Inference.Url, host.Management.Url, host.Metrics.Url, UrlOf(host.GrpcInference), UrlOf(host.GrpcManagement));
             return host;
 
@@ -114,6 +119,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             if (app is not null) await app.DisposeAsync();
             foreach (var listener in listeners) listener.Dispose();
             access.Dispose();
+            tracing?.Dispose();
             throw;
         }
     }
@@ -132,6 +138,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         foreach (var pipeline in _grpc) pipeline.Dispose();
         foreach (var listener in _listeners) listener.Dispose();
         _access.Dispose();
+        _tracing?.Dispose();
         LogStopped();
     }
 
@@ -155,14 +162,14 @@ internal sealed partial class ServeHost : IAsyncDisposable
         new("grpc_management", "grpcManagementAddress", configuration.GrpcManagementAddress, HttpProtocols.Http2, isOptional: configuration.GrpcManagementAddress == Defaults.GrpcManagementAddress) { Guard = access.Management },
     ];
 
-    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, LogLevelSwitch level, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Ping ping, OverviewFeed overview, ControlPlane control, Listener[] listeners, AccessControl access, ILoggerFactory loggers)
+    private static void MapRoutes(WebApplication app, ServerConfiguration configuration, LogLevelSwitch level, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, Ping ping, OverviewFeed overview, ControlPlane control, Listener[] listeners, AccessControl access, ServerTracing? tracing, ILoggerFactory loggers)
     {
         var inline = IsInline(configuration);
         var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
         var models = new ModelLookup(registry, loading);
-        var kserve = new KServePredict(models, configuration.MaxRequestSize, shutdown);
-        var endpoint = new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferenceEndpoint>());
-        var tensors = new InferEndpoint(control.Models, control.SharedMemory, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, loggers.CreateLogger<InferEndpoint>());
+        var kserve = new KServePredict(models, configuration.MaxRequestSize, shutdown, tracing);
+        var endpoint = new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, tracing, loggers.CreateLogger<InferenceEndpoint>());
+        var tensors = new InferEndpoint(control.Models, control.SharedMemory, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, tracing, loggers.CreateLogger<InferEndpoint>());
         inference.Pipeline = PipelineOf(inference).Build(
             app.Services,
             routes =>
@@ -173,18 +180,20 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 new Probes(ping, loading).Map(routes);
                 routes.MapKServeModels(registry);
                 routes.MapOpenInferenceControl(control);
-                routes.MapGenerate(new GenerateEndpoint(control.Models, configuration.MaxRequestSize, shutdown, inference.Metrics, loggers.CreateLogger<GenerateEndpoint>()));
+                routes.MapGenerate(new GenerateEndpoint(control.Models, configuration.MaxRequestSize, shutdown, inference.Metrics, tracing, loggers.CreateLogger<GenerateEndpoint>()));
                 routes.MapOpenInferenceInfer(tensors);
             },
             context => InferenceRoutes.TryPredict(context, endpoint, registry) ?? InferRoutes.TryInfer(context, tensors, registry));
         if (Cors.IsConfigured(configuration)) inference.Pipeline = new Cors(configuration, inference.Metrics).Before(inference.Pipeline);
         management.Pipeline = PipelineOf(management).Build(app.Services, routes =>
         {
-            routes.MapManagement(registry, Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress), level);
+            var allowsModelApi = Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress);
+            routes.MapManagement(registry, allowsModelApi, level);
+            routes.MapStore(registry, allowsModelApi, isGuarded: ListenAddress.Parse(configuration.ManagementAddress, out _) is { } address && Exposure.IsGuarded(configuration, management.Key, address));
             routes.MapOverview(overview);
             access.MapTokens(routes);
             routes.MapConsole();
-            routes.MapConsolePredictions(new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, management.Metrics, loggers.CreateLogger<InferenceEndpoint>()));
+            routes.MapConsolePredictions(new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, management.Metrics, tracing, loggers.CreateLogger<InferenceEndpoint>()));
         });
         metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry, configuration.Metrics.TorchserveNames ? TorchServe(registry, listeners) : null));
         app.Run(static context => Listener.Of(context).Pipeline(context));
@@ -199,7 +208,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
     private static TorchServeMetrics TorchServe(ModelRegistry registry, Listener[] listeners) =>
         new(registry, new HostMonitor(), [.. listeners.Where(listener => listener.Name != "metrics").Select(listener => listener.Metrics)]);
 
-    private static GrpcPipeline[] MapGrpc(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, ControlPlane control, Listener[] listeners, ILoggerFactory loggers)
+    private static GrpcPipeline[] MapGrpc(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, ControlPlane control, Listener[] listeners, ServerTracing? tracing, ILoggerFactory loggers)
     {
         var inference = PipelineOf(
             listeners[3],
@@ -228,6 +237,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 listener,
                 configuration.MaxRequestSize,
                 configuration.AccessLog,
+                tracing,
                 loggers,
                 services =>
                 {

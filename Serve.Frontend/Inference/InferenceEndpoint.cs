@@ -6,6 +6,7 @@ using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Frontend.Hosting;
+using Serve.Frontend.Tracing;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.Inference;
@@ -14,7 +15,7 @@ namespace Serve.Frontend.Inference;
 /// One inference request from its headers to its answer: read the body, name the version, run, write. Hot path: one
 /// asynchronous layer, no closures. It answers its own errors and counts its own answers.
 /// </summary>
-internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLookup models, long maxRequestBytes, bool inline, Shutdown shutdown, HttpMetrics metrics, ILogger log)
+internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLookup models, long maxRequestBytes, bool inline, Shutdown shutdown, HttpMetrics metrics, ServerTracing? tracing, ILogger log)
 {
     // What handling more bytes than these takes, other connections of a thread must not wait for.
     private const int BriefBytes = 64 << 10;
@@ -23,11 +24,14 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
     public Task HandleAsync(HttpContext context, ModelVersion version)
     {
         version.Metrics.RequestAccepted();
-        return HandleAsync(context, version, InferenceRoute.Plain);
+        return TraceAsync(context, version, InferenceRoute.Plain);
     }
 
     /// <summary>Answers a request of any route.</summary>
-    public Task HandleAsync(HttpContext context, InferenceRoute route) => HandleAsync(context, null, route);
+    public Task HandleAsync(HttpContext context, InferenceRoute route) => TraceAsync(context, null, route);
+
+    private Task TraceAsync(HttpContext context, ModelVersion? target, InferenceRoute route) =>
+        tracing?.Begin(context) is { } trace ? ServerTracing.UntilAnsweredAsync(HandleAsync(context, target, route), context, trace) : HandleAsync(context, target, route);
 
     // What lives across its waits is allocated for each request: few variables, and no more than one at a time of a kind.
     private async Task HandleAsync(HttpContext context, ModelVersion? target, InferenceRoute route)
@@ -49,6 +53,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
             RequestParts.Complete(context.Request, ref payload, route.Path, route.Query, out var modelField);
             target ??= models.Accept(modelField ?? OnlyModel(), route.Version);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
+            payload.Trace?.ReadTimestamp = Stopwatch.GetTimestamp();
             var options = RequestOptions.Read(context.Request.Headers);
             ServerTiming.Begin(context, payload, started);
 
@@ -57,6 +62,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
             response = await target.InferAsync(handedOver, options, context.RequestAborted);
 
             var writing = Stopwatch.GetTimestamp();
+            ServerTracing.Of(context)?.WriteTimestamp = writing;
             (status, responseBytes) = (response.Status, response.Body.Length);
             if (inline && responseBytes > BriefBytes) await Task.Yield();
             ServerTiming.End(context, response, started);
@@ -68,6 +74,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
         catch (Exception e)
         {
             payload?.Release();
+            if (target is not null) ServerTracing.Of(context)?.For(target.Name, target.Version);
             status = await FailAsync(context, e);
             target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes: 0);
         }
@@ -84,7 +91,8 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
     private Task<int> FailAsync(HttpContext context, Exception e)
     {
         var error = ErrorResponse.From(e, context);
-        if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, CommonHeaders.IdOf(context));
+        using (LogTrace.Of(ServerTracing.Of(context)))
+            if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, CommonHeaders.IdOf(context));
         if (shutdown.IsDraining) context.Response.Headers.Connection = "close";
         return ErrorResponse.WriteAsync(context, error);
     }

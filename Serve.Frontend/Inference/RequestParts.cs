@@ -3,6 +3,8 @@ using System.Text;
 using Microsoft.AspNetCore.Http;
 using Serve.Core.Errors;
 using Serve.Core.Protocol;
+using Serve.Core.Tracing;
+using Serve.Frontend.Tracing;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.Inference;
@@ -31,7 +33,8 @@ internal static class RequestParts
     public static void Complete(HttpRequest request, ref RequestPayload payload, string? path, QueryUse query, out string? modelField)
     {
         modelField = null;
-        AddHeaders(request, payload, path);
+        var trace = ServerTracing.Of(request.HttpContext);
+        AddHeaders(request, payload, path, trace);
         var type = request.ContentType;
         var rawBytes = payload.Body.Length;
 
@@ -47,7 +50,7 @@ internal static class RequestParts
             payload = decoded;
             try
             {
-                AddHeaders(request, decoded, path);
+                AddHeaders(request, decoded, path, trace);
                 AddUrlEncoded(encoded.Body.Span, decoded, ref modelField);
             }
             finally
@@ -101,12 +104,13 @@ internal static class RequestParts
     }
 
     /// <summary>Adds the request's headers; those that speak of this connection mean nothing to a worker.</summary>
-    internal static void AddHeaders(HttpRequest request, RequestPayload payload, string? path)
+    internal static void AddHeaders(HttpRequest request, RequestPayload payload, string? path, RequestTrace? trace)
     {
         payload.RequestId = CommonHeaders.IdOf(request.HttpContext);
+        payload.Follow(trace);
         foreach (var (name, values) in request.Headers)
         {
-            if (IsOfConnection(name)) continue;
+            if (IsOfConnection(name) || (trace is not null && TracedPayload.IsOfTrace(name))) continue;
             payload.AddHeader(name, values.Count == 1 ? values[0] ?? "" : values.ToString());
         }
 

@@ -7,10 +7,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Serve.Frontend.Logging;
 
-/// <summary>An object on each line: <c>time</c>, <c>level</c>, <c>logger</c>, <c>message</c>, <c>exception</c>, and the message's values by their names.</summary>
+/// <summary>An object on each line: <c>time</c>, <c>level</c>, <c>logger</c>, <c>message</c>, <c>exception</c>, the message's values by their names, <c>traceId</c>.</summary>
 internal sealed class JsonLines : ILineFormat
 {
-    private static readonly HashSet<string> Own = ["time", "level", "logger", "message", "exception"];
+    private static readonly HashSet<string> Own = ["time", "level", "logger", "message", "exception", "traceId"];
 
     // Not for HTML: quotes and control characters are escaped, letters of other scripts stay as they are.
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -28,6 +28,7 @@ internal sealed class JsonLines : ILineFormat
             json.WriteString("message", entry.Message);
             if (entry.Exception is { } exception) json.WriteString("exception", exception.ToString());
             foreach (var (name, value) in entry.Fields ?? []) WriteField(json, name, value);
+            if (entry.TraceId is { } trace) json.WriteString("traceId", trace);
             json.WriteEndObject();
         }
 

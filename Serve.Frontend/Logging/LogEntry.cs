@@ -9,5 +9,6 @@ namespace Serve.Frontend.Logging;
 /// <param name="Message">For people.</param>
 /// <param name="Exception">What was thrown, or null.</param>
 /// <param name="Fields">The message's values by their names, or null.</param>
+/// <param name="TraceId">The trace that it belongs to, or null.</param>
 internal readonly record struct LogEntry(
-    DateTimeOffset At, LogLevel Level, string Category, string Message, Exception? Exception = null, IReadOnlyList<KeyValuePair<string, object?>>? Fields = null);
+    DateTimeOffset At, LogLevel Level, string Category, string Message, Exception? Exception = null, IReadOnlyList<KeyValuePair<string, object?>>? Fields = null, string? TraceId = null);

@@ -82,7 +82,7 @@ internal sealed class ServerLogs : ILoggerProvider
 
     private void Write(string category, LogLevel level, EventId id, string message, Exception? exception, IReadOnlyList<KeyValuePair<string, object?>>? fields)
     {
-        var entry = new LogEntry(_time.GetUtcNow(), level, category, message, exception, fields);
+        var entry = new LogEntry(_time.GetUtcNow(), level, category, message, exception, fields, LogTrace.Current);
         foreach (var log in id.Name switch { LogEventNames.Access => _access, LogEventNames.WorkerOutput => _workers, _ => _server }) log.Queue.Add(log.Format.Format(entry));
     }
 

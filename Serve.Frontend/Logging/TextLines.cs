@@ -25,6 +25,7 @@ internal sealed class TextLines(bool colours) : ILineFormat
         else line.Append(at).Append(' ').Append(name).Append(' ');
         line.Append(entry.Category).Append(": ");
         AppendOneLine(line, entry.Message);
+        if (entry.TraceId is { } trace) line.Append(" trace ").Append(trace);
         if (entry.Exception is { } exception) AppendOneLine(line.Append(": "), exception.ToString());
         return line.ToString();
     }

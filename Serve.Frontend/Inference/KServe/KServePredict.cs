@@ -6,6 +6,7 @@ using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Protocol;
 using Serve.Frontend.Hosting;
+using Serve.Frontend.Tracing;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.Inference.KServe;
@@ -14,12 +15,16 @@ namespace Serve.Frontend.Inference.KServe;
 /// <c>/v1/models/{model}:predict</c> of KServe's v1 protocol. Each instance is a request by itself, its JSON the body, so
 /// that the instances of one call and of others share batches; the answers are put together in the instances' order.
 /// </summary>
-internal sealed class KServePredict(ModelLookup models, long maxRequestBytes, Shutdown shutdown)
+internal sealed class KServePredict(ModelLookup models, long maxRequestBytes, Shutdown shutdown, ServerTracing? tracing)
 {
-    public async Task HandleAsync(HttpContext context)
+    public Task HandleAsync(HttpContext context) =>
+        tracing?.Begin(context) is { } trace ? ServerTracing.UntilAnsweredAsync(RunAsync(context), context, trace) : RunAsync(context);
+
+    private async Task RunAsync(HttpContext context)
     {
         if (shutdown.IsDraining) throw Shutdown.Refusal();
         var target = models.Find((string)context.Request.RouteValues["model"]!, null);
+        ServerTracing.Of(context)?.For(target.Name, target.Version);
         target.ThrowIfNotServing();
         var options = RequestOptions.Read(context.Request.Headers);
         var body = BodyReceiver.Rent(context.Request, maxRequestBytes);
@@ -82,7 +87,7 @@ internal sealed class KServePredict(ModelLookup models, long maxRequestBytes, Sh
     /// <summary>Runs one instance, counted as a request of the model.</summary>
     private async Task<InferenceResponse> InferAsync(ModelVersion target, RequestPayload payload, InferenceOptions options, CancellationToken left)
     {
-        var (started, bytes) = (Stopwatch.GetTimestamp(), payload.Body.Length);
+        var (started, bytes, trace) = (Stopwatch.GetTimestamp(), payload.Body.Length, payload.Trace);
         target.Metrics.RequestAccepted();
         InferenceResponse? answer = null;
         try
@@ -90,12 +95,14 @@ internal sealed class KServePredict(ModelLookup models, long maxRequestBytes, Sh
             answer = await target.InferAsync(payload, options, left);
             await answer.JoinPartsAsync(maxRequestBytes);
             target.Metrics.RequestAnswered(answer.Status, Stopwatch.GetElapsedTime(started), bytes, answer.Body.Length);
+            trace?.EndPart(answer.Status);
             return answer;
         }
         catch (ServeException e)
         {
             answer?.Dispose();
             target.Metrics.RequestAnswered(e.Status, Stopwatch.GetElapsedTime(started), bytes, responseBytes: 0);
+            trace?.EndPart(e.Status);
             throw;
         }
     }
@@ -104,7 +111,7 @@ internal sealed class KServePredict(ModelLookup models, long maxRequestBytes, Sh
     {
         var text = JsonMarshal.GetRawUtf8Value(instance);
         var payload = RequestPayload.Rent(text.Length);
-        RequestParts.AddHeaders(request, payload, null);
+        RequestParts.AddHeaders(request, payload, null, ServerTracing.Of(request.HttpContext)?.Part("infer", Stopwatch.GetTimestamp()));
         text.CopyTo(payload.GetSpan(text.Length));
         payload.Advance(text.Length);
         payload.AddPart("body", "application/json", 0, text.Length);

@@ -4,6 +4,7 @@ using Serve.Core.Observability;
 using Serve.Frontend.Hosting;
 using Serve.Frontend.Inference;
 using Serve.Frontend.OpenInference.SharedMemory;
+using Serve.Frontend.Tracing;
 
 namespace Serve.Frontend.OpenInference.Control;
 
@@ -15,14 +16,15 @@ internal sealed class ControlPlane
     /// <param name="loading">Whether models may still come.</param>
     /// <param name="shutdown">Whether the server stops.</param>
     /// <param name="level">How much is logged.</param>
-    public ControlPlane(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, LogLevelSwitch level)
+    /// <param name="tracing">What is traced; null: nothing.</param>
+    public ControlPlane(ServerConfiguration configuration, ModelRegistry registry, ModelLoading loading, Shutdown shutdown, LogLevelSwitch level, ServerTracing? tracing)
     {
         Models = new OpenInferenceModels(new ModelLookup(registry, loading));
         Health = new Readiness(registry, new Ping(registry, loading, shutdown), shutdown);
         Configurations = new ModelConfigReport(Models);
         Statistics = new StatisticsReport(registry, Models);
         Log = new LogSettings(level);
-        Trace = new TraceSettings(Models);
+        Trace = new TraceSettings(Models, tracing?.Sampler);
         SharedMemory = new SharedMemoryRegions(configuration.OpenInference.SharedMemory);
         Metadata = new MetadataReport(configuration, registry, Models, SharedMemory.IsEnabled);
         Repository = new RepositoryControl(registry, loading);

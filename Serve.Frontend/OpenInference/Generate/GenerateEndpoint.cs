@@ -10,6 +10,7 @@ using Serve.Core.Protocol;
 using Serve.Frontend.Hosting;
 using Serve.Frontend.OpenInference.Control;
 using Serve.Frontend.OpenInference.Infer;
+using Serve.Frontend.Tracing;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.OpenInference.Generate;
@@ -18,17 +19,20 @@ namespace Serve.Frontend.OpenInference.Generate;
 /// <c>generate</c>, which answers with one response, and <c>generate_stream</c>, which sends each response as an event when it
 /// is there. The same data plane as every other request's; a client that leaves ends it.
 /// </summary>
-internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long maxRequestBytes, Shutdown shutdown, HttpMetrics metrics, ILogger log)
+internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long maxRequestBytes, Shutdown shutdown, HttpMetrics metrics, ServerTracing? tracing, ILogger log)
 {
     private const string NotOne = "generate expects model to produce exactly 1 response, use generate stream for model that generates various number of responses";
 
     /// <summary>Answers with exactly one response.</summary>
-    public Task GenerateAsync(HttpContext context) => RunAsync(context, AnswerOnceAsync);
+    public Task GenerateAsync(HttpContext context) => TraceAsync(context, AnswerOnceAsync);
 
     /// <summary>Answers with an event for each response.</summary>
-    public Task StreamAsync(HttpContext context) => RunAsync(context, AnswerStreamAsync);
+    public Task StreamAsync(HttpContext context) => TraceAsync(context, AnswerStreamAsync);
 
     private delegate Task<long> Answer(HttpContext context, TensorRequest request, ModelVersion version, ModelSignature signature, InferenceResponse first);
+
+    private Task TraceAsync(HttpContext context, Answer answer) =>
+        tracing?.Begin(context) is { } trace ? ServerTracing.UntilAnsweredAsync(RunAsync(context, answer), context, trace) : RunAsync(context, answer);
 
     private async Task RunAsync(HttpContext context, Answer answer)
     {
@@ -47,6 +51,7 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
             payload = RequestPayload.Rent(256);
             var request = GenerateRequest.Read(body.RootElement, signature, payload, maxRequestBytes);
             var rows = TensorRequestCheck.Check(request, target, signature, payload.Body.Span, isJsonAnswered: true);
+            payload.Follow(ServerTracing.Of(context));
             request.Complete(payload);
             requestBytes = payload.Body.Length;
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
@@ -60,6 +65,7 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
         catch (Exception e)
         {
             payload?.Release();
+            if (target is not null) ServerTracing.Of(context)?.For(target.Name, target.Version);
             status = await FailAsync(context, e);
         }
 
@@ -144,7 +150,8 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
     private Task<int> FailAsync(HttpContext context, Exception e)
     {
         var error = ErrorResponse.From(e, context);
-        if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, context.Response.Headers[CommonHeaders.RequestId].ToString());
+        using (LogTrace.Of(ServerTracing.Of(context)))
+            if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, context.Response.Headers[CommonHeaders.RequestId].ToString());
         if (shutdown.IsDraining) context.Response.Headers.Connection = "close";
         return ErrorResponse.WriteAsync(context, error);
     }

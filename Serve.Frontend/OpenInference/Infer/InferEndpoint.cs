@@ -9,6 +9,7 @@ using Serve.Core.Protocol;
 using Serve.Frontend.Hosting;
 using Serve.Frontend.Inference;
 using Serve.Frontend.OpenInference.SharedMemory;
+using Serve.Frontend.Tracing;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.OpenInference.Infer;
@@ -17,7 +18,7 @@ namespace Serve.Frontend.OpenInference.Infer;
 /// One inference request of the Open Inference Protocol over REST, from its headers to its answer. It answers its own errors
 /// and counts its own answers. Hot path for binary tensors.
 /// </summary>
-internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMemoryRegions memory, long maxRequestBytes, bool inline, Shutdown shutdown, HttpMetrics metrics, ILogger log)
+internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMemoryRegions memory, long maxRequestBytes, bool inline, Shutdown shutdown, HttpMetrics metrics, ServerTracing? tracing, ILogger log)
 {
     // What handling more bytes than these takes, other connections of a thread must not wait for.
     private const int BriefBytes = 64 << 10;
@@ -26,11 +27,14 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
     public Task HandleAsync(HttpContext context, ModelVersion version)
     {
         version.Metrics.RequestAccepted();
-        return HandleAsync(context, version, version.Name, null);
+        return TraceAsync(context, version, version.Name, null);
     }
 
     /// <summary>Answers a request by its route.</summary>
-    public Task HandleAsync(HttpContext context, string model, string? version) => HandleAsync(context, null, model, version);
+    public Task HandleAsync(HttpContext context, string model, string? version) => TraceAsync(context, null, model, version);
+
+    private Task TraceAsync(HttpContext context, ModelVersion? target, string model, string? version) =>
+        tracing?.Begin(context) is { } trace ? ServerTracing.UntilAnsweredAsync(HandleAsync(context, target, model, version), context, trace) : HandleAsync(context, target, model, version);
 
     private async Task HandleAsync(HttpContext context, ModelVersion? target, string model, string? version)
     {
@@ -55,6 +59,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
             if (coding != ContentCoding.Identity) Unpack(ref payload, coding);
             var request = Read(context.Request, ref payload, target, signature, out var rows, out regions);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
+            payload.Trace?.ReadTimestamp = Stopwatch.GetTimestamp();
             ServerTiming.Begin(context, payload, started);
 
             var handedOver = payload;
@@ -63,6 +68,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
             answer = await target.InferAsync(handedOver, request.Options(target.Configuration.PriorityLevels, rows), context.RequestAborted);
 
             var writing = Stopwatch.GetTimestamp();
+            ServerTracing.Of(context)?.WriteTimestamp = writing;
             if (inline && TakesLong(answer, request, context.Request)) await Task.Yield();
             await answer.JoinPartsAsync(maxRequestBytes);
             var tensors = AnswerTensors.Read(answer, request, target, signature);
@@ -75,6 +81,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
         catch (Exception e)
         {
             payload?.Release();
+            if (target is not null) ServerTracing.Of(context)?.For(target.Name, target.Version);
             status = await FailAsync(context, e);
             target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes: 0);
         }
@@ -100,6 +107,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
         var request = isRaw ? RestBody.ReadRaw(ref payload, target, signature) : RestBody.Read(ref payload, jsonBytes, maxRequestBytes);
         regions = memory.Use(request, payload, maxRequestBytes);
         rows = TensorRequestCheck.Check(request, target, signature, payload.Body.Span, isJsonAnswered: true);
+        payload.Follow(ServerTracing.Of(http.HttpContext));
         request.Complete(payload);
         return request;
     }
@@ -114,7 +122,8 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
     private Task<int> FailAsync(HttpContext context, Exception e)
     {
         var error = ErrorResponse.From(e, context);
-        if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, context.Response.Headers[CommonHeaders.RequestId].ToString());
+        using (LogTrace.Of(ServerTracing.Of(context)))
+            if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, context.Response.Headers[CommonHeaders.RequestId].ToString());
         if (shutdown.IsDraining) context.Response.Headers.Connection = "close";
         return ErrorResponse.WriteAsync(context, error);
     }

@@ -128,10 +128,11 @@ public sealed partial class ConfigurationDocumentTests
         .Order(StringComparer.Ordinal);
 
     private static IEnumerable<string> ServerKeys() =>
-        Keys<ServerConfiguration>().Except(["metrics", "logging", "openInference"])
+        Keys<ServerConfiguration>().Except(["metrics", "logging", "openInference", "tracing"])
             .Concat(Keys<MetricsConfiguration>().Select(key => $"metrics.{key}"))
             .Concat(Keys<OpenInferenceConfiguration>().Select(key => $"openInference.{key}"))
             .Concat(Keys<LoggingConfiguration>().Select(key => $"logging.{key}"))
+            .Concat(Keys<TracingConfiguration>().Select(key => $"tracing.{key}"))
             .Order(StringComparer.Ordinal);
 
     [GeneratedRegex("^(?<inside>  )?(?:# )?(?<key>[a-z][A-Za-z]+):(?: (?<value>.+))?$")]

@@ -21,7 +21,7 @@ internal sealed partial class ServeProcess : IDisposable
     private readonly DirectoryInfo _runtime;
     private readonly HttpClient _http = new();
 
-    private ServeProcess(string executable, string modelStore, string fastPath, string inferenceAddress)
+    private ServeProcess(string executable, string modelStore, string fastPath, string inferenceAddress, params IReadOnlyList<string> flags)
     {
         _runtime = Directory.CreateTempSubdirectory("serve-bench-run-");
         var start = new ProcessStartInfo(executable)
@@ -37,12 +37,12 @@ internal sealed partial class ServeProcess : IDisposable
                 "--metrics-address", "http://127.0.0.1:0",
                 "--grpc-inference-address", "http://127.0.0.1:0",
                 "--grpc-management-address", "http://127.0.0.1:0",
-                "--log-level", "warning",
                 "--fast-path", fastPath,
             },
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        foreach (var flag in flags.Contains("--log-level") ? flags : [.. flags, "--log-level", "warning"]) start.ArgumentList.Add(flag);
         StartTimestamp = Stopwatch.GetTimestamp();
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, line) => Keep(line.Data);
@@ -68,9 +68,9 @@ internal sealed partial class ServeProcess : IDisposable
     private Uri Metrics { get; set; } = new("http://localhost");
 
     /// <summary>Starts it and waits until it listens; its models may still be loading.</summary>
-    public static ServeProcess StartAndListen(string executable, string modelStore, string fastPath)
+    public static ServeProcess StartAndListen(string executable, string modelStore, string fastPath, params IReadOnlyList<string> flags)
     {
-        var serve = new ServeProcess(executable, modelStore, fastPath, "http://127.0.0.1:0");
+        var serve = new ServeProcess(executable, modelStore, fastPath, "http://127.0.0.1:0", flags);
         try
         {
             serve.WaitForState();
@@ -117,6 +117,9 @@ internal sealed partial class ServeProcess : IDisposable
 
         return null;
     }
+
+    /// <summary>Reads all its metrics, as Prometheus does.</summary>
+    public void Scrape() => Get(new Uri(Metrics, "/metrics"), "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5");
 
     /// <summary>The sum of a family's series that have all these labels.</summary>
     public double SumOfMetrics(string family, params string[] labels)
@@ -182,9 +185,11 @@ internal sealed partial class ServeProcess : IDisposable
         }
     }
 
-    private string Get(Uri address)
+    private string Get(Uri address, string? accept = null)
     {
-        using var response = _http.Send(new HttpRequestMessage(HttpMethod.Get, address));
+        using var request = new HttpRequestMessage(HttpMethod.Get, address);
+        if (accept is not null) request.Headers.Accept.ParseAdd(accept);
+        using var response = _http.Send(request);
         using var reader = new StreamReader(response.EnsureSuccessStatusCode().Content.ReadAsStream());
         return reader.ReadToEnd();
     }

@@ -24,7 +24,7 @@ internal sealed class InferService(OpenInferenceModels models, ModelRegistry reg
     /// <summary>Answers one request with one response.</summary>
     public async Task<TensorMessage> InferAsync(TensorCall call, ServerCallContext context)
     {
-        using var run = new TensorRun(call, context);
+        using var run = new TensorRun(call, context, isOne: false);
         try
         {
             var answer = await StartAsync(run, isStream: false);

@@ -59,7 +59,7 @@ internal sealed class InferStream(InferService service, IAsyncStreamReader<Tenso
 
     private (Task Task, bool InOrder) AnswerAsync(TensorCall call, Task before, CancellationTokenSource ends)
     {
-        var run = new TensorRun(call, context);
+        var run = new TensorRun(call, context, isOne: true);
         ValueTask<InferenceResponse> answer;
         try
         {

@@ -5,8 +5,10 @@ using Serve.Core.Handlers;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
+using Serve.Core.Tracing;
 using Serve.Frontend.OpenInference.Messages;
 using Serve.Frontend.OpenInference.SharedMemory;
+using Serve.Frontend.Tracing;
 using Serve.Management.Grpc;
 using Serve.Management.Http;
 
@@ -15,7 +17,8 @@ namespace Serve.Frontend.OpenInference.Infer.Grpc;
 /// <summary>One request over gRPC on its way: owns its payload until the model has it, and its answer until that is written.</summary>
 /// <param name="call">The request as it was read.</param>
 /// <param name="context">The call that it is part of.</param>
-internal sealed class TensorRun(TensorCall call, ServerCallContext context) : IDisposable
+/// <param name="isOne">Whether it is one of several of the call: then it has a span of its own below the call's, where that is traced.</param>
+internal sealed class TensorRun(TensorCall call, ServerCallContext context, bool isOne) : IDisposable
 {
     private const string FinalResponse = "triton_final_response";
 
@@ -26,6 +29,7 @@ internal sealed class TensorRun(TensorCall call, ServerCallContext context) : ID
     private ModelSignature? _signature;
     private InferenceResponse? _answer;
     private RegionUse? _regions;
+    private readonly RequestTrace? _trace = ServerTracing.Of(context.GetHttpContext()) is { } ofCall ? isOne ? ofCall.Part("infer", Stopwatch.GetTimestamp()) : ofCall : null;
     private long _responseBytes;
 
     public TensorCall Call => call;
@@ -48,6 +52,7 @@ internal sealed class TensorRun(TensorCall call, ServerCallContext context) : ID
         var payload = call.Payload;
         _regions = memory.Use(_request, payload, maxRequestBytes);
         var rows = TensorRequestCheck.Check(_request, target, signature, payload.Body.Span, isJsonAnswered: false);
+        payload.Follow(_trace);
         _request.Complete(payload);
         var options = _request.Options(target.Configuration.PriorityLevels, rows);
         if (context.Deadline != DateTime.MaxValue)
@@ -91,6 +96,7 @@ internal sealed class TensorRun(TensorCall call, ServerCallContext context) : ID
     public T Answered<T>(T value)
     {
         Target!.Metrics.RequestAnswered(200, Stopwatch.GetElapsedTime(_started), _requestBytes, _responseBytes);
+        if (isOne) _trace?.EndPart(200);
         return value;
     }
 
@@ -100,6 +106,8 @@ internal sealed class TensorRun(TensorCall call, ServerCallContext context) : ID
     {
         var error = GrpcStatus.From(e, context);
         Target?.Metrics.RequestAnswered(error.Status, Stopwatch.GetElapsedTime(_started), _requestBytes, _responseBytes);
+        if (Target is { } target) _trace?.For(target.Name, target.Version);
+        if (isOne) _trace?.EndPart(error.Status);
         return error;
     }
 
