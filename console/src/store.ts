@@ -26,11 +26,6 @@ export class Store<T> {
 /** The store's value; the component is drawn again when it changes. */
 export function useStore<T>(store: Store<T>): T {
   const [, redraw] = useState({});
-  const drawn = store.value;
-  useEffect(() => {
-    // It may have changed since it was drawn, when nobody listened yet.
-    if (!Object.is(drawn, store.value)) redraw({});
-    return store.subscribe(() => redraw({}));
-  }, [store]);
-  return drawn;
+  useEffect(() => store.subscribe(() => redraw({})), [store]);
+  return store.value;
 }

@@ -43,12 +43,11 @@ internal sealed class RepositoryControl(ModelRegistry registry, ModelLoading loa
         {
             var wanted = config is null ? null : ConfigOverride.Parse(model, config);
             var version = VersionOf(files);
-            if (version is not null && wanted?.Policy?.Allows(version) == false) throw new BadRequestException($"the files are of version {version}, which the config's version_policy leaves out");
+            if (version is not null && wanted?.Version is { } named && named != version) throw new BadRequestException($"the files are of version {version}, the config's version_policy names {named}");
             await registry.LoadAsync(
                 new ModelLoad(model)
                 {
-                    Version = version,
-                    Policy = wanted?.Policy,
+                    Version = version ?? wanted?.Version,
                     Overrides = wanted?.Keys,
                     Files = [.. files.Select(file => file with { Path = file.Path[(file.Path.IndexOf('/', StringComparison.Ordinal) + 1)..] })],
                     Check = wanted is null ? null : wanted.FaultOf,
