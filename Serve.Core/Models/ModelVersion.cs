@@ -142,14 +142,6 @@ public sealed partial class ModelVersion
         };
     }
 
-    /// <summary>What its workers, and the last one that was lost, have written of late.</summary>
-    /// <param name="lines">So many lines of each at most, of the 200 that are kept.</param>
-    public (IReadOnlyList<WorkerTail> Workers, WorkerLoss? LastLoss) WorkerOutput(int lines)
-    {
-        var loss = _pool.LastLoss;
-        return (_pool.Tails(lines), loss is null ? null : loss with { Output = [.. loss.Output.TakeLast(lines)] });
-    }
-
     /// <summary>What it has done since it was registered.</summary>
     public InferenceStatistics Statistics
     {

@@ -24,9 +24,7 @@ public sealed class OverviewFeed(ModelRegistry registry, Func<ServerHealth> heal
     internal async Task HandleAsync(HttpContext context)
     {
         var wantsStream = RequestParameters.FromQuery(context).Flag("stream") ?? context.Request.Headers.Accept.Any(static accept => accept?.Contains(OverviewStream.MediaType, StringComparison.OrdinalIgnoreCase) == true);
-
-        // One answer is of after the question: what was done before it is seen in it.
-        using var listener = _feed.Listen(takesLast: wantsStream);
+        using var listener = _feed.Listen();
         var first = await listener.NextAsync(context.RequestAborted) ?? throw new ServiceUnavailableException("The server is stopping.", TimeSpan.FromSeconds(1));
         if (wantsStream) await OverviewStream.WriteAsync(context, first, listener, _feed.Stopped);
         else await PrettyJson.WriteAsync(context, StatusCodes.Status200OK, first.Document);

@@ -17,8 +17,7 @@ public sealed class SharedFeed<T>(Func<CancellationToken, IAsyncEnumerable<T>> s
     public CancellationToken Stopped => _stop.Token;
 
     /// <summary>Listens from now on, until the listener is disposed.</summary>
-    /// <param name="takesLast">Whether the last sample that was made for others does for a beginning; else the next one.</param>
-    public Listener Listen(bool takesLast = true)
+    public Listener Listen()
     {
         lock (_gate)
         {
@@ -29,7 +28,7 @@ public sealed class SharedFeed<T>(Func<CancellationToken, IAsyncEnumerable<T>> s
             }
 
             _run.Listeners++;
-            return new Listener(this, _run, takesLast ? 0 : _run.Newest.Number);
+            return new Listener(this, _run);
         }
     }
 
@@ -59,7 +58,7 @@ public sealed class SharedFeed<T>(Func<CancellationToken, IAsyncEnumerable<T>> s
         private long _seen;
         private bool _hasLeft;
 
-        internal Listener(SharedFeed<T> feed, Run run, long seen) => (_feed, _run, _seen) = (feed, run, seen);
+        internal Listener(SharedFeed<T> feed, Run run) => (_feed, _run) = (feed, run);
 
         /// <summary>The newest sample that this listener has not had; waits for one if it has had it.</summary>
         /// <param name="cancellation">Ends the waiting.</param>
