@@ -156,7 +156,7 @@ public sealed partial class ModelVersion
         get
         {
             var (last, sizes) = _scheduler.Executed;
-            return Metrics.Statistics(last, sizes).Since(_before) with { CacheHit = _cacheMetrics?.Hits ?? default, CacheMiss = _cacheMetrics?.Misses ?? default };
+            return Metrics.Statistics(last, sizes).Since(_before) with { CacheHit = _cacheMetrics?.Hits ?? default, CacheMiss = _cacheMetrics?.Misses ?? default, Responses = _scheduler.Responses?.Read() ?? [] };
         }
     }
 
@@ -394,6 +394,7 @@ public sealed partial class ModelVersion
         if (about is null || about == _about) return;
         _about = about;
         _signature = about.Signature?.ForRequests(_configuration.BatchSize);
+        if (about.IsDecoupled) _scheduler.CountResponses();
     }
 
     private ModelState Compute()

@@ -13,6 +13,9 @@ namespace Serve.Management.Overview;
 /// <param name="time">The clock.</param>
 public sealed class OverviewFeed(ModelRegistry registry, Func<ServerHealth> health, string inferenceAddress, TimeProvider time) : IDisposable
 {
+    /// <summary>The time between two overviews.</summary>
+    public static TimeSpan Interval => OverviewSource.Interval;
+
     private readonly SharedFeed<OverviewSample> _feed = new(new OverviewSource(registry, health, inferenceAddress, time).SampleAsync);
 
     /// <summary>Ends all streams: the server stops.</summary>
