@@ -26,6 +26,14 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
     private const int OfItem = 16;
 
     private readonly int _mostOnReader = inline ? FewInline : Few;
+    private volatile ResponseStatistics? _responses;
+
+    /// <summary>Counts the responses of a decoupled model; null: it is none, or not known to be one.</summary>
+    public ResponseStatistics? Responses
+    {
+        get => _responses;
+        set => _responses = value;
+    }
 
     /// <summary>Completes them all, and empties the list.</summary>
     /// <param name="completions">The caller's, who uses it again.</param>
@@ -74,6 +82,7 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
         if (completion.Response is { } response)
         {
             Record(request, response.Times, now);
+            if (_responses is { } responses) CountOnly(responses, request, response, now);
             response.RequestTimes = request.Payload.Times;
             request.Payload.Release();
             request.TryComplete(response);
@@ -82,6 +91,7 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
 
         Tell(completion);
         request.Payload.Release();
+        if (_responses is { } failed && request.SentTimestamp > 0) failed.Failed(0, request.SentTimestamp, now);
         if (request.TryFail(completion.Error!) && completion.Error is ServeException { Status: 504 }) metrics.RequestExpired(ExpiredPlace.Worker);
     }
 
@@ -123,6 +133,13 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
         }
 
         request.TryEnd(parts, error: null);
+    }
+
+    // An answer that came whole has one response, or none.
+    private static void CountOnly(ResponseStatistics responses, InferenceRequest request, InferenceResponse response, long now)
+    {
+        if (response.Body.IsEmpty) responses.Ended(0, request.SentTimestamp, now);
+        else responses.Succeeded(0, request.SentTimestamp, now, now);
     }
 
     // By the id that the client knows, while the payload is still the request's.

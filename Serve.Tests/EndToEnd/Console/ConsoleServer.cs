@@ -1,3 +1,5 @@
+using Microsoft.Playwright;
+
 namespace Serve.Tests.EndToEnd.Console;
 
 /// <summary>One server with fashion-vit and one browser, for all tests of a class.</summary>
@@ -15,6 +17,7 @@ public sealed class ConsoleServer : IAsyncLifetime
     {
         if (!Chromium.IsInstalled) return;
         Directory.CreateDirectory(Screenshots);
+        Assertions.SetDefaultExpectTimeout(30_000); // a machine with other work is slow
         var browser = Chromium.LaunchAsync();
         _server = await ServerFixture.StartAsync();
         _chromium = await browser;
