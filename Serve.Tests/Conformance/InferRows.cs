@@ -29,6 +29,8 @@ internal static class InferRows
             Row.Differs("A count of elements other than the shape's: 500", "400: the request is wrong, not the server.", Reader(nameof(RequestJsonReaderTests.What_is_no_tensor_is_refused))),
             Row.Differs("A key that stands twice", "400.", Reader(nameof(RequestJsonReaderTests.What_is_no_request_is_refused))),
             Row.Same("No Content-Type is needed; bodies may come in chunks", Rest(nameof(InferRestTests.A_body_in_chunks_and_without_a_media_type_is_read))),
+            Row.Same("What tritonclient's C++ client and perf_analyzer send, as their published code writes it, and the fields that they read", Evidence.In<TritonClientTests>(nameof(TritonClientTests.What_perf_analyzer_asks_for_before_during_and_after_a_run_is_answered_as_it_reads_it)), "The programs themselves have not been run."),
+            Row.Same("… and its Python client", Evidence.In<TritonClientTests>(nameof(TritonClientTests.What_the_Python_client_sends_is_answered))),
             Row.Same("What does not fit the model: 400 in Triton's words (number of inputs, datatype, shape, batch size, byte size, names)", Rest(nameof(InferRestTests.What_does_not_fit_the_model_is_said_in_Tritons_words))),
             Row.Same("Unknown models and versions: 404 `Request for unknown model: …`", Rest(nameof(InferRestTests.Models_that_are_not_there_or_not_of_this_kind_say_so))),
             Row.Same("Whatever is malformed is a 4xx with a message", Evidence.In<MalformedRequestTests>(nameof(MalformedRequestTests.Over_REST_each_is_a_4xx_with_a_message))),

@@ -55,13 +55,9 @@ internal static class AnswerJsonWriter
             json.WriteStartArray("shape"u8);
             foreach (var dimension in tensor.Shape) json.WriteNumberValue(dimension);
             json.WriteEndArray();
-            if (tensor.Requested?.SharedMemory is { } place)
+            if (tensor.Requested?.SharedMemory is not null)
             {
-                json.WriteStartObject("parameters"u8);
-                json.WriteString("shared_memory_region"u8, place.Region);
-                json.WriteNumber("shared_memory_byte_size"u8, tensor.Data.Length);
-                if (place.Offset > 0) json.WriteNumber("shared_memory_offset"u8, place.Offset);
-                json.WriteEndObject();
+                // Nothing, as Triton: its C++ client takes any parameters for those of a binary tensor, and fails without its size.
             }
             else if (request.IsBinary(tensor.Requested))
             {
