@@ -108,7 +108,7 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
 
         if (part.Parts is not null)
         {
-            metrics.FirstPart(time.GetElapsedTime(request.ArrivalTimestamp, now));
+            metrics.FirstPart(time.GetElapsedTime(request.ArrivalTimestamp, now), request.Payload.Trace);
             request.TryComplete(part);
             return;
         }
@@ -151,19 +151,20 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
 
     private void Record(InferenceRequest request, in OutputTimes times, long now)
     {
-        request.Payload.Trace?.Answered(new WorkerRun(request.SentTimestamp, now, times));
+        var trace = request.Payload.Trace;
+        trace?.Answered(new WorkerRun(request.SentTimestamp, now, times));
         var atWorker = time.GetElapsedTime(request.SentTimestamp, now);
         var transfer = atWorker - Microseconds((long)times.DecodeWait + times.Decode + times.Assemble + times.Execute + times.Encode);
         if (transfer < TimeSpan.Zero) transfer = TimeSpan.Zero;
         var queue = time.GetElapsedTime(request.ArrivalTimestamp, request.SentTimestamp);
         request.Payload.Times?.Answered(queue, transfer, times);
-        metrics.StageDone(RequestStage.Queue, queue);
-        metrics.StageDone(RequestStage.Transfer, transfer);
-        metrics.StageDone(RequestStage.DecodeWait, Microseconds(times.DecodeWait));
-        metrics.StageDone(RequestStage.Decode, Microseconds(times.Decode));
-        metrics.StageDone(RequestStage.Assemble, Microseconds(times.Assemble));
-        metrics.StageDone(RequestStage.Execute, Microseconds(times.Execute));
-        metrics.StageDone(RequestStage.Encode, Microseconds(times.Encode));
+        metrics.StageDone(RequestStage.Queue, queue, trace);
+        metrics.StageDone(RequestStage.Transfer, transfer, trace);
+        metrics.StageDone(RequestStage.DecodeWait, Microseconds(times.DecodeWait), trace);
+        metrics.StageDone(RequestStage.Decode, Microseconds(times.Decode), trace);
+        metrics.StageDone(RequestStage.Assemble, Microseconds(times.Assemble), trace);
+        metrics.StageDone(RequestStage.Execute, Microseconds(times.Execute), trace);
+        metrics.StageDone(RequestStage.Encode, Microseconds(times.Encode), trace);
     }
 
     private static TimeSpan Microseconds(long value) => TimeSpan.FromTicks(value * TimeSpan.TicksPerMicrosecond);
