@@ -59,8 +59,9 @@ public sealed class ConflictStatusException(string message)
 
 /// <summary>413: the body is larger than the limit.</summary>
 /// <param name="limitBytes">The limit, in bytes.</param>
-public sealed class PayloadTooLargeException(long limitBytes)
-    : ServeException(413, "PayloadTooLargeException", $"The request body is larger than the limit of {limitBytes} bytes (maxRequestSize).");
+/// <param name="key">The setting that it is.</param>
+public sealed class PayloadTooLargeException(long limitBytes, string key = "maxRequestSize")
+    : ServeException(413, "PayloadTooLargeException", $"The request body is larger than the limit of {limitBytes} bytes ({key}).");
 
 /// <summary>499, never sent: the client left before its answer was ready. Counted apart from errors.</summary>
 public sealed class ClientGoneException()

@@ -28,5 +28,6 @@ public sealed class ResponseTimeoutException(string message)
 
 /// <summary>507: the device or the host ran out of memory.</summary>
 /// <param name="message">What could not be allocated.</param>
-public sealed class OutOfResourcesException(string message)
-    : ServeException(507, "InternalServerException", message);
+/// <param name="inner">The cause, for the log.</param>
+public sealed class OutOfResourcesException(string message, Exception? inner = null)
+    : ServeException(507, "InternalServerException", message, inner);

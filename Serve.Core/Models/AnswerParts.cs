@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
+using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Core.Workers;
 
@@ -11,6 +12,8 @@ namespace Serve.Core.Models;
 /// </summary>
 public sealed class AnswerParts
 {
+    private static readonly Errors.ClientGoneException Abandoned = new();
+
     private readonly Channel<InferenceResponse> _arrived = Channel.CreateUnbounded<InferenceResponse>(new UnboundedChannelOptions { SingleReader = true });
     private readonly TaskCompletionSource<Exception> _brokenOff = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly InferenceScheduler _scheduler;
@@ -21,9 +24,17 @@ public sealed class AnswerParts
     private long _writing;
     private long _untold;
 
-    internal AnswerParts(InferenceScheduler scheduler, InferenceRequest request, InferenceResponse first)
+    // Of a decoupled model: which response is the reader's, when the one before it was written, and when it was there.
+    private readonly ResponseStatistics? _statistics;
+    private int _index;
+    private long _from;
+    private long _made;
+    private bool _isCounted;
+
+    internal AnswerParts(InferenceScheduler scheduler, InferenceRequest request, InferenceResponse first, ResponseStatistics? statistics)
     {
-        (_scheduler, _request) = (scheduler, request);
+        (_scheduler, _request, _statistics) = (scheduler, request, statistics);
+        if (statistics is not null) (_from, _made) = (request.SentTimestamp, statistics.Now);
         _writing = Waiting = PartWindow.CostOf(first.Body.Length);
         Bytes = first.Body.Length;
     }
@@ -43,6 +54,7 @@ public sealed class AnswerParts
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<InferenceResponse?> NextAsync()
     {
+        Written();
         _untold += _writing;
         _writing = 0;
         if (_untold >= PartWindow.TellFromBytes)
@@ -51,7 +63,22 @@ public sealed class AnswerParts
             _untold = 0;
         }
 
-        if (!await _arrived.Reader.WaitToReadAsync().ConfigureAwait(false) || !_arrived.Reader.TryRead(out var part)) return null;
+        InferenceResponse? part;
+        try
+        {
+            if (!await _arrived.Reader.WaitToReadAsync().ConfigureAwait(false) || !_arrived.Reader.TryRead(out part))
+            {
+                CountEnd(null);
+                return null;
+            }
+        }
+        catch (Exception e)
+        {
+            CountEnd(e);
+            throw;
+        }
+
+        if (_statistics is not null) _made = _statistics.Now;
         _writing = PartWindow.CostOf(part.Body.Length);
         Bytes += part.Body.Length;
         return part;
@@ -64,8 +91,34 @@ public sealed class AnswerParts
 
     private async ValueTask WaitAsync(Task write)
     {
-        if (await Task.WhenAny(write, _brokenOff.Task).ConfigureAwait(false) != write) throw await _brokenOff.Task.ConfigureAwait(false);
-        await write.ConfigureAwait(false);
+        try
+        {
+            if (await Task.WhenAny(write, _brokenOff.Task).ConfigureAwait(false) != write) throw await _brokenOff.Task.ConfigureAwait(false);
+            await write.ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            CountEnd(e);
+            throw;
+        }
+    }
+
+    private void Written()
+    {
+        if (_statistics is null) return;
+        var now = _statistics.Now;
+        _statistics.Succeeded(_index++, _from, _made, now);
+        _from = now;
+    }
+
+    // Once: what comes after it is of the same end. Whatever else than the answer's own failures ends it is the client's leaving.
+    private void CountEnd(Exception? error)
+    {
+        if (_statistics is null || _isCounted) return;
+        _isCounted = true;
+        if (error is null) _statistics.Ended(_index, _from, _statistics.Now);
+        else if (error is Errors.ServeException and not Errors.ClientGoneException) _statistics.Failed(_index, _from, _statistics.Now);
+        else _statistics.Cancelled(_index, _from, _statistics.Now);
     }
 
     /// <summary>A part has arrived; in the order of arrival, and before the end.</summary>
@@ -88,6 +141,7 @@ public sealed class AnswerParts
     /// <summary>The transport takes no more.</summary>
     internal void Dispose()
     {
+        CountEnd(Abandoned);
         if (!IsEnded) _scheduler.Abandon(_request);
         while (_arrived.Reader.TryRead(out var part)) part.Dispose();
     }

@@ -72,7 +72,20 @@ public sealed record ModelDescription
 /// <param name="Pid">Its process; null if none was started.</param>
 /// <param name="Time">When its end was known.</param>
 /// <param name="Reason">How it ended, for people.</param>
-public sealed record WorkerLoss(string Id, int? Pid, DateTimeOffset Time, string Reason);
+/// <param name="Output">The last lines that it wrote, oldest first.</param>
+public sealed record WorkerLoss(string Id, int? Pid, DateTimeOffset Time, string Reason, IReadOnlyList<WorkerLine> Output);
+
+/// <summary>What a worker has written of late.</summary>
+/// <param name="Id">The worker.</param>
+/// <param name="Pid">Its process; null before it runs and after its end.</param>
+/// <param name="State">Its state.</param>
+/// <param name="Output">The lines, oldest first.</param>
+public sealed record WorkerTail(string Id, int? Pid, WorkerState State, IReadOnlyList<WorkerLine> Output);
+
+/// <summary>A line that a worker wrote.</summary>
+/// <param name="Time">When it came.</param>
+/// <param name="Text">As the worker wrote it.</param>
+public readonly record struct WorkerLine(DateTimeOffset Time, string Text);
 
 /// <summary>A worker as it is now.</summary>
 public sealed record WorkerDescription

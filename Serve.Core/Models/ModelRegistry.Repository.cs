@@ -16,12 +16,13 @@ public sealed partial class ModelRegistry
 
     /// <summary>
     /// Serves a model of the store: registers it, or loads it again beside what is registered and takes its place when it is
-    /// ready. What is there already with the same files and settings stays as it is. The version becomes the default.
+    /// ready. What is there already with the same files and settings stays as it is. The version, or the highest of several,
+    /// becomes the default; those that a policy leaves out are unloaded then.
     /// </summary>
     /// <param name="load">What to serve.</param>
     /// <param name="cancellation">Stops waiting; the loading goes on.</param>
     /// <returns>The version, ready.</returns>
-    /// <exception cref="ServeException">400 (it cannot be served so), 404 (nothing there), 500 (it did not load), 507 (likewise, for want of memory). What was served is served still.</exception>
+    /// <exception cref="ServeException">400 (it cannot be served so), 404 (nothing there), 408 (what is left out is not gone within <c>unregisterTimeout</c>), 500 (it did not load), 507 (likewise, for want of memory). But for 408, what was served is served still.</exception>
     public Task<ModelVersion> LoadAsync(ModelLoad load, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(load);
@@ -52,9 +53,23 @@ public sealed partial class ModelRegistry
 
     private async Task<ModelVersion> LoadInTurnAsync(ModelLoad load)
     {
+        IReadOnlyList<string?> wanted = [load.Version];
+        if (load.Policy is { } policy && load.Files.Count == 0) wanted = await Task.Run(() => policy.Choose(Known(load.Model))).ConfigureAwait(false);
+        for (var i = 0; i < wanted.Count - 1; i++) await LoadOneAsync(load with { Version = wanted[i] }, isDefault: false).ConfigureAwait(false);
+        var highest = await LoadOneAsync(load with { Version = wanted[^1] }, isDefault: true).ConfigureAwait(false);
+        if (load.Policy is not null) await RemoveAsync(load.Model, version => version != highest.Version && !wanted.Contains(version)).ConfigureAwait(false);
+        return highest;
+    }
+
+    private async Task<ModelVersion> LoadOneAsync(ModelLoad load, bool isDefault)
+    {
         // Files are looked at, and archives unpacked.
-        var (source, request) = await Task.Run(() => OpenForLoad(load)).ConfigureAwait(false);
-        if (source is null) return _table.Resolve(load.Model, load.Version);
+        var (source, request, served) = await Task.Run(() => OpenForLoad(load)).ConfigureAwait(false);
+        if (source is null)
+        {
+            if (isDefault && !served!.IsDefault) await SetDefaultAsync(load.Model, served.Version).ConfigureAwait(false);
+            return served!;
+        }
 
         ModelVersion version;
         ModelVersion? before;
@@ -81,7 +96,7 @@ public sealed partial class ModelRegistry
             await version.StartWorkersAsync().ConfigureAwait(false);
             if (version.ReadyWorkers < version.Configuration.MinWorkers) throw Failed(version);
             if (load.Check?.Invoke(version) is { } fault) throw new BadRequestException(fault);
-            TakePlace(version, before);
+            TakePlace(version, before, isDefault);
         }
         catch (ServeException)
         {
@@ -101,10 +116,14 @@ public sealed partial class ModelRegistry
         return version;
     }
 
-    // Null: what is registered is what is asked for.
-    private (ModelSource? Source, RegistrationRequest Request) OpenForLoad(ModelLoad load)
+    // No source: what is served is what is asked for.
+    private (ModelSource? Source, RegistrationRequest Request, ModelVersion? Served) OpenForLoad(ModelLoad load)
     {
-        if (load.Files.Count > 0) return OpenUploaded(load);
+        if (load.Files.Count > 0)
+        {
+            var (uploaded, its) = OpenUploaded(load);
+            return (uploaded, its, null);
+        }
 
         var current = _table.Get(load.Model) is { } entry ? load.Version is { } named ? entry.Versions.GetValueOrDefault(named) : entry.Default : null;
         var stored = Stored().LastOrDefault(stored => stored.Name == load.Model && (load.Version is null || stored.Version == load.Version));
@@ -116,12 +135,12 @@ public sealed partial class ModelRegistry
         {
             // Fetched, uploaded, from elsewhere, or under another name: what it was registered from has not changed.
             var request = current!.Snapshot().ToRequest(load.Model) with { Overrides = load.Overrides };
-            return isSame ? (null, request) : (_opener.Reopen(load.Model, current.Snapshot(), CancellationToken.None), request);
+            return isSame ? (null, request, current) : (_opener.Reopen(load.Model, current.Snapshot(), CancellationToken.None), request, current);
         }
 
         var mine = new RegistrationRequest { Url = stored.Url, ModelName = load.Model, Overrides = load.Overrides };
-        if (isSame && current!.Version == stored.Version && current.Source.Stamp == FilesStamp.Of(stored.Path)) return (null, mine);
-        return (_store.Open(stored), mine);
+        if (isSame && current!.Version == stored.Version && current.Source.Stamp == FilesStamp.Of(stored.Path)) return (null, mine, current);
+        return (_store.Open(stored), mine, current);
     }
 
     private (ModelSource Source, RegistrationRequest Request) OpenUploaded(ModelLoad load)
@@ -141,7 +160,7 @@ public sealed partial class ModelRegistry
     }
 
     // The version takes requests from now on; those that another version had already go on there.
-    private void TakePlace(ModelVersion version, ModelVersion? before)
+    private void TakePlace(ModelVersion version, ModelVersion? before, bool isDefault)
     {
         lock (_gate)
         {
@@ -149,10 +168,10 @@ public sealed partial class ModelRegistry
             var entry = _table.Get(version.Name);
             if (entry?.Versions.GetValueOrDefault(version.Version) != before) throw new ConflictStatusException($"Model version {version.Version} of model {version.Name} was changed by another call meanwhile");
             _replacements.Remove(version);
-            _managed.ChangeDefault(version.Name);
+            if (isDefault) _managed.ChangeDefault(version.Name);
             _managed.Registered(version.Name, version.Version);
             entry ??= new ModelEntry(version.Name, version, System.Collections.Immutable.ImmutableSortedDictionary.Create<string, ModelVersion>(VersionOrder.Instance));
-            _table.Put(entry with { Default = version, Versions = entry.Versions.SetItem(version.Version, version) });
+            _table.Put(entry with { Default = isDefault || entry.Default == before ? version : entry.Default, Versions = entry.Versions.SetItem(version.Version, version) });
             before?.LeaveTo(version);
             version.Publish();
             Log.Registered(_log, version.Name, version.Version, version.Source.Url);
@@ -162,16 +181,20 @@ public sealed partial class ModelRegistry
 
     private async Task<bool> UnloadInTurnAsync(string model)
     {
+        if (_table.Get(model) is null && Stored().All(stored => stored.Name != model)) throw new ModelNotFoundException($"Request for unknown model: '{model}' is not found");
+        await RemoveAsync(model, static _ => true).ConfigureAwait(false);
+        return true;
+    }
+
+    private async Task RemoveAsync(string model, Func<string, bool> isUnwanted)
+    {
         List<ModelVersion> removed = [];
-        bool isKnown;
         lock (_gate)
         {
-            if (_table.Get(model) is { } entry) removed.AddRange(entry.Versions.Values);
+            if (_table.Get(model) is { } entry) removed.AddRange(entry.Versions.Values.Where(version => isUnwanted(version.Version)));
             foreach (var version in removed) Remove(version);
-            isKnown = removed.Count > 0;
         }
 
-        if (!isKnown && Stored().All(stored => stored.Name != model)) throw new ModelNotFoundException($"Request for unknown model: '{model}' is not found");
         await _writer.SaveAsync().ConfigureAwait(false);
         try
         {
@@ -181,9 +204,10 @@ public sealed partial class ModelRegistry
         {
             throw new RequestTimeoutException($"Timed out while cleaning resources: {model}");
         }
-
-        return true;
     }
+
+    private IEnumerable<string> Known(string model) =>
+        Stored().Where(stored => stored.Name == model).Select(stored => stored.Version).Concat(_table.Get(model)?.Versions.Keys ?? []);
 
     private IReadOnlyList<StoredModel> Stored()
     {

@@ -53,6 +53,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         Devices = new DeviceMonitor(new NvmlProbe(visibleDevices: Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES")), time);
         _environment = new WorkerEnvironment(WorkerSettings.From(configuration), new WorkerSpawner(), time, CountWorkers, Devices);
         _store = new ModelStore(configuration, unpackFolder: _environment.Settings.RuntimeFolder);
+        _uploads = new StoreUploads(_store.Root, configuration.MaxDownloadSize, time, _log);
         _snapshots = OpenSnapshots();
         _managed = new ManagedState(_snapshots?.Read());
         _writer = new SnapshotWriter(_snapshots, Capture);

@@ -142,13 +142,21 @@ public sealed partial class ModelVersion
         };
     }
 
+    /// <summary>What its workers, and the last one that was lost, have written of late.</summary>
+    /// <param name="lines">So many lines of each at most, of the 200 that are kept.</param>
+    public (IReadOnlyList<WorkerTail> Workers, WorkerLoss? LastLoss) WorkerOutput(int lines)
+    {
+        var loss = _pool.LastLoss;
+        return (_pool.Tails(lines), loss is null ? null : loss with { Output = [.. loss.Output.TakeLast(lines)] });
+    }
+
     /// <summary>What it has done since it was registered.</summary>
     public InferenceStatistics Statistics
     {
         get
         {
             var (last, sizes) = _scheduler.Executed;
-            return Metrics.Statistics(last, sizes).Since(_before) with { CacheHit = _cacheMetrics?.Hits ?? default, CacheMiss = _cacheMetrics?.Misses ?? default };
+            return Metrics.Statistics(last, sizes).Since(_before) with { CacheHit = _cacheMetrics?.Hits ?? default, CacheMiss = _cacheMetrics?.Misses ?? default, Responses = _scheduler.Responses?.Read() ?? [] };
         }
     }
 
@@ -386,6 +394,7 @@ public sealed partial class ModelVersion
         if (about is null || about == _about) return;
         _about = about;
         _signature = about.Signature?.ForRequests(_configuration.BatchSize);
+        if (about.IsDecoupled) _scheduler.CountResponses();
     }
 
     private ModelState Compute()

@@ -39,6 +39,9 @@ public sealed record InferenceStatistics
     /// <summary>The sizes of batches that were executed, the smallest first.</summary>
     public required IReadOnlyList<BatchStatistics> Batches { get; init; }
 
+    /// <summary>Of a decoupled model: what became of its responses, by their place in their answers.</summary>
+    public IReadOnlyList<ResponseTallies> Responses { get; init; } = [];
+
     /// <summary>What of the requests came after another reading; batches are this version's own anyway.</summary>
     /// <param name="earlier">The other reading; null: none.</param>
     public InferenceStatistics Since(InferenceStatistics? earlier) => earlier is null ? this : this with
@@ -65,5 +68,7 @@ public readonly record struct Tally(long Count, TimeSpan Time)
 
 /// <summary>Batches of one size.</summary>
 /// <param name="Rows">Their rows.</param>
-/// <param name="Execute">How many they were, and how long they executed.</param>
-public readonly record struct BatchStatistics(int Rows, Tally Execute);
+/// <param name="Input">How many they were, and how long the row of each that was answered first was decoded.</param>
+/// <param name="Execute">How long they executed.</param>
+/// <param name="Output">How long that row was encoded.</param>
+public readonly record struct BatchStatistics(int Rows, Tally Input, Tally Execute, Tally Output);

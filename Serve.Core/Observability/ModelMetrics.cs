@@ -3,6 +3,7 @@ using Serve.Core.Models;
 using Serve.Core.Observability.Custom;
 using Serve.Core.Observability.Sampling;
 using Serve.Core.Scheduling;
+using Serve.Core.Tracing;
 
 namespace Serve.Core.Observability;
 
@@ -103,10 +104,11 @@ public sealed class ModelMetrics : IDisposable
     /// <param name="duration">Since its headers arrived.</param>
     /// <param name="requestBytes">Bytes of its body.</param>
     /// <param name="responseBytes">Bytes of the answer's body.</param>
-    public void RequestAnswered(int status, TimeSpan duration, long requestBytes, long responseBytes)
+    /// <param name="trace">Its trace, for an exemplar; null: it is not traced.</param>
+    public void RequestAnswered(int status, TimeSpan duration, long requestBytes, long responseBytes, RequestTrace? trace = null)
     {
         _inFlight.Dec();
-        _duration.Observe(duration.TotalSeconds);
+        _duration.Observe(duration, trace);
         _requestBytes.Inc(requestBytes);
         _responseBytes.Inc(responseBytes);
         if (status >= 400) CountFailure(duration);
@@ -117,7 +119,8 @@ public sealed class ModelMetrics : IDisposable
     /// <summary>A request left a stage. Hot path.</summary>
     /// <param name="stage">The stage.</param>
     /// <param name="time">How long it was there.</param>
-    public void StageDone(RequestStage stage, TimeSpan time) => _stages[(int)stage].Observe(time.TotalSeconds);
+    /// <param name="trace">Its trace, for an exemplar; null: it is not traced.</param>
+    public void StageDone(RequestStage stage, TimeSpan time, RequestTrace? trace = null) => _stages[(int)stage].Observe(time, trace);
 
     /// <summary>Requests that were answered so far, whatever the answer was.</summary>
     public long RequestsAnswered => _duration.Count;
@@ -177,9 +180,10 @@ public sealed class ModelMetrics : IDisposable
 
     /// <summary>The first part of an answer in parts has come.</summary>
     /// <param name="time">Since its request arrived.</param>
-    public void FirstPart(TimeSpan time)
+    /// <param name="trace">Its trace, for an exemplar; null: it is not traced.</param>
+    public void FirstPart(TimeSpan time, RequestTrace? trace)
     {
-        _firstPart.Observe(time.TotalSeconds);
+        _firstPart.Observe(time, trace);
         _parts.Inc();
     }
 

@@ -14,6 +14,10 @@ namespace Serve.Core.Observability;
 /// </remarks>
 public static class ServeMetrics
 {
+    // First: what is made below has the factory's behaviour. By itself the library looks for the thread's current activity at
+    // every count; exemplars are given where there are traces, and only there.
+    private static readonly ExemplarBehavior OnlyGiven = SetExemplars();
+
     internal static readonly string[] ModelLabels = ["model", "version"];
 
     // From half a millisecond, a small model on an idle server, to the default responseTimeout.
@@ -45,6 +49,8 @@ public static class ServeMetrics
         var version = typeof(ServeMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
         BuildInfo.WithLabels(version, RuntimeInformation.FrameworkDescription).Set(1);
     }
+
+    private static ExemplarBehavior SetExemplars() => Metrics.DefaultFactory.ExemplarBehavior = new ExemplarBehavior();
 
     // ---- requests ----
 

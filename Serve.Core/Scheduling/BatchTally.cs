@@ -5,7 +5,7 @@ namespace Serve.Core.Scheduling;
 internal sealed class BatchTally(int batchSize)
 {
     private readonly long[] _counts = new long[batchSize];
-    private readonly long[] _ticks = new long[batchSize];
+    private readonly BatchTicks[] _ticks = new BatchTicks[batchSize];
 
     /// <summary>When a batch was last executed, as a timestamp; null: never.</summary>
     public long? LastTimestamp { get; private set; }
@@ -14,7 +14,7 @@ internal sealed class BatchTally(int batchSize)
     /// <param name="rows">Its rows.</param>
     /// <param name="ticks">How long it took.</param>
     /// <param name="now">The time.</param>
-    public void Add(int rows, long ticks, long now)
+    public void Add(int rows, BatchTicks ticks, long now)
     {
         var at = Math.Min(rows, _counts.Length) - 1;
         _counts[at]++;
@@ -23,6 +23,12 @@ internal sealed class BatchTally(int batchSize)
     }
 
     /// <summary>The sizes of which batches have run.</summary>
-    public IReadOnlyList<(int Rows, long Batches, long Ticks)> Sizes() =>
-        [.. Enumerable.Range(0, _counts.Length).Where(at => _counts[at] > 0).Select(at => (at + 1, _counts[at], _ticks[at]))];
+    public IReadOnlyList<BatchSizeTally> Sizes() =>
+        [.. Enumerable.Range(0, _counts.Length).Where(at => _counts[at] > 0).Select(at => new BatchSizeTally(at + 1, _counts[at], _ticks[at]))];
 }
+
+/// <summary>What batches of one size took together.</summary>
+/// <param name="Rows">Their rows.</param>
+/// <param name="Batches">How many they were.</param>
+/// <param name="Ticks">How long they took.</param>
+internal readonly record struct BatchSizeTally(int Rows, long Batches, BatchTicks Ticks);

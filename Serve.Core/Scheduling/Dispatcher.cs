@@ -205,15 +205,15 @@ public sealed class Dispatcher
     /// <remarks>Whether anybody still wants the answer: <see cref="ScheduledRequest.IsAbandoned"/>.</remarks>
     /// <param name="worker">The worker.</param>
     /// <param name="request">The request.</param>
-    /// <param name="executedTicks">How long its batch executed, by the worker's clock; 0: the worker did not say.</param>
-    public void Complete(WorkerSlot worker, ScheduledRequest request, long executedTicks = 0)
+    /// <param name="ticks">What its batch took, by the worker's clock; without a time of its execution: the worker did not say.</param>
+    public void Complete(WorkerSlot worker, ScheduledRequest request, BatchTicks ticks = default)
     {
         if (request.Worker != worker) throw new InvalidOperationException($"Request {request.Id} is not at this worker.");
 
         var now = _time.GetTimestamp();
         if (request.Place == RequestPlace.Begun && (!request.AnswerStarted || IsLastOfBatch(worker, request)))
         {
-            if (_choice.Learn(worker, request.Batch, executedTicks, now)) FitQueue();
+            if (_choice.Learn(worker, request.Batch, ticks, now)) FitQueue();
             _prediction.Learn(request, now, now);
         }
 

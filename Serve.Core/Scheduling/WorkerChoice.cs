@@ -18,18 +18,18 @@ internal sealed class WorkerChoice(List<WorkerSlot> workers, int batchSize)
     /// <summary>The first answer of a batch says how long it took; its slot of the device is free.</summary>
     /// <param name="worker">The worker.</param>
     /// <param name="batch">The batch's number there.</param>
-    /// <param name="executedTicks">How long it executed by the worker's clock; 0: as seen from here.</param>
+    /// <param name="spent">What it took by the worker's clock; without a time of its execution: as seen from here.</param>
     /// <param name="now">The time.</param>
     /// <returns>Whether it was the first.</returns>
-    public bool Learn(WorkerSlot worker, long batch, long executedTicks, long now)
+    public bool Learn(WorkerSlot worker, long batch, BatchTicks spent, long now)
     {
         var running = worker.Running;
         for (var i = 0; i < running.Count; i++)
         {
             if (running[i].Number != batch) continue;
-            var ticks = executedTicks > 0 ? executedTicks : now - running[i].BegunTimestamp;
-            Cost.Learn(running[i].Rows, ticks);
-            Executed.Add(running[i].Rows, ticks, now);
+            if (spent.Execute <= 0) spent = spent with { Execute = now - running[i].BegunTimestamp };
+            Cost.Learn(running[i].Rows, spent.Execute);
+            Executed.Add(running[i].Rows, spent, now);
             running.RemoveAt(i);
             return true;
         }

@@ -11,6 +11,9 @@ internal static class StageSpans
     // Of reading and writing: with small bodies there is nothing to be seen.
     private static readonly TimeSpan Notable = TimeSpan.FromMilliseconds(0.1);
 
+    // Of the other stages: a span costs more than this.
+    private const uint NotableMicroseconds = 10;
+
     /// <summary>Makes them, and ends the request's own span.</summary>
     public static void Write(RequestTrace trace)
     {
@@ -58,9 +61,8 @@ internal static class StageSpans
 
             void Stage(string name, uint microseconds)
             {
-                // What took less than the worker's clock can tell is no span.
-                if (microseconds == 0) return;
-                Write(trace, name, at, at += Microseconds(microseconds));
+                if (microseconds >= NotableMicroseconds) Write(trace, name, at, at + Microseconds(microseconds));
+                at += Microseconds(microseconds);
             }
         }
 

@@ -26,6 +26,14 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
     private const int OfItem = 16;
 
     private readonly int _mostOnReader = inline ? FewInline : Few;
+    private volatile ResponseStatistics? _responses;
+
+    /// <summary>Counts the responses of a decoupled model; null: it is none, or not known to be one.</summary>
+    public ResponseStatistics? Responses
+    {
+        get => _responses;
+        set => _responses = value;
+    }
 
     /// <summary>Completes them all, and empties the list.</summary>
     /// <param name="completions">The caller's, who uses it again.</param>
@@ -74,6 +82,7 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
         if (completion.Response is { } response)
         {
             Record(request, response.Times, now);
+            if (_responses is { } responses) CountOnly(responses, request, response, now);
             response.RequestTimes = request.Payload.Times;
             request.Payload.Release();
             request.TryComplete(response);
@@ -82,6 +91,7 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
 
         Tell(completion);
         request.Payload.Release();
+        if (_responses is { } failed && request.SentTimestamp > 0) failed.Failed(0, request.SentTimestamp, now);
         if (request.TryFail(completion.Error!) && completion.Error is ServeException { Status: 504 }) metrics.RequestExpired(ExpiredPlace.Worker);
     }
 
@@ -98,7 +108,7 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
 
         if (part.Parts is not null)
         {
-            metrics.FirstPart(time.GetElapsedTime(request.ArrivalTimestamp, now));
+            metrics.FirstPart(time.GetElapsedTime(request.ArrivalTimestamp, now), request.Payload.Trace);
             request.TryComplete(part);
             return;
         }
@@ -125,6 +135,13 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
         request.TryEnd(parts, error: null);
     }
 
+    // An answer that came whole has one response, or none.
+    private static void CountOnly(ResponseStatistics responses, InferenceRequest request, InferenceResponse response, long now)
+    {
+        if (response.Body.IsEmpty) responses.Ended(0, request.SentTimestamp, now);
+        else responses.Succeeded(0, request.SentTimestamp, now, now);
+    }
+
     // By the id that the client knows, while the payload is still the request's.
     private void Tell(in Completion completion)
     {
@@ -134,19 +151,20 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
 
     private void Record(InferenceRequest request, in OutputTimes times, long now)
     {
-        request.Payload.Trace?.Answered(new WorkerRun(request.SentTimestamp, now, times));
+        var trace = request.Payload.Trace;
+        trace?.Answered(new WorkerRun(request.SentTimestamp, now, times));
         var atWorker = time.GetElapsedTime(request.SentTimestamp, now);
         var transfer = atWorker - Microseconds((long)times.DecodeWait + times.Decode + times.Assemble + times.Execute + times.Encode);
         if (transfer < TimeSpan.Zero) transfer = TimeSpan.Zero;
         var queue = time.GetElapsedTime(request.ArrivalTimestamp, request.SentTimestamp);
         request.Payload.Times?.Answered(queue, transfer, times);
-        metrics.StageDone(RequestStage.Queue, queue);
-        metrics.StageDone(RequestStage.Transfer, transfer);
-        metrics.StageDone(RequestStage.DecodeWait, Microseconds(times.DecodeWait));
-        metrics.StageDone(RequestStage.Decode, Microseconds(times.Decode));
-        metrics.StageDone(RequestStage.Assemble, Microseconds(times.Assemble));
-        metrics.StageDone(RequestStage.Execute, Microseconds(times.Execute));
-        metrics.StageDone(RequestStage.Encode, Microseconds(times.Encode));
+        metrics.StageDone(RequestStage.Queue, queue, trace);
+        metrics.StageDone(RequestStage.Transfer, transfer, trace);
+        metrics.StageDone(RequestStage.DecodeWait, Microseconds(times.DecodeWait), trace);
+        metrics.StageDone(RequestStage.Decode, Microseconds(times.Decode), trace);
+        metrics.StageDone(RequestStage.Assemble, Microseconds(times.Assemble), trace);
+        metrics.StageDone(RequestStage.Execute, Microseconds(times.Execute), trace);
+        metrics.StageDone(RequestStage.Encode, Microseconds(times.Encode), trace);
     }
 
     private static TimeSpan Microseconds(long value) => TimeSpan.FromTicks(value * TimeSpan.TicksPerMicrosecond);

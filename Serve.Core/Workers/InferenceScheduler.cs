@@ -73,6 +73,12 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         metrics.SetQueueCapacity(_dispatcher.QueueLimit);
     }
 
+    /// <summary>Counts the responses of a decoupled model; null: it is none, or not known to be one.</summary>
+    public ResponseStatistics? Responses => _completer.Responses;
+
+    /// <summary>The model is a decoupled one: its responses are counted from now on.</summary>
+    public void CountResponses() => _completer.Responses ??= new ResponseStatistics(_time);
+
     /// <summary>Requests that wait for a worker.</summary>
     public int QueuedRequests
     {
@@ -97,11 +103,13 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         get
         {
             long? last;
-            IReadOnlyList<(int Rows, long Batches, long Ticks)> sizes;
+            IReadOnlyList<BatchSizeTally> sizes;
             lock (_gate) (last, sizes) = (_dispatcher.Executed.LastTimestamp, _dispatcher.Executed.Sizes());
             return (
                 last is { } timestamp ? _time.GetUtcNow() - _time.GetElapsedTime(timestamp) : null,
-                [.. sizes.Select(size => new BatchStatistics(size.Rows, new Tally(size.Batches, TimeSpan.FromSeconds(size.Ticks / (double)_time.TimestampFrequency))))]);
+                [.. sizes.Select(size => new BatchStatistics(size.Rows, Tally(size, size.Ticks.Input), Tally(size, size.Ticks.Execute), Tally(size, size.Ticks.Output)))]);
+
+            Tally Tally(BatchSizeTally size, long ticks) => new(size.Batches, TimeSpan.FromSeconds(ticks / (double)_time.TimestampFrequency));
         }
     }
 
@@ -416,7 +424,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         var isWanted = !request.IsAbandoned;
         _decodes |= e.Response is { Times.Decode: > 0 };
         if (e.Error is ServeException { Status: 504 } && request.Place == RequestPlace.Sent) _dispatcher.GiveUp(slot, request);
-        else _dispatcher.Complete(slot, request, e.Response is { } response ? Ticks(Microseconds(response.Times.Execute)) : 0);
+        else _dispatcher.Complete(slot, request, e.Response is { } response ? TicksOf(response.Times) : default);
         return isWanted ? request : null;
     }
 
@@ -426,7 +434,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         if (slot.Find(e.Id) is not InferenceRequest { IsAbandoned: false } request || e.Response is not { } part) return false;
         if (request.Parts is not { } parts)
         {
-            request.Parts = part.Parts = new AnswerParts(this, request, part);
+            request.Parts = part.Parts = new AnswerParts(this, request, part, _completer.Responses);
         }
         else if (parts.Waiting < PartWindow.SizeBytes)
         {
@@ -468,6 +476,8 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         touched.Flush(evenIfBusy: true);
     }
 
+    private BatchTicks TicksOf(in OutputTimes times) => new(Ticks(Microseconds(times.Decode)), Ticks(Microseconds(times.Execute)), Ticks(Microseconds(times.Encode)));
+
     private static TimeSpan Microseconds(long value) => TimeSpan.FromTicks(value * TimeSpan.TicksPerMicrosecond);
 
     /// <summary>The client has left, or takes no more parts: on the thread that noticed.</summary>
@@ -487,6 +497,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         touched.Flush(evenIfBusy: true);
         idle?.TrySetResult();
         if (!request.TryFail(new ClientGoneException())) return;
+        if (request.Parts is null && _completer.Responses is { } responses && request.SentTimestamp > 0) responses.Cancelled(0, request.SentTimestamp, responses.Now);
         _metrics.RequestCancelled();
         if (waited) request.Payload.Release();
     }

@@ -34,6 +34,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     private readonly TaskCompletionSource _emptied = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Completion> _completions = [];
     private readonly StageWindow _stages = new();
+    private readonly WorkerOutput _output;
     private readonly Lock _gate = new();
     private Process? _process;
     private WorkerLink? _link;
@@ -52,6 +53,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         _workerMetrics = metrics.ForWorker(id);
         _time = time;
         _log = log;
+        _output = new WorkerOutput(time);
         StartTime = time.GetUtcNow();
     }
 
@@ -229,6 +231,9 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         };
     }
 
+    /// <summary>What it has written of late.</summary>
+    public WorkerTail Tail(int lines) => new(Id, Pid, State, _output.Tail(lines));
+
     /// <summary>Brings the series that nobody updates by itself up to date; before a scrape.</summary>
     public void ObserveDevice() => _workerMetrics.UpdateDeviceMemory(DeviceMemoryBytes);
 
@@ -319,7 +324,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
 
     private async Task ConnectAsync(WorkerSpawner spawner, CancellationToken cancellation)
     {
-        var start = new WorkerStart(Id, _settings, _load.ModelFolder, _token, _log);
+        var start = new WorkerStart(Id, _settings, _load.ModelFolder, _token, _output, _log);
         var socket = await start.ConnectAsync(spawner, Started, _exited.Task, cancellation).ConfigureAwait(false);
         _link = new WorkerLink(socket, this, _time, $"serve-{Id}", onSocketThread: _settings.CompleteInline);
         _link.Start();
@@ -403,7 +408,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
 
         var pid = Pid;
         Pid = null;
-        if (!isLeaving) Lost?.Invoke(new WorkerLoss(Id, pid, _time.GetUtcNow(), reason));
+        if (!isLeaving) Lost?.Invoke(new WorkerLoss(Id, pid, _time.GetUtcNow(), reason, _output.Tail(WorkerOutput.MostLines)));
         _scheduler.FailLost(failed, loss, $"worker {Id}: {reason}");
         _link?.Dispose();
         _process?.Dispose();

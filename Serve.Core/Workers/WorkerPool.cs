@@ -158,6 +158,9 @@ internal sealed class WorkerPool
     public IReadOnlyList<WorkerDescription> Describe() =>
         [.. Places().Where(place => place.Worker is not null).Select(place => place.Worker!.Describe(place.Restarts))];
 
+    /// <summary>What each worker has written of late.</summary>
+    public IReadOnlyList<WorkerTail> Tails(int lines) => [.. Places().Select(static place => place.Worker).OfType<PooledWorker>().Select(worker => worker.Tail(lines))];
+
     /// <summary>Brings the workers' series of their GPUs up to date.</summary>
     public void ObserveDevices()
     {

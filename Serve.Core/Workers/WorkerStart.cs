@@ -12,7 +12,7 @@ namespace Serve.Core.Workers;
 /// The start of one worker process: a socket in the private folder, the process with its environment and its output, and
 /// the connection that it makes.
 /// </summary>
-internal sealed partial class WorkerStart(string id, WorkerSettings settings, string modelFolder, string token, ILogger log)
+internal sealed partial class WorkerStart(string id, WorkerSettings settings, string modelFolder, string token, WorkerOutput output, ILogger log)
 {
     // Linux doubles it and gives at most net.core.wmem_max (by default 212,992), which is twice what it gives unasked. With
     // more, a burst of pictures goes out without waking another thread.
@@ -125,6 +125,7 @@ internal sealed partial class WorkerStart(string id, WorkerSettings settings, st
     private void Relay(string? line)
     {
         if (string.IsNullOrEmpty(line)) return;
+        output.Add(line);
         var (level, text) = line.Split(": ", 2) switch
         {
             ["trce" or "dbug", var rest] => (LogLevel.Debug, rest),

@@ -59,6 +59,7 @@ internal static class ServeCommandLine
             StartCommand.Create(),
             StopCommand.Create(),
             StatusCommand.Create(),
+            TopCommand.Create(),
             PredictCommand.Create(),
             ModelsCommand.Create(),
             RegisterCommand.Create(),

@@ -67,6 +67,23 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
         return SucceedAsync(HttpMethod.Post, InferenceAddress + path, content, cancellation);
     }
 
+    /// <summary>The management API's answer to a GET that goes on, as soon as it begins; dispose it.</summary>
+    /// <param name="path">The path.</param>
+    /// <param name="accept">The media type that is asked for.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task<HttpResponseMessage> OpenAsync(string path, string accept, CancellationToken cancellation)
+    {
+        var url = ManagementAddress + path;
+        return await ReachAsync(url, async () =>
+        {
+            using var request = Request(HttpMethod.Get, url, null);
+            request.Headers.Accept.ParseAdd(accept);
+            var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+            if (response.IsSuccessStatusCode) return response;
+            using (response) throw Refused((int)response.StatusCode, await response.Content.ReadAsStringAsync(cancellation));
+        }, cancellation);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
@@ -76,14 +93,25 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
         return status < 400 ? body : throw Refused(status, body);
     }
 
-    private async Task<(int Status, string Body)> SendAsync(HttpMethod method, string url, HttpContent? content, CancellationToken cancellation)
+    private Task<(int Status, string Body)> SendAsync(HttpMethod method, string url, HttpContent? content, CancellationToken cancellation) => ReachAsync(url, async () =>
+    {
+        using var request = Request(method, url, content);
+        using var response = await _http.SendAsync(request, cancellation);
+        return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(cancellation));
+    }, cancellation);
+
+    private HttpRequestMessage Request(HttpMethod method, string url, HttpContent? content)
+    {
+        var request = new HttpRequestMessage(method, url) { Content = content };
+        if (credentials.Token is { } token && !request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}")) throw new CommandException(ExitCode.Usage, "The token has letters that an HTTP header cannot carry.");
+        return request;
+    }
+
+    private static async Task<T> ReachAsync<T>(string url, Func<Task<T>> ask, CancellationToken cancellation)
     {
         try
         {
-            using var request = new HttpRequestMessage(method, url) { Content = content };
-            if (credentials.Token is { } token && !request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}")) throw new CommandException(ExitCode.Usage, "The token has letters that an HTTP header cannot carry.");
-            using var response = await _http.SendAsync(request, cancellation);
-            return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(cancellation));
+            return await ask();
         }
         catch (HttpRequestException e)
         {

@@ -95,12 +95,12 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
                 whole = new PredictionResponse { Prediction = ByteString.CopyFrom(response.Body.Span) };
             }
 
-            target.Metrics.RequestAnswered(response.Status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);
+            target.Metrics.RequestAnswered(response.Status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes, trace);
             return whole;
         }
         catch (Exception e)
         {
-            target.Metrics.RequestAnswered(GrpcStatus.From(e, context).Status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);
+            target.Metrics.RequestAnswered(GrpcStatus.From(e, context).Status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes, trace);
             throw;
         }
     }

@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
 using Serve.Core.Observability;
+using Serve.Frontend.Logging;
 using Serve.Frontend.Tracing;
 using Serve.Management.Grpc;
 using Serve.Management.Http;
@@ -21,7 +22,7 @@ namespace Serve.Frontend.Hosting;
 /// access log. It is built when the first call comes, out of services of its own: a server that nobody calls over gRPC has
 /// neither its start time nor its memory.
 /// </summary>
-internal sealed partial class GrpcPipeline : IDisposable
+internal sealed class GrpcPipeline : IDisposable
 {
     // A message has names and lengths besides the inputs.
     private const int MessageOverheadBytes = 64 << 10;
@@ -127,13 +128,15 @@ internal sealed partial class GrpcPipeline : IDisposable
         _listener.Metrics.Answered(code is { } known ? GrpcStatus.HttpOf(known) : context.Response.StatusCode);
         if (!_accessLog) return;
         using var ofTrace = LogTrace.Of(ServerTracing.Of(context));
-        LogAccess(
-            $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}",
-            context.Request.Path,
+        new AccessLine(
+            context.Connection.RemoteIpAddress,
+            context.Connection.RemotePort,
+            null,
+            context.Request.Path.Value ?? "",
             context.Request.Protocol,
             (int)(code ?? StatusCode.Unknown),
             (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds,
-            CommonHeaders.IdOf(context));
+            CommonHeaders.IdOf(context)).LogTo(_log);
     }
 
     // An answer that is nothing but its status ("Trailers-Only"): no message is read, and nothing is built for strangers.
@@ -161,8 +164,4 @@ internal sealed partial class GrpcPipeline : IDisposable
         response.Headers["grpc-message"] = message;
         response.Headers[GrpcStatus.ErrorType] = type;
     }
-
-    // TorchServe's access log of gRPC, and the request's id: client, method, status code, milliseconds.
-    [LoggerMessage(3, LogLevel.Information, "{Client} \"gRPC {Method} {Protocol}\" {Code} {Milliseconds} {RequestId}", EventName = LogEventNames.Access)]
-    private partial void LogAccess(string client, string method, string protocol, int code, long milliseconds, string? requestId);
 }

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
 using Serve.Core.Models.Sources;
 using Serve.Core.Observability;
+using Serve.Frontend.Logging;
 using Serve.Frontend.Tracing;
 using Serve.Management.Http;
 
@@ -98,29 +99,30 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
         await answer(context);
         var request = context.Request;
         using var ofTrace = LogTrace.Of(ServerTracing.Of(context));
-        LogAccess(
-            $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}",
+        new AccessLine(
+            context.Connection.RemoteIpAddress,
+            context.Connection.RemotePort,
             request.Method,
             TargetOf(request),
             request.Protocol,
             context.Response.StatusCode,
             (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds,
-            CommonHeaders.IdOf(context));
+            CommonHeaders.IdOf(context)).LogTo(log);
     };
 
-    // The URL of an archive may carry a signature, which opens it for whoever has it.
+    // A URL may carry a signature, which opens what it is of for whoever has it: an archive, or what a client sends to a model.
     private static string TargetOf(HttpRequest request)
     {
-        if (!request.Query.ContainsKey("url")) return request.Path + request.QueryString;
+        if (!request.QueryString.HasValue) return request.Path;
+        if (!request.Query.Any(parameter => parameter.Value.Any(value => IsUrl(parameter.Key, value)))) return request.Path + request.QueryString;
         var shown = request.Query.SelectMany(parameter => parameter.Value.Select(value =>
-            KeyValuePair.Create(parameter.Key, parameter.Key.Equals("url", StringComparison.OrdinalIgnoreCase) ? AllowedUrls.Shown(value ?? "") : value)));
+            KeyValuePair.Create(parameter.Key, IsUrl(parameter.Key, value) ? AllowedUrls.Shown(value!) : value)));
         return request.Path + QueryString.Create(shown).Value;
     }
 
+    private static bool IsUrl(string parameter, string? value) =>
+        value is not null && (parameter.Equals("url", StringComparison.OrdinalIgnoreCase) || value.Contains("://", StringComparison.Ordinal));
+
     [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed unexpectedly, request {RequestId}")]
     private partial void LogUnexpected(Exception exception, string method, string path, string? requestId);
-
-    // TorchServe's access log, and the request's id: client, request line, status, milliseconds.
-    [LoggerMessage(2, LogLevel.Information, "{Client} \"{Method} {Target} {Protocol}\" {Status} {Milliseconds} {RequestId}", EventName = LogEventNames.Access)]
-    private partial void LogAccess(string client, string method, string target, string protocol, int status, long milliseconds, string? requestId);
 }

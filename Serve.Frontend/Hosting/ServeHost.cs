@@ -32,6 +32,7 @@ using Serve.Management.Http.OpenApi;
 using Serve.Management.Overview;
 using Serve.Management.Rest;
 using Serve.Management.Sources;
+using Serve.Management.Store;
 
 namespace Serve.Frontend.Hosting;
 
@@ -186,7 +187,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
         if (Cors.IsConfigured(configuration)) inference.Pipeline = new Cors(configuration, inference.Metrics).Before(inference.Pipeline);
         management.Pipeline = PipelineOf(management).Build(app.Services, routes =>
         {
-            routes.MapManagement(registry, Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress), level);
+            var allowsModelApi = Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress);
+            routes.MapManagement(registry, allowsModelApi, level);
+            routes.MapStore(registry, allowsModelApi, isGuarded: ListenAddress.Parse(configuration.ManagementAddress, out _) is { } address && Exposure.IsGuarded(configuration, management.Key, address));
             routes.MapOverview(overview);
             access.MapTokens(routes);
             routes.MapConsole();

@@ -69,14 +69,14 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
             await ResponseWriter.WriteAsync(context, response);
             if (response.Parts is { } parts) responseBytes = (int)Math.Min(parts.Bytes, int.MaxValue);
             else target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));
-            target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);
+            target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes, ServerTracing.Of(context));
         }
         catch (Exception e)
         {
             payload?.Release();
             if (target is not null) ServerTracing.Of(context)?.For(target.Name, target.Version);
             status = await FailAsync(context, e);
-            target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes: 0);
+            target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes: 0, ServerTracing.Of(context));
         }
         finally
         {

@@ -1,23 +1,30 @@
+using System.Text;
+
 namespace Serve.Frontend.Logging;
 
 /// <summary>Standard output. When it is closed nobody reads the log, and the server serves on.</summary>
 internal sealed class ConsoleOutput(TextWriter writer) : ILineOutput
 {
-    private readonly List<string> _lines = [];
+    private readonly StringBuilder _lines = new();
+    private int _count;
 
     /// <inheritdoc/>
     public bool IsClosed { get; private set; }
 
     /// <inheritdoc/>
-    public void Write(string line) => _lines.Add(line);
+    public void Write(ReadOnlySpan<char> line)
+    {
+        _lines.Append(line).Append(writer.NewLine);
+        _count++;
+    }
 
     /// <inheritdoc/>
     public int Flush()
     {
-        var count = _lines.Count;
+        var count = _count;
         try
         {
-            foreach (var line in _lines) writer.WriteLine(line);
+            foreach (var chunk in _lines.GetChunks()) writer.Write(chunk.Span);
             writer.Flush();
             return 0;
         }
@@ -29,6 +36,7 @@ internal sealed class ConsoleOutput(TextWriter writer) : ILineOutput
         finally
         {
             _lines.Clear();
+            _count = 0;
         }
     }
 

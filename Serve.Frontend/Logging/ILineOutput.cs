@@ -7,7 +7,7 @@ internal interface ILineOutput : IDisposable
     bool IsClosed { get; }
 
     /// <summary>Takes a line; it may stay in memory until <see cref="Flush"/>.</summary>
-    void Write(string line);
+    void Write(ReadOnlySpan<char> line);
 
     /// <summary>Hands over what was taken.</summary>
     /// <returns>How many lines were lost.</returns>

@@ -1,24 +1,31 @@
-using System.Threading.Channels;
+using System.Collections.Concurrent;
 using Serve.Core.Observability;
 
 namespace Serve.Frontend.Logging;
 
 /// <summary>
 /// Lines on their way to an output. A thread of its own writes, so that a slow terminal or disk never holds up a request;
-/// what it cannot keep up with is dropped, counted, and told of in the log.
+/// what it cannot keep up with is dropped, counted, and told of in the log. It is woken for many lines at a time: waking it
+/// for each would cost a request more than the line does.
 /// </summary>
 internal sealed class LineQueue : IDisposable
 {
     private const int MostWaiting = 10_000;
     private const int MostAtOnce = 1000;
 
-    private readonly Channel<string> _lines = Channel.CreateBounded<string>(
-        new BoundedChannelOptions(MostWaiting) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(20);
+
+    private readonly ConcurrentQueue<QueuedLine> _lines = new();
+    private readonly ManualResetEventSlim _wake = new(false, spinCount: 0);
+    private readonly ManualResetEventSlim _ends = new(false, spinCount: 0);
+    private readonly LineBuffer _text = new();
     private readonly ILineOutput _output;
     private readonly Func<string, string> _warn;
     private readonly LogMetrics _metrics;
     private readonly Thread _writer;
+    private int _waiting;
     private long _dropped;
+    private volatile bool _isClosed;
 
     /// <param name="output">The output; the queue's from now on.</param>
     /// <param name="name">The log's name.</param>
@@ -31,34 +38,70 @@ internal sealed class LineQueue : IDisposable
     }
 
     /// <summary>Adds a line, or drops it.</summary>
-    public void Add(string line)
+    public void Add(string line) => Add(new QueuedLine { Text = line });
+
+    /// <summary>Adds a line, or drops it. Hot path.</summary>
+    public void Add(in QueuedLine line)
     {
-        if (!_lines.Writer.TryWrite(line)) Interlocked.Increment(ref _dropped);
+        if (_isClosed) return;
+        if (Interlocked.Increment(ref _waiting) > MostWaiting)
+        {
+            Interlocked.Decrement(ref _waiting);
+            Interlocked.Increment(ref _dropped);
+            return;
+        }
+
+        _lines.Enqueue(line);
+        if (!_wake.IsSet) _wake.Set();
     }
 
     /// <summary>Writes what is waiting, then ends.</summary>
     public void Dispose()
     {
-        _lines.Writer.TryComplete();
+        _ends.Set();
+        _wake.Set();
         _writer.Join();
         _output.Dispose();
+        _wake.Dispose();
+        _ends.Dispose();
     }
 
     private void Run()
     {
-        while (true)
+        while (!_isClosed)
         {
-            for (var i = 0; i < MostAtOnce && _lines.Reader.TryRead(out var line); i++) _output.Write(line);
-            if (Interlocked.Exchange(ref _dropped, 0) is > 0 and var dropped)
+            _wake.Wait();
+            var isLast = _ends.Wait(Gathering);
+
+            // Before: what comes from now on wakes it again.
+            _wake.Reset();
+            while (WriteSome())
             {
-                _metrics.Dropped(dropped);
-                _output.Write(_warn($"{dropped} lines were dropped: the output was too slow"));
+                // Until nothing waits.
             }
 
-            if (_output.Flush() is > 0 and var lost) _metrics.Dropped(lost);
-            if (_output.IsClosed) _lines.Writer.TryComplete();
-            var more = _lines.Reader.WaitToReadAsync();
-            if (!(more.IsCompleted ? more.Result : more.AsTask().GetAwaiter().GetResult())) return;
+            if (isLast) return;
         }
+    }
+
+    private bool WriteSome()
+    {
+        var count = 0;
+        for (; count < MostAtOnce && _lines.TryDequeue(out var line); count++)
+        {
+            Interlocked.Decrement(ref _waiting);
+            line.AppendTo(_text.Clear());
+            _output.Write(_text.Text);
+        }
+
+        if (Interlocked.Exchange(ref _dropped, 0) is > 0 and var dropped)
+        {
+            _metrics.Dropped(dropped);
+            _output.Write(_warn($"{dropped} lines were dropped: the output was too slow"));
+        }
+
+        if (_output.Flush() is > 0 and var lost) _metrics.Dropped(lost);
+        _isClosed = _output.IsClosed;
+        return count == MostAtOnce && !_isClosed;
     }
 }

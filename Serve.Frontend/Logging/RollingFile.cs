@@ -51,12 +51,15 @@ internal sealed partial class RollingFile : ILineOutput
     private DateOnly Today => DateOnly.FromDateTime(_time.GetUtcNow().UtcDateTime);
 
     /// <inheritdoc/>
-    public void Write(string line)
+    public void Write(ReadOnlySpan<char> line)
     {
         var bytes = Encoding.UTF8.GetByteCount(line) + 1;
         if (_pending.Length > 0 && (_pending.Length + bytes > MostPending || _length + _pending.Length + bytes > _mostBytes)) WriteOut();
-        _pending.Write(Encoding.UTF8.GetBytes(line));
-        _pending.WriteByte((byte)'\n');
+        var at = (int)_pending.Length;
+        _pending.SetLength(at + bytes);
+        var room = _pending.GetBuffer().AsSpan(at, bytes);
+        Encoding.UTF8.GetBytes(line, room);
+        room[^1] = (byte)'\n';
         _pendingLines++;
     }
 

@@ -86,6 +86,12 @@ internal sealed class ServerLogs : ILoggerProvider
         foreach (var log in id.Name switch { LogEventNames.Access => _access, LogEventNames.WorkerOutput => _workers, _ => _server }) log.Queue.Add(log.Format.Format(entry));
     }
 
+    private void Write(string category, in AccessLine access)
+    {
+        var at = _time.GetUtcNow();
+        foreach (var log in _access) log.Queue.Add(new QueuedLine { Access = access, Format = log.Format, At = at, Category = category, TraceId = LogTrace.Current });
+    }
+
     private sealed record Route(ILineFormat Format, LineQueue Queue);
 
     private sealed class Logger(ServerLogs logs, string category) : ILogger
@@ -97,7 +103,9 @@ internal sealed class ServerLogs : ILoggerProvider
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            if (IsEnabled(logLevel)) logs.Write(category, logLevel, eventId, formatter(state, exception), exception, state as IReadOnlyList<KeyValuePair<string, object?>>);
+            if (!IsEnabled(logLevel)) return;
+            if (typeof(TState) == typeof(AccessLine)) logs.Write(category, (AccessLine)(object)state!);
+            else logs.Write(category, logLevel, eventId, formatter(state, exception), exception, state as IReadOnlyList<KeyValuePair<string, object?>>);
         }
     }
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using Microsoft.Extensions.Logging;
 
 namespace Serve.Frontend.Logging;
@@ -11,7 +9,26 @@ internal sealed class TextLines(bool colours) : ILineFormat
     /// <inheritdoc/>
     public string Format(in LogEntry entry)
     {
-        var (name, colour) = entry.Level switch
+        var line = new LineBuffer();
+        AppendHead(line, entry.At, entry.Level, entry.Category);
+        line.AppendOneLine(entry.Message);
+        if (entry.TraceId is { } trace) line.Append(" trace ").Append(trace);
+        if (entry.Exception is { } exception) line.Append(": ").AppendOneLine(exception.ToString());
+        return line.ToString();
+    }
+
+    /// <inheritdoc/>
+    public void Format(in AccessLine line, DateTimeOffset at, string category, string? traceId, LineBuffer text)
+    {
+        AppendHead(text, at, LogLevel.Information, category);
+        line.AppendTo(text);
+        text.Append(' ').Append(line.RequestId ?? "");
+        if (traceId is not null) text.Append(" trace ").Append(traceId);
+    }
+
+    private void AppendHead(LineBuffer line, DateTimeOffset at, LogLevel level, string category)
+    {
+        var (name, colour) = level switch
         {
             LogLevel.Trace => ("trace", "\e[2m"),
             LogLevel.Debug => ("debug", "\e[2m"),
@@ -19,30 +36,8 @@ internal sealed class TextLines(bool colours) : ILineFormat
             LogLevel.Warning => ("warn ", "\e[33m"),
             _ => ("error", "\e[31m"),
         };
-        var line = new StringBuilder(128);
-        var at = entry.At.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
-        if (colours) line.Append("\e[2m").Append(at).Append("\e[0m ").Append(colour).Append(name).Append("\e[0m ");
-        else line.Append(at).Append(' ').Append(name).Append(' ');
-        line.Append(entry.Category).Append(": ");
-        AppendOneLine(line, entry.Message);
-        if (entry.TraceId is { } trace) line.Append(" trace ").Append(trace);
-        if (entry.Exception is { } exception) AppendOneLine(line.Append(": "), exception.ToString());
-        return line.ToString();
-    }
-
-    /// <summary>Appends text that stays on its line: a model's name or a client's header must not be able to forge one, nor to move the cursor.</summary>
-    internal static void AppendOneLine(StringBuilder line, string text)
-    {
-        foreach (var letter in text)
-        {
-            switch (letter)
-            {
-                case '\n': line.Append("\\n"); break;
-                case '\r': break;
-                case '\t': line.Append(' '); break;
-                case var c when char.IsControl(c): line.Append('?'); break;
-                default: line.Append(letter); break;
-            }
-        }
+        if (colours) line.Append("\e[2m").Append(at, '.').Append("Z\e[0m ").Append(colour).Append(name).Append("\e[0m ");
+        else line.Append(at, '.').Append("Z ").Append(name).Append(' ');
+        line.Append(category).Append(": ");
     }
 }

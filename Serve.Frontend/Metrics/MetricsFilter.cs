@@ -11,7 +11,10 @@ namespace Serve.Frontend.Metrics;
 internal static class MetricsFilter
 {
     /// <summary>The wanted families of a scrape.</summary>
-    public static ReadOnlyMemory<byte> Keep(ReadOnlySpan<byte> scrape, StringValues names)
+    /// <param name="scrape">The scrape.</param>
+    /// <param name="names">Names as plain text has them.</param>
+    /// <param name="isOpen">Whether the scrape is OpenMetrics: it ends with a line that says so, and the families of counters have no <c>_total</c>.</param>
+    public static ReadOnlyMemory<byte> Keep(ReadOnlySpan<byte> scrape, StringValues names, bool isOpen = false)
     {
         var wanted = names.Where(name => name is not null).Select(name => name!).ToHashSet(StringComparer.Ordinal);
         var kept = new ArrayBufferWriter<byte>(4096);
@@ -20,7 +23,7 @@ internal static class MetricsFilter
             var end = scrape.IndexOf((byte)'\n');
             var line = end < 0 ? scrape : scrape[..(end + 1)];
             scrape = scrape[line.Length..];
-            if (IsWanted(line, wanted)) kept.Write(line);
+            if (IsWanted(line, wanted) || (isOpen && IsWantedOfOpen(line, wanted))) kept.Write(line);
         }
 
         return kept.WrittenMemory;
@@ -32,6 +35,14 @@ internal static class MetricsFilter
         var end = line.IndexOfAny(" {\n"u8);
         var name = Encoding.ASCII.GetString(end < 0 ? line : line[..end]);
         return wanted.Contains(name) || (FamilyOf(name) is { } family && wanted.Contains(family));
+    }
+
+    private static bool IsWantedOfOpen(ReadOnlySpan<byte> line, HashSet<string> wanted)
+    {
+        if (line.SequenceEqual(OpenMetricsText.End)) return true;
+        if (!line.StartsWith("# HELP "u8) && !line.StartsWith("# TYPE "u8)) return false;
+        line = line[7..];
+        return line.IndexOf((byte)' ') is > 0 and var end && wanted.Contains(Encoding.ASCII.GetString(line[..end]) + "_total");
     }
 
     private static string? FamilyOf(string series)

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Prometheus;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Frontend.Metrics.TorchServe;
@@ -24,24 +25,32 @@ internal static class MetricsRoutes
             .Describes(new ApiOperation("metrics")
             {
                 Parameters = [new("name[]", ApiType.Strings, "Names of metrics; without any, all of them.")],
-                Answers = [new(StatusCodes.Status200OK, "Prometheus text.", new ApiContent("text/plain", ApiShape.Text))],
+                Answers = [new(StatusCodes.Status200OK, "Prometheus text; OpenMetrics for those who accept application/openmetrics-text.", new ApiContent("text/plain", ApiShape.Text))],
             });
     }
 
     private static async Task ScrapeAsync(HttpContext context, ModelRegistry registry, TorchServeMetrics? torchServe)
     {
         registry.ObserveDevices();
+        var isOpen = OpenMetricsText.IsWanted(context.Request);
         using var text = new MemoryStream();
-        await ServeMetrics.Registry.CollectAndExportAsTextAsync(text, context.RequestAborted);
-        text.Write(CustomMetricsText.Write(registry.AllVersions));
-        if (torchServe is not null) text.Write(torchServe.Write());
+        await ServeMetrics.Registry.CollectAndExportAsTextAsync(text, isOpen ? ExpositionFormat.OpenMetricsText : ExpositionFormat.PrometheusText, context.RequestAborted);
+
+        // The library ends the document, in which there is more to come.
+        if (isOpen) text.SetLength(text.Length - OpenMetricsText.End.Length);
+        Add(CustomMetricsText.Write(registry.AllVersions));
+        if (torchServe is not null) Add(torchServe.Write());
+        if (isOpen) text.Write(OpenMetricsText.End);
         var names = context.Request.Query["name[]"];
         var answer = names.Count == 0
             ? text.GetBuffer().AsMemory(0, (int)text.Length)
-            : MetricsFilter.Keep(text.GetBuffer().AsSpan(0, (int)text.Length), names);
+            : MetricsFilter.Keep(text.GetBuffer().AsSpan(0, (int)text.Length), names, isOpen);
 
-        context.Response.ContentType = ContentType;
+        context.Response.ContentType = isOpen ? OpenMetricsText.ContentType : ContentType;
         context.Response.ContentLength = answer.Length;
+        context.Response.Headers.Vary = "Accept";
         await context.Response.BodyWriter.WriteAsync(answer, context.RequestAborted);
+
+        void Add(byte[] plain) => text.Write(isOpen ? OpenMetricsText.From(plain) : plain);
     }
 }

@@ -43,20 +43,15 @@ internal sealed partial class ErrorInterceptor(ILogger log, Func<ServerCallConte
         {
             await continuation(requestStream, responseStream, context);
         }
-        catch (IOException e)
-        {
-            // Reading what the client sends ended with its stream: it has left in the middle, which is nobody's fault here.
-            throw new RpcException(new Status(StatusCode.Cancelled, "The client has left.", e));
-        }
         catch (Exception e) when (e is not RpcException)
         {
-            throw Rpc(e, context);
+            throw Rpc(e, context, readsStream: true);
         }
     }
 
-    private RpcException Rpc(Exception e, ServerCallContext context)
+    private RpcException Rpc(Exception e, ServerCallContext context, bool readsStream = false)
     {
-        var error = GrpcStatus.From(e, context);
+        var error = GrpcStatus.From(e, context, readsStream);
         if (error.Status == 500 && e is not ServeException) LogUnexpected(e, context.Method, idOf(context));
         return GrpcStatus.ToRpc(OpenInferenceError.IsForGrpc(context.Method) ? OpenInferenceError.Of(error) : error);
     }

@@ -15,8 +15,12 @@ internal static class GrpcStatus
     public const string RetryPushback = "grpc-retry-pushback-ms";
 
     /// <summary>What a client is told about an exception. What is not meant for clients becomes a 500 without details.</summary>
-    public static ServeException From(Exception exception, ServerCallContext call) => exception switch
+    /// <param name="exception">The exception.</param>
+    /// <param name="call">The call that ends with it.</param>
+    /// <param name="readsStream">Whether the call reads a stream of its client, which breaks off before the call is known to be cancelled.</param>
+    public static ServeException From(Exception exception, ServerCallContext call, bool readsStream = false) => exception switch
     {
+        IOException when readsStream => Left(call),
         ClientGoneException or OperationCanceledException or ConnectionResetException or ConnectionAbortedException or IOException when call.CancellationToken.IsCancellationRequested => Left(call),
         ServeException known => known,
         _ => new InternalServerException("Unexpected error in the server; its log has the details.", exception),

@@ -13,6 +13,9 @@ namespace Serve.Management.Overview;
 /// <param name="time">The clock.</param>
 public sealed class OverviewFeed(ModelRegistry registry, Func<ServerHealth> health, string inferenceAddress, TimeProvider time) : IDisposable
 {
+    /// <summary>The time between two overviews.</summary>
+    public static TimeSpan Interval => OverviewSource.Interval;
+
     private readonly SharedFeed<OverviewSample> _feed = new(new OverviewSource(registry, health, inferenceAddress, time).SampleAsync);
 
     /// <summary>Ends all streams: the server stops.</summary>
@@ -21,7 +24,9 @@ public sealed class OverviewFeed(ModelRegistry registry, Func<ServerHealth> heal
     internal async Task HandleAsync(HttpContext context)
     {
         var wantsStream = RequestParameters.FromQuery(context).Flag("stream") ?? context.Request.Headers.Accept.Any(static accept => accept?.Contains(OverviewStream.MediaType, StringComparison.OrdinalIgnoreCase) == true);
-        using var listener = _feed.Listen();
+
+        // One answer is of after the question: what was done before it is seen in it.
+        using var listener = _feed.Listen(takesLast: wantsStream);
         var first = await listener.NextAsync(context.RequestAborted) ?? throw new ServiceUnavailableException("The server is stopping.", TimeSpan.FromSeconds(1));
         if (wantsStream) await OverviewStream.WriteAsync(context, first, listener, _feed.Stopped);
         else await PrettyJson.WriteAsync(context, StatusCodes.Status200OK, first.Document);

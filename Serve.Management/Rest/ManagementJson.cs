@@ -16,4 +16,5 @@ public sealed record ModelListEntry(string ModelName, string ModelUrl);
 [JsonSerializable(typeof(KServeModelList))]
 [JsonSerializable(typeof(KServeModel))]
 [JsonSerializable(typeof(LoggingBody))]
+[JsonSerializable(typeof(WorkerLogBody))]
 public sealed partial class ManagementJson : JsonSerializerContext;

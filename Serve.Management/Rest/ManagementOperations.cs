@@ -62,6 +62,13 @@ internal static class ManagementOperations
         Errors = [404],
     };
 
+    public static ApiOperation WorkerLog { get; } = new("workerLog")
+    {
+        Parameters = [new("lines", ApiType.Integer, "Lines of each worker, at most 200; default 50.")],
+        Answers = [new(StatusCodes.Status200OK, "The last lines of each worker, and of the last one that was lost.", ApiContent.Of(ManagementJson.Default.WorkerLogBody))],
+        Errors = [400, 404],
+    };
+
     public static ApiOperation Describe(string id) => new(id)
     {
         Parameters = [new("customized", ApiType.Boolean, "Whether the handler is asked what it has to say about itself.")],

@@ -37,6 +37,8 @@ public static class ManagementRoutes
         models.MapPut("{model}/{version}", scale.HandleAsync).WithSummary("Changes the number of workers of one version").Describes(ManagementOperations.Scale("scaleVersion"));
         models.MapPut("{model}/{version}/set-default", new SetDefaultVersion(registry).HandleAsync).WithSummary("Makes a version the default").Describes(ManagementOperations.SetDefault);
 
+        models.MapGet("{model}/{version}/workers/log", new WorkerLog(registry).HandleAsync).WithSummary("Shows what the workers of a version wrote of late").Describes(ManagementOperations.WorkerLog);
+
         var unregister = new UnregisterModel(registry, enableModelApi);
         models.MapDelete("{model}", unregister.HandleAsync).WithSummary("Unregisters the default version").Describes(ManagementOperations.Unregister("unregisterModel"));
         models.MapDelete("{model}/{version}", unregister.HandleAsync).WithSummary("Unregisters one version").Describes(ManagementOperations.Unregister("unregisterVersion"));

@@ -1,10 +1,12 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Serve.Core.Configuration;
+using YamlDotNet.RepresentationModel;
 
 namespace Serve.Tests.Deployment;
 
 /// <summary>The Helm chart: its objects are Kubernetes', they fit together, and the server understands its configuration.</summary>
-public sealed class ChartTests : IClassFixture<ChartRenders>
+public sealed partial class ChartTests : IClassFixture<ChartRenders>
 {
     private readonly ChartRenders _renders;
 
@@ -13,6 +15,8 @@ public sealed class ChartTests : IClassFixture<ChartRenders>
         Assert.SkipUnless(Kubernetes.IsInstalled, Kubernetes.HowToInstall);
         _renders = renders;
     }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public static TheoryData<string> Names => [.. ChartRenders.Names];
 
@@ -51,7 +55,7 @@ public sealed class ChartTests : IClassFixture<ChartRenders>
     [Fact]
     public void The_values_files_bring_out_every_kind_of_object() => Assert.Equal(
         [
-            "apps/v1 Deployment", "autoscaling/v2 HorizontalPodAutoscaler", "keda.sh/v1alpha1 ScaledObject", "monitoring.coreos.com/v1 ServiceMonitor",
+            "apps/v1 Deployment", "autoscaling/v2 HorizontalPodAutoscaler", "keda.sh/v1alpha1 ScaledObject", "monitoring.coreos.com/v1 PrometheusRule", "monitoring.coreos.com/v1 ServiceMonitor",
             "networking.k8s.io/v1 Ingress", "networking.k8s.io/v1 NetworkPolicy", "policy/v1 PodDisruptionBudget",
             "v1 ConfigMap", "v1 PersistentVolumeClaim", "v1 Service", "v1 ServiceAccount",
         ],
@@ -141,7 +145,7 @@ public sealed class ChartTests : IClassFixture<ChartRenders>
         Assert.Equal(("true", "1654", "RuntimeDefault", "false"), (pod.Text("securityContext", "runAsNonRoot"), pod.Text("securityContext", "runAsUser"), pod.Text("securityContext", "seccompProfile", "type"), pod.Text("automountServiceAccountToken")));
         Assert.All(pod.Items("containers").Concat(pod.Items("initContainers")), container =>
         {
-            Assert.Equal(("false", "true", "ALL"), (container.Text("securityContext", "allowPrivilegeEscalation"), container.Text("securityContext", "readOnlyRootFilesystem"), ((YamlDotNet.RepresentationModel.YamlScalarNode)container.Items("securityContext", "capabilities", "drop").Single()).Value));
+            Assert.Equal(("false", "true", "ALL"), (container.Text("securityContext", "allowPrivilegeEscalation"), container.Text("securityContext", "readOnlyRootFilesystem"), ((YamlScalarNode)container.Items("securityContext", "capabilities", "drop").Single()).Value));
         });
     }
 
@@ -153,6 +157,52 @@ public sealed class ChartTests : IClassFixture<ChartRenders>
         Assert.Equal(("1", "nvidia"), (pod.Items("containers").Single().Text("resources", "limits", "nvidia.com/gpu"), pod.Text("runtimeClassName")));
         Assert.EndsWith("-gpu", pod.Items("containers").Single().Text("image"), StringComparison.Ordinal);
         Assert.Null(_renders.Object("default", "Deployment").At("spec", "template", "spec")!.Items("containers").Single().At("resources", "limits", "nvidia.com/gpu"));
+    }
+
+    [Fact]
+    public void The_rules_are_those_of_configs()
+    {
+        var groups = _renders.Object("gpu", "PrometheusRule").Items("spec", "groups").Select(Shape);
+
+        Assert.Equal(
+            Directory.EnumerateFiles(Path.Combine(Repository.Root, "configs", "prometheus", "rules")).Order(StringComparer.Ordinal).SelectMany(file => Yaml.Document(File.ReadAllText(file)).Items("groups")).Select(Shape),
+            groups);
+
+        static string Shape(YamlNode group) => $"{group.Text("name")}: {string.Join(", ", group.Items("rules").Select(rule => $"{rule.Text("alert") ?? rule.Text("record")} = {rule.Text("expr")?.Trim()} for {rule.Text("for")}"))}";
+    }
+
+    [Fact]
+    public void The_dashboards_are_those_of_configs()
+    {
+        var maps = _renders.Objects("gpu").Where(found => found.Texts("metadata", "labels").ContainsKey("grafana_dashboard")).SelectMany(found => found.Texts("data")).OrderBy(file => file.Key, StringComparer.Ordinal);
+
+        Assert.Equal(
+            Directory.EnumerateFiles(Path.Combine(Repository.Root, "configs", "grafana", "dashboards")).Order(StringComparer.Ordinal).Select(file => (Path.GetFileName(file), File.ReadAllText(file).Trim())),
+            maps.Select(file => (file.Key, file.Value.Trim())));
+    }
+
+    [Fact]
+    public async Task What_scales_asks_for_metrics_that_the_server_has()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/promtool"), "promtool is not installed (Debian's package prometheus has it).");
+        var adapter = Yaml.Document(File.ReadAllText(Path.Combine(Repository.Root, "deploy", "helm", "prometheus-adapter.yaml"))).Items("rules", "custom").Single();
+        List<string> queries =
+        [
+            .. _renders.Object("gpu", "ScaledObject").Items("spec", "triggers").Select(trigger => trigger.Text("metadata", "query")!),
+            adapter.Text("seriesQuery")!,
+            adapter.Text("metricsQuery")!.Replace("<<.GroupBy>>", "pod", StringComparison.Ordinal).Replace("<<.LabelMatchers>>", "namespace=\"models\"", StringComparison.Ordinal),
+        ];
+        Assert.Equal(adapter.Text("name", "as"), _renders.Object("everything", "HorizontalPodAutoscaler").Items("spec", "metrics").Single().Text("pods", "metric", "name"));
+
+        using var folder = new TemporaryFolder();
+        var rules = folder.Write("rules.yml", "groups:\n  - name: scaling\n    rules:\n" + string.Concat(queries.Select((query, i) => $"      - {{record: \"query:number{i}\", expr: '{query}'}}\n")));
+        using var promtool = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("promtool", ["check", "rules", "--lint-fatal", rules]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var (output, errors) = (promtool.StandardOutput.ReadToEndAsync(Cancellation), promtool.StandardError.ReadToEndAsync(Cancellation));
+        await promtool.WaitForExitAsync(Cancellation);
+        Assert.True(promtool.ExitCode == 0, await output + await errors);
+
+        var documented = File.ReadAllText(Path.Combine(Repository.Root, "docs", "metrics.md"));
+        Assert.All(queries.SelectMany(query => Metric().Matches(query)).Select(match => Suffix().Replace(match.Value, "")).Distinct(), metric => Assert.Contains($"`{metric}`", documented, StringComparison.Ordinal));
     }
 
     [Theory]
@@ -171,4 +221,10 @@ public sealed class ChartTests : IClassFixture<ChartRenders>
 
     private Dictionary<string, string> Environment(string name) =>
         _renders.Object(name, "Deployment").At("spec", "template", "spec")!.Items("containers").Single().Items("env").ToDictionary(variable => variable.Text("name")!, variable => variable.Text("value") ?? "");
+
+    [GeneratedRegex(@"\bserve_[a-z_]+\b")]
+    private static partial Regex Metric();
+
+    [GeneratedRegex("_(sum|count|bucket)$")]
+    private static partial Regex Suffix();
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Serve.Core.Configuration;
+using YamlDotNet.RepresentationModel;
 
 namespace Serve.Tests.Deployment;
 
@@ -16,7 +17,12 @@ public sealed partial class DeployFilesTests
 
     [Theory]
     [MemberData(nameof(YamlFiles))]
-    public void Each_is_YAML(string file) => Assert.NotEmpty(Yaml.Documents(File.ReadAllText(Path.Combine(Repository.Root, file))));
+    public void Each_is_YAML(string file)
+    {
+        var stream = new YamlStream();
+        stream.Load(new StringReader(File.ReadAllText(Path.Combine(Repository.Root, file))));
+        Assert.NotEmpty(stream.Documents);
+    }
 
     [Fact]
     public void Each_variable_is_a_setting_of_the_server()
@@ -66,6 +72,23 @@ public sealed partial class DeployFilesTests
         Assert.Equal(3, Base().Count(containerfile));
     }
 
+    [Fact]
+    public void The_CPUs_image_and_the_GPUs_have_one_version_of_ONNX_Runtime() => Assert.Single(
+        AnyRuntimeVersion().Matches(File.ReadAllText(Path.Combine(Repository.Root, "Directory.Packages.props"))).Select(match => match.Groups[1].Value).Distinct());
+
+    [Fact]
+    public void The_image_is_built_with_all_that_decides_how_it_is_built()
+    {
+        var context = File.ReadAllLines(Path.Combine(Deploy, "Containerfile.dockerignore")).Where(line => line.StartsWith('!')).Select(line => line[1..]).ToHashSet();
+        var needed = Directory.EnumerateFiles(Repository.Root).Select(file => Path.GetFileName(file)!).Where(name => name is ".editorconfig" or "global.json" || name.StartsWith("Directory.", StringComparison.Ordinal) || name.EndsWith(".globalconfig", StringComparison.OrdinalIgnoreCase));
+
+        Assert.Empty(needed.Concat(Projects("Serve.Frontend")).Concat(Projects("Serve.Worker")).Append("build").Except(context));
+        Assert.Equal(File.ReadAllText(Path.Combine(Deploy, "Containerfile.dockerignore")), File.ReadAllText(Path.Combine(Repository.Root, ".containerignore")));
+
+        static IEnumerable<string> Projects(string project) =>
+            Reference().Matches(File.ReadAllText(Path.Combine(Repository.Root, project, project + ".csproj"))).SelectMany(reference => Projects(reference.Groups[1].Value)).Append(project);
+    }
+
     [Theory]
     [InlineData("compose.yaml")]
     [InlineData("compose.gpu.yaml")]
@@ -81,11 +104,25 @@ public sealed partial class DeployFilesTests
     }
 
     [Fact]
+    public void What_compose_mounts_is_there_and_finds_the_server()
+    {
+        var services = (YamlMappingNode)Yaml.Document(File.ReadAllText(Path.Combine(Deploy, "compose.yaml"))).At("services")!;
+        var mounted = services.Children.Values.SelectMany(service => service.Items("volumes")).Select(volume => volume.ToString().Split(':')[0]).Where(path => path.StartsWith('.'));
+        Assert.All(mounted, path => Assert.True(Path.Exists(Path.Combine(Deploy, path)), path));
+
+        var stream = new YamlStream();
+        stream.Load(new StringReader(File.ReadAllText(Path.Combine(Deploy, "compose.targets.yml"))));
+        var target = ((YamlSequenceNode)stream.Documents.Single().RootNode).Single().Items("targets").Single().ToString();
+        Assert.Equal("serve:" + new Uri(ContainerEnvironment()["SERVE_METRICS_ADDRESS"]).Port, target);
+        Assert.Contains("serve", services.Children.Keys.Select(name => name.ToString()));
+    }
+
+    [Fact]
     public void Everything_in_compose_is_restricted()
     {
         var services = Yaml.Document(File.ReadAllText(Path.Combine(Deploy, "compose.yaml"))).At("services")!;
 
-        Assert.All(((YamlDotNet.RepresentationModel.YamlMappingNode)services).Children.Values, service =>
+        Assert.All(((YamlMappingNode)services).Children.Values, service =>
         {
             Assert.Equal("true", service.Text("read_only"));
             Assert.Equal("[ ALL ]", service.At("cap_drop")!.ToString());
@@ -151,6 +188,12 @@ public sealed partial class DeployFilesTests
 
     [GeneratedRegex("""Include="Microsoft.ML.OnnxRuntime.Gpu.Linux" Version="(\d+\.\d+)\.""")]
     private static partial Regex RuntimeVersion();
+
+    [GeneratedRegex("""Include="Microsoft.ML.OnnxRuntime[^"]*" Version="([^"]+)""")]
+    private static partial Regex AnyRuntimeVersion();
+
+    [GeneratedRegex("""<ProjectReference Include="../([^/]+)/""")]
+    private static partial Regex Reference();
 
     // To the last number: what is built today is what is built tomorrow.
     [GeneratedRegex(@"^ARG (DOTNET_SDK|DOTNET_RUNTIME|CUDA_RUNTIME)=\S+:\d+\.\d+\.\d+-\S+$", RegexOptions.Multiline)]

@@ -61,6 +61,20 @@ public sealed class CommandLineTests : IClassFixture<ServerFixture>
     }
 
     [Fact]
+    public async Task Top_shows_models_and_workers_once_where_nobody_watches()
+    {
+        var (code, text) = await _server.RunAsync("top");
+        Assert.Equal(0, code);
+        Assert.StartsWith("Healthy  serve ", text, StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^fashion-vit/1\.0\* +Ready +0 +0 +- +- +0 +-/32 ", text);
+        Assert.Matches($@"(?m)^9\d+ +fashion-vit/1\.0 +Ready +{(await _server.WorkerPidsAsync("fashion-vit"))[0]} +cpu:0 ", text);
+
+        (code, text) = await _server.RunAsync("top", "--once", "--json");
+        Assert.Equal(0, code);
+        Assert.Equal("fashion-vit", JsonDocument.Parse(text).RootElement.GetProperty("models")[0].GetProperty("name").GetString());
+    }
+
+    [Fact]
     public async Task Register_scale_and_unregister_say_what_they_did()
     {
         Assert.Equal((0, "Model \"second\" Version: 1.0 registered with 1 initial workers"), Trimmed(await _server.RunAsync("register", "fashion-vit", "--name", "second", "--initial-workers", "1")));

@@ -305,7 +305,7 @@ public sealed partial class ServerFixture : IAsyncLifetime
         return process;
     }
 
-    [GeneratedRegex(@"Listening: inference (\S+), management (\S+), metrics (\S+), gRPC inference (\S+), gRPC management (\S+)")]
+    [GeneratedRegex(@"Listening: inference (\S+), management (\S+), metrics (\S+), gRPC inference (\S+), gRPC management ([^\s""]+)")]
     private static partial Regex Listening();
 }
 

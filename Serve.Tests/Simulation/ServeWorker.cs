@@ -88,7 +88,7 @@ internal sealed class ServeWorker(EventLoop loop, Hardware hardware, ServeServer
 
         server.ToFrontend(() =>
         {
-            foreach (var row in batch) server.Dispatcher.Complete(Slot, row.Request, ticks);
+            foreach (var row in batch) server.Dispatcher.Complete(Slot, row.Request, new BatchTicks(0, ticks, 0));
             foreach (var row in batch)
             {
                 row.Request.HasRun = true;

@@ -26,6 +26,11 @@ export class Store<T> {
 /** The store's value; the component is drawn again when it changes. */
 export function useStore<T>(store: Store<T>): T {
   const [, redraw] = useState({});
-  useEffect(() => store.subscribe(() => redraw({})), [store]);
-  return store.value;
+  const drawn = store.value;
+  useEffect(() => {
+    // It may have changed since it was drawn, when nobody listened yet.
+    if (!Object.is(drawn, store.value)) redraw({});
+    return store.subscribe(() => redraw({}));
+  }, [store]);
+  return drawn;
 }

@@ -20,6 +20,9 @@ internal sealed class ArchiveEntries(string archive, ArchiveLimits limits)
     /// <summary>What all files declare together.</summary>
     public long TotalBytes { get; private set; }
 
+    /// <summary>The paths of the files that were added.</summary>
+    public IEnumerable<string> Files => _names.Where(static entry => !entry.Value).Select(static entry => entry.Key);
+
     /// <summary>Checks an entry and returns its path without the slash that marks a folder.</summary>
     /// <param name="name">As the archive has it.</param>
     /// <param name="bytes">Unpacked size, as declared.</param>

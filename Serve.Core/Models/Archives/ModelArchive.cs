@@ -62,9 +62,24 @@ public static class ModelArchive
         }
     }
 
-    private static T Open<T>(string path, ArchiveLimits limits, Func<FileStream, ArchiveEntries, T> use)
+    /// <summary>Reads an archive to its end, as unpacking it would, and writes nothing.</summary>
+    /// <param name="path">The archive.</param>
+    /// <param name="limits">What it may contain.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="cancellation">Stops between two blocks.</param>
+    /// <returns>The paths of its files.</returns>
+    /// <exception cref="InvalidModelException">The archive is damaged or not allowed.</exception>
+    public static IReadOnlyList<string> Check(string path, ArchiveLimits limits, string name, CancellationToken cancellation) => Open<IReadOnlyList<string>>(path, new ArchiveEntries(name, limits), (file, rules) =>
     {
-        var rules = new ArchiveEntries(Path.GetFileName(path), limits);
+        if (TarFiles.AreIn(file)) TarFiles.Check(file, rules, cancellation);
+        else ZipFiles.Check(file, rules, cancellation);
+        return [.. rules.Files];
+    });
+
+    private static T Open<T>(string path, ArchiveLimits limits, Func<FileStream, ArchiveEntries, T> use) => Open(path, new ArchiveEntries(Path.GetFileName(path), limits), use);
+
+    private static T Open<T>(string path, ArchiveEntries rules, Func<FileStream, ArchiveEntries, T> use)
+    {
         try
         {
             using var file = File.OpenRead(path);

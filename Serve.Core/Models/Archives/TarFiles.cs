@@ -51,6 +51,13 @@ internal static class TarFiles
         });
     }
 
+    /// <summary>Reads everything, and writes it nowhere.</summary>
+    public static void Check(FileStream file, ArchiveEntries rules, CancellationToken cancellation) => Walk(file, rules, (entry, _) =>
+    {
+        Copy(entry, Stream.Null, cancellation);
+        return true;
+    });
+
     /// <summary>Goes through the files and folders, as long as the visitor wants more.</summary>
     private static void Walk(FileStream file, ArchiveEntries rules, Func<TarEntry, string, bool> visit)
     {

@@ -36,6 +36,13 @@ internal static class ZipFiles
         }
     }
 
+    /// <summary>Reads everything, and writes it nowhere.</summary>
+    public static void Check(FileStream file, ArchiveEntries rules, CancellationToken cancellation)
+    {
+        using var zip = Open(file, rules, out var entries);
+        foreach (var (entry, _) in entries.Where(static entry => !entry.Entry.FullName.EndsWith('/'))) Copy(entry, Stream.Null, rules, cancellation);
+    }
+
     private static ZipArchive Open(FileStream file, ArchiveEntries rules, out List<(ZipArchiveEntry Entry, string Path)> entries)
     {
         CheckDirectory(file, rules);

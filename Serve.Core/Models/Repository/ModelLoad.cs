@@ -4,8 +4,11 @@ namespace Serve.Core.Models.Repository;
 /// <param name="Model">The model's name.</param>
 public sealed record ModelLoad(string Model)
 {
-    /// <summary>A version of the store; null: the highest.</summary>
+    /// <summary>The version; null: the highest.</summary>
     public string? Version { get; init; }
+
+    /// <summary>Which versions are served, and that others are not; null: that one, and others stay.</summary>
+    public VersionPolicy? Policy { get; init; }
 
     /// <summary>Keys of <c>model-config.yaml</c> to set, as text; null: as the model's own configuration says.</summary>
     public IReadOnlyDictionary<string, string>? Overrides { get; init; }

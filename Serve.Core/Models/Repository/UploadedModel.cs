@@ -40,7 +40,7 @@ internal static class UploadedModel
     private static void Check(string path)
     {
         if (RelativePath.Fault(path) is { } fault) throw new BadRequestException($"The file's path \"{path}\" {fault}.");
-        if (Path.GetExtension(path).ToLowerInvariant() is ".dll" or ".so" or ".exe" or ".dylib") throw new BadRequestException($"The file \"{path}\" is code, which is not taken with a request; put it into the model store.");
+        if (CodeFiles.Include(path)) throw new BadRequestException($"The file \"{path}\" is code, which is not taken with a request; put it into the model store.");
     }
 
     private static void MakePrivate(string folder)

@@ -17,7 +17,8 @@ public sealed class SharedFeed<T>(Func<CancellationToken, IAsyncEnumerable<T>> s
     public CancellationToken Stopped => _stop.Token;
 
     /// <summary>Listens from now on, until the listener is disposed.</summary>
-    public Listener Listen()
+    /// <param name="takesLast">Whether the last sample that was made for others does for a beginning; else the next one.</param>
+    public Listener Listen(bool takesLast = true)
     {
         lock (_gate)
         {
@@ -28,7 +29,7 @@ public sealed class SharedFeed<T>(Func<CancellationToken, IAsyncEnumerable<T>> s
             }
 
             _run.Listeners++;
-            return new Listener(this, _run);
+            return new Listener(this, _run, takesLast ? 0 : _run.Newest.Number);
         }
     }
 
@@ -58,7 +59,7 @@ public sealed class SharedFeed<T>(Func<CancellationToken, IAsyncEnumerable<T>> s
         private long _seen;
         private bool _hasLeft;
 
-        internal Listener(SharedFeed<T> feed, Run run) => (_feed, _run) = (feed, run);
+        internal Listener(SharedFeed<T> feed, Run run, long seen) => (_feed, _run, _seen) = (feed, run, seen);
 
         /// <summary>The newest sample that this listener has not had; waits for one if it has had it.</summary>
         /// <param name="cancellation">Ends the waiting.</param>

@@ -94,14 +94,14 @@ internal sealed class KServePredict(ModelLookup models, long maxRequestBytes, Sh
         {
             answer = await target.InferAsync(payload, options, left);
             await answer.JoinPartsAsync(maxRequestBytes);
-            target.Metrics.RequestAnswered(answer.Status, Stopwatch.GetElapsedTime(started), bytes, answer.Body.Length);
+            target.Metrics.RequestAnswered(answer.Status, Stopwatch.GetElapsedTime(started), bytes, answer.Body.Length, trace);
             trace?.EndPart(answer.Status);
             return answer;
         }
         catch (ServeException e)
         {
             answer?.Dispose();
-            target.Metrics.RequestAnswered(e.Status, Stopwatch.GetElapsedTime(started), bytes, responseBytes: 0);
+            target.Metrics.RequestAnswered(e.Status, Stopwatch.GetElapsedTime(started), bytes, responseBytes: 0, trace);
             trace?.EndPart(e.Status);
             throw;
         }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
 using Serve.Core.Models;
+using Serve.Core.Models.Repository;
 using Serve.Core.Tensors;
 
 namespace Serve.Frontend.OpenInference.Control;
@@ -25,8 +26,8 @@ internal sealed class ConfigOverride
     /// <summary>Keys of <c>model-config.yaml</c>, as text.</summary>
     public IReadOnlyDictionary<string, string> Keys => _keys;
 
-    /// <summary>The version that it names; null: the highest.</summary>
-    public string? Version { get; private set; }
+    /// <summary>Which versions it wants served; null: it does not say.</summary>
+    public VersionPolicy? Policy { get; private set; }
 
     /// <summary>Reads a configuration.</summary>
     /// <param name="model">The model's name.</param>
@@ -117,12 +118,19 @@ internal sealed class ConfigOverride
             switch (choice.Name)
             {
                 case "latest":
-                    foreach (var member in Members(choice)) if (member.Name != "num_versions" || Whole(member, 0, int.MaxValue) > 1) throw new BadRequestException("version_policy.latest: one version is loaded at a time; num_versions must be 1");
+                    // 0 is what a field has that was not set.
+                    var count = 1;
+                    foreach (var member in Members(choice)) count = member.Name == "num_versions" ? Math.Max(1, Whole(member, 0, int.MaxValue)) : throw Unknown($"version_policy.latest.{member.Name}");
+                    Policy = VersionPolicy.Latest(count);
+                    break;
+                case "all":
+                    foreach (var member in Members(choice)) throw Unknown($"version_policy.all.{member.Name}");
+                    Policy = VersionPolicy.All;
                     break;
                 case "specific":
-                    var versions = Items(Required(choice, "versions")).ToList();
-                    if (versions.Count != 1) throw new BadRequestException("version_policy.specific: one version is loaded at a time; name one");
-                    Version = versions[0].ValueKind == JsonValueKind.String ? versions[0].GetString() : versions[0].GetRawText();
+                    List<string> versions = [.. Items(Required(choice, "versions")).Select(static version => version.ValueKind == JsonValueKind.String ? version.GetString()! : version.GetRawText())];
+                    if (versions.Count == 0) throw new BadRequestException("version_policy.specific must name at least one version");
+                    Policy = VersionPolicy.Specific(versions);
                     break;
                 default:
                     throw Unknown($"version_policy.{choice.Name}");

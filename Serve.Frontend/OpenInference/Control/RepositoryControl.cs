@@ -43,11 +43,12 @@ internal sealed class RepositoryControl(ModelRegistry registry, ModelLoading loa
         {
             var wanted = config is null ? null : ConfigOverride.Parse(model, config);
             var version = VersionOf(files);
-            if (version is not null && wanted?.Version is { } named && named != version) throw new BadRequestException($"the files are of version {version}, the config's version_policy names {named}");
+            if (version is not null && wanted?.Policy?.Allows(version) == false) throw new BadRequestException($"the files are of version {version}, which the config's version_policy leaves out");
             await registry.LoadAsync(
                 new ModelLoad(model)
                 {
-                    Version = version ?? wanted?.Version,
+                    Version = version,
+                    Policy = wanted?.Policy,
                     Overrides = wanted?.Keys,
                     Files = [.. files.Select(file => file with { Path = file.Path[(file.Path.IndexOf('/', StringComparison.Ordinal) + 1)..] })],
                     Check = wanted is null ? null : wanted.FaultOf,

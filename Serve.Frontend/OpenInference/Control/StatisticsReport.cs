@@ -1,3 +1,4 @@
+using System.Globalization;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Frontend.OpenInference.Messages;
@@ -51,17 +52,27 @@ internal sealed class StatisticsReport(ModelRegistry registry, OpenInferenceMode
             },
         };
         statistics.BatchStats.AddRange(done.Batches.Select(Batch));
+        for (var i = 0; i < done.Responses.Count; i++) statistics.ResponseStats[i.ToString(CultureInfo.InvariantCulture)] = Response(done.Responses[i]);
         statistics.MemoryUsage.AddRange(Memory(version.Describe().Workers));
         return statistics;
     }
 
-    // Rows are decoded and encoded each by itself, whatever batch they come into: no time of those belongs to a size.
+    private static InferResponseStatistics Response(in ResponseTallies responses) => new()
+    {
+        ComputeInfer = Duration(responses.Infer),
+        ComputeOutput = Duration(responses.Output),
+        Success = Duration(responses.Success),
+        Fail = Duration(responses.Fail),
+        EmptyResponse = Duration(responses.Empty),
+        Cancel = Duration(responses.Cancel),
+    };
+
     private static InferBatchStatistics Batch(BatchStatistics size) => new()
     {
         BatchSize = (ulong)size.Rows,
-        ComputeInput = Duration(size.Execute with { Time = TimeSpan.Zero }),
+        ComputeInput = Duration(size.Input),
         ComputeInfer = Duration(size.Execute),
-        ComputeOutput = Duration(size.Execute with { Time = TimeSpan.Zero }),
+        ComputeOutput = Duration(size.Output),
     };
 
     private static IEnumerable<MemoryUsage> Memory(IReadOnlyList<WorkerDescription> workers)

@@ -69,7 +69,7 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
             status = await FailAsync(context, e);
         }
 
-        target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes);
+        target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes, ServerTracing.Of(context));
         metrics.Answered(status);
     }
 

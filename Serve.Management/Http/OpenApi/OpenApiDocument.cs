@@ -95,6 +95,7 @@ internal sealed class OpenApiDocument
             {
                 "model" => "The model's name.",
                 "version" => "The model's version.",
+                "fileName" => "The file's name, without folders.",
                 _ => "The handler gets it as the header url_path.",
             },
             ["schema"] = ApiSchemas.Of(ApiType.String),

@@ -16,6 +16,7 @@ public sealed class ResponseCacheTests : IDisposable
     private readonly ModelMetrics _metrics = new("cached", "1.0");
     private readonly CacheMetrics _counts = new("cached", "1.0");
     private readonly List<Run> _runs = [];
+    private readonly SemaphoreSlim _began = new(0);
     private readonly ResponseCache _cache;
 
     public ResponseCacheTests() => _cache = Cache(1 << 20);
@@ -24,6 +25,7 @@ public sealed class ResponseCacheTests : IDisposable
     {
         _metrics.Dispose();
         _counts.Dispose();
+        _began.Dispose();
     }
 
     [Fact]
@@ -159,9 +161,9 @@ public sealed class ResponseCacheTests : IDisposable
         _time.Advance(TimeSpan.FromSeconds(1));
         _runs.Single().Fail(new ResponseTimeoutException("late"));
         await Assert.ThrowsAsync<ResponseTimeoutException>(() => hasty);
-        await Eventually(() => _runs.Count == 2);
-        Assert.Equal(TimeSpan.FromSeconds(9), _runs[1].Timeout);
-        _runs[1].Answer("y");
+        var second = await RunAsync(1);
+        Assert.Equal(TimeSpan.FromSeconds(9), second.Timeout);
+        second.Answer("y");
 
         Assert.Equal("y", await TextAsync(patient));
     }
@@ -225,10 +227,11 @@ public sealed class ResponseCacheTests : IDisposable
         Assert.Equal("y", Encoding.UTF8.GetString(three.Body.Span));
     }
 
-    private static async Task Eventually(Func<bool> condition)
+    // Each is signalled when it is there.
+    private async Task<Run> RunAsync(int index)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        while (!condition()) await Task.Delay(1, patience.Token);
+        for (var i = 0; i <= index; i++) Assert.True(await _began.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
+        return _runs[index];
     }
 
     private static async Task<string> TextAsync(Task<InferenceResponse> answer)
@@ -251,6 +254,7 @@ public sealed class ResponseCacheTests : IDisposable
     {
         var run = new Run(payload, lane, timeout, token);
         _runs.Add(run);
+        _began.Release();
         return new ValueTask<InferenceResponse>(run.Task);
     }, _time, _metrics, _counts);
 

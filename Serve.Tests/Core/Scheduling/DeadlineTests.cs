@@ -105,7 +105,7 @@ public sealed class DeadlineTests
             bench.AdmitMany(2);
             bench.Time.Advance(TimeSpan.FromMilliseconds(40));
             var (begun, sent) = (Outstanding(worker, RequestPlace.Begun), Outstanding(worker, RequestPlace.Sent));
-            foreach (var request in begun) bench.Dispatcher.Complete(worker, request, Batch.Ticks);
+            foreach (var request in begun) bench.Dispatcher.Complete(worker, request, new BatchTicks(0, Batch.Ticks, 0));
             bench.Begin(worker, sent);
         }
 
@@ -227,6 +227,6 @@ public sealed class DeadlineTests
     private static void Finish(DispatcherBench bench, WorkerSlot worker)
     {
         bench.Begin(worker, Outstanding(worker, RequestPlace.Sent));
-        foreach (var request in Outstanding(worker, RequestPlace.Begun)) bench.Dispatcher.Complete(worker, request, Batch.Ticks);
+        foreach (var request in Outstanding(worker, RequestPlace.Begun)) bench.Dispatcher.Complete(worker, request, new BatchTicks(0, Batch.Ticks, 0));
     }
 }

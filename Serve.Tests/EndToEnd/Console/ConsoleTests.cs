@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using Serve.Core.Configuration.Tokens;
+using Serve.Core.Models.Archives;
 using static Microsoft.Playwright.Assertions;
 
 namespace Serve.Tests.EndToEnd.Console;
@@ -66,18 +68,59 @@ public sealed class ConsoleTests : IClassFixture<ConsoleServer>
         await tab.Page.GetByRole(AriaRole.Spinbutton, new() { Name = "Workers" }).FillAsync("3");
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Scale", Exact = true }).ClickAsync();
         var ready = tab.Page.GetByRole(AriaRole.Table, new() { Name = "Workers" }).Locator("tbody tr").Filter(new() { HasTextRegex = new Regex("Ready|Busy") });
-        await Expect(ready).ToHaveCountAsync(3, Patient);
-        await Expect(tab.Page.GetByRole(AriaRole.Status)).ToContainTextAsync(["Workers scaled to 3"], new() { Timeout = 30_000 });
+        await Expect(ready).ToHaveCountAsync(3);
+        await Expect(tab.Page.GetByRole(AriaRole.Status)).ToContainTextAsync(["Workers scaled to 3"]);
         await tab.ShootAsync("model-with-three-workers");
 
         var victim = (await ready.Last.Locator("[data-title=Process]").TextContentAsync())!.Trim();
         Signals.Kill(int.Parse(victim, CultureInfo.InvariantCulture));
-        await Expect(tab.Page.Locator("[data-title=Process]").Filter(new() { HasTextRegex = new Regex($"^{victim}$") })).ToHaveCountAsync(0, new() { Timeout = 30_000 });
-        await Expect(tab.Page.GetByText("1 has died so far")).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        await Expect(tab.Page.Locator("[data-title=Process]").Filter(new() { HasTextRegex = new Regex($"^{victim}$") })).ToHaveCountAsync(0);
+        await Expect(tab.Page.GetByText("1 has died so far")).ToBeVisibleAsync();
         await Expect(tab.Page.Locator(".notice", new() { HasText = "Last error" })).ToBeVisibleAsync();
-        await Expect(ready).ToHaveCountAsync(3, Patient);
+        await Expect(ready).ToHaveCountAsync(3);
 
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Show what they wrote" }).ClickAsync();
+        await Expect(tab.Page.GetByRole(AriaRole.Heading, new() { NameRegex = new Regex($"process {victim}, died") })).ToBeVisibleAsync();
         await tab.ShootAsync("model-after-a-death");
+        tab.AssertClean();
+    }
+
+    [Fact]
+    public async Task An_archive_is_uploaded_and_registered_and_unregistered_after_its_name_is_typed()
+    {
+        using var folder = new TemporaryFolder();
+        var model = Path.Combine(Repository.Root, "model-store", "fashion-vit", "1.0");
+        var archive = ModelArchiver.Create(new ArchiveRequest
+        {
+            ModelName = "uploaded",
+            SerializedFile = Path.Combine(model, "model.onnx"),
+            ExtraFiles = [Path.Combine(model, "index_to_name.json")],
+            ConfigFile = Path.Combine(model, "model-config.yaml"),
+            ExportPath = folder.Path,
+        });
+        await using var tab = await _console.OpenAsync();
+        await tab.GoLiveAsync("#/register");
+        await tab.Page.GetByLabel("Drop an archive here").SetInputFilesAsync(archive);
+        await Expect(tab.Page.GetByText("Model \"uploaded\" Version: 1.0 registered with 1 initial workers")).ToBeVisibleAsync();
+        await tab.ShootAsync("register-uploaded");
+
+        await tab.Page.GetByRole(AriaRole.Link, new() { Name = "Its page" }).ClickAsync();
+        await Expect(tab.Page.GetByRole(AriaRole.Heading, new() { Name = "uploaded" })).ToBeVisibleAsync();
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Unregister" }).ClickAsync();
+        var dialog = tab.Page.GetByRole(AriaRole.Dialog);
+        var confirm = dialog.GetByRole(AriaRole.Button, new() { Name = "Unregister" });
+        await Expect(confirm).ToBeDisabledAsync();
+        await dialog.GetByRole(AriaRole.Textbox).FillAsync("uploaded");
+        if (ConsoleTab.HasAxe) Assert.Empty(await tab.AxeAsync());
+        await confirm.ClickAsync();
+        await Expect(tab.Page.GetByRole(AriaRole.Heading, new() { Name = "Overview" })).ToBeVisibleAsync();
+        await Expect(tab.Page.GetByRole(AriaRole.Rowheader, new() { Name = "uploaded" })).ToHaveCountAsync(0);
+
+        // It lies in the store still, from where it can be registered again.
+        await tab.Page.GetByRole(AriaRole.Link, new() { Name = "Register", Exact = true }).ClickAsync();
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Register uploaded 1.0" }).ClickAsync();
+        await Expect(tab.Page.GetByText("Model \"uploaded\" Version: 1.0 registered")).ToBeVisibleAsync();
+        Assert.Equal(HttpStatusCode.OK, (await _console.Server.ManageAsync(HttpMethod.Delete, "/models/uploaded")).Status);
         tab.AssertClean();
     }
 
@@ -118,31 +161,39 @@ public sealed class ConsoleTests : IClassFixture<ConsoleServer>
     public async Task Every_page_is_accessible_in_both_colour_schemes_and_fits_a_small_telephone()
     {
         await using var tab = await _console.OpenAsync();
-        tab.Expect("404 (Not Found)"); // a version that is not there
-        var pages = new Dictionary<string, string> { ["overview"] = "", ["model"] = "#/models/fashion-vit/1.0", ["try"] = "#/try/fashion-vit/1.0", ["missing"] = "#/models/none" };
+        var pages = new Dictionary<string, (string Place, string Title)>
+        {
+            ["overview"] = ("#/", "Overview"),
+            ["model"] = ("#/models/fashion-vit/1.0", "fashion-vit"),
+            ["register"] = ("#/register", "Register"),
+            ["try"] = ("#/try/fashion-vit/1.0", "Try it"),
+            ["missing"] = ("#/models/none", "none"),
+        };
         var problems = new List<string>();
-        foreach (var (name, place) in pages)
+        await tab.GoLiveAsync("");
+        foreach (var (name, (place, title)) in pages)
         {
             await tab.Page.SetViewportSizeAsync(1280, 900);
-            await tab.GoLiveAsync(place);
+            await tab.Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Light });
+            await tab.Page.EvaluateAsync("place => { location.hash = place; }", place);
+            await Expect(tab.Page.GetByRole(AriaRole.Heading, new() { Level = 1, NameRegex = new Regex(title) })).ToBeVisibleAsync();
             if (name == "try")
             {
                 await tab.Page.Locator("input[type=file]").SetInputFilesAsync(Path.Combine(Samples, "bag.png"));
                 await Expect(tab.Page.GetByRole(AriaRole.List, new() { Name = "Labels" })).ToBeVisibleAsync();
             }
 
+            await tab.ShootAsync($"{name}-light");
             foreach (var scheme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
             {
                 await tab.Page.EmulateMediaAsync(new() { ColorScheme = scheme });
-                var which = $"{name}-{scheme.ToString().ToLowerInvariant()}";
-                if (ConsoleTab.HasAxe) problems.AddRange((await tab.AxeAsync()).Select(problem => $"{which}: {problem}"));
-                await tab.ShootAsync(which);
+                if (ConsoleTab.HasAxe) problems.AddRange((await tab.AxeAsync()).Select(problem => $"{name}, {scheme}: {problem}"));
             }
 
             await tab.Page.SetViewportSizeAsync(360, 780);
             var tooWide = await tab.Page.EvaluateAsync<int>("document.documentElement.scrollWidth - document.documentElement.clientWidth");
             if (tooWide > 0) problems.Add($"{name}: {tooWide} pixels too wide at 360");
-            await tab.ShootAsync($"{name}-360");
+            await tab.ShootAsync($"{name}-dark-360");
         }
 
         Assert.Empty(problems);
@@ -176,8 +227,6 @@ public sealed class ConsoleTests : IClassFixture<ConsoleServer>
         await Expect(tab.Page.Locator("body")).ToHaveCSSAsync("background-color", "rgb(14, 18, 23)");
         tab.AssertClean();
     }
-
-    private static LocatorAssertionsToHaveCountOptions Patient => new() { Timeout = 30_000 };
 
     private static async Task<string> RunAsync(string command)
     {

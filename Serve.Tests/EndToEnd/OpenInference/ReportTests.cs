@@ -54,7 +54,53 @@ public sealed class ReportTests : IClassFixture<OpenInferenceServer>
         Assert.Equal((3, 1), (done.GetProperty("success").GetProperty("count").GetInt32(), done.GetProperty("fail").GetProperty("count").GetInt32()));
         foreach (var part in (string[])["success", "fail", "queue", "compute_input", "compute_infer"]) Assert.True(done.GetProperty(part).GetProperty("ns").GetInt64() > 0, part);
         Assert.Equal((1, 3), (counted.GetProperty("batch_stats")[0].GetProperty("batch_size").GetInt32(), counted.GetProperty("batch_stats")[0].GetProperty("compute_infer").GetProperty("count").GetInt32()));
+        Assert.False(counted.TryGetProperty("response_stats", out _));
+        Assert.True(counted.GetProperty("batch_stats")[0].GetProperty("compute_input").GetProperty("ns").GetInt64() > 0);
         Assert.True(counted.GetProperty("memory_usage")[0].GetProperty("byte_size").GetInt64() > 1 << 20);
+    }
+
+    [Fact]
+    public async Task Responses_of_decoupled_models_are_counted_by_their_place()
+    {
+        await _fixture.Server.ServeAsync("repeated", "RepeatInt32Handler");
+        using (var call = _fixture.Client.ModelStreamInfer(cancellationToken: Cancellation))
+        {
+            await call.RequestStream.WriteAsync(Repeat([5, 6, 7], [0, 0, 0]), Cancellation);
+            await call.RequestStream.WriteAsync(Repeat([5], [0]), Cancellation);
+            await call.RequestStream.WriteAsync(Repeat([5, 6], [0]), Cancellation);
+            await call.RequestStream.CompleteAsync();
+            while (await call.ResponseStream.MoveNext(Cancellation))
+            {
+                // Four of them, and an error.
+            }
+        }
+
+        using (var left = _fixture.Client.ModelStreamInfer(cancellationToken: Cancellation))
+        {
+            await left.RequestStream.WriteAsync(Repeat([5, 6], [0, 60_000]), Cancellation);
+            Assert.True(await left.ResponseStream.MoveNext(Cancellation));
+        }
+
+        var responses = await Eventually.BecomesAsync("the client that left is counted", StatisticsAsync, found => found.GetValueOrDefault("1")?.Cancel.Count == 1);
+        var json = (await _fixture.Server.GetAsync("/v2/models/repeated/stats")).Json.GetProperty("model_stats")[0].GetProperty("response_stats");
+
+        Assert.Equal(["0", "1", "2", "3"], responses.Keys.Order());
+        Assert.Equal([3ul, 1, 1, 0], Counts(static place => place.Success));
+        Assert.Equal([3ul, 1, 1, 0], Counts(static place => place.ComputeOutput));
+        Assert.Equal([1ul, 0, 0, 0], Counts(static place => place.Fail));
+        Assert.Equal([0ul, 1, 0, 1], Counts(static place => place.EmptyResponse));
+        Assert.Equal([0ul, 1, 0, 0], Counts(static place => place.Cancel));
+        Assert.True(responses["0"].ComputeInfer.Ns > 0);
+        Assert.Equal(3, json.GetProperty("0").GetProperty("success").GetProperty("count").GetInt32());
+        Assert.Equal(1, json.GetProperty("3").GetProperty("empty_response").GetProperty("count").GetInt32());
+
+        IEnumerable<ulong> Counts(Func<InferResponseStatistics, StatisticDuration> what) => Enumerable.Range(0, 4).Select(place => what(responses[$"{place}"]).Count);
+
+        async Task<IReadOnlyDictionary<string, InferResponseStatistics>> StatisticsAsync() =>
+            (await _fixture.Client.ModelStatisticsAsync(new ModelStatisticsRequest { Name = "repeated" }, cancellationToken: Cancellation)).ModelStats.Single().ResponseStats.ToDictionary();
+
+        static ModelInferRequest Repeat(int[] values, uint[] delays) => InferServer.Request(
+            "repeated", [WireTensor.Of("IN", "INT32", [values.Length], values), WireTensor.Of("DELAY", "UINT32", [delays.Length], delays), WireTensor.Of("WAIT", "UINT32", [1], 0u)]);
     }
 
     [Fact]

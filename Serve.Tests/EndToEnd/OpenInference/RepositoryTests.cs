@@ -120,7 +120,8 @@ public sealed class RepositoryTests : IClassFixture<HandlerServer>, IDisposable
     [InlineData("""{"max_batch_size":4,"input":[{"name":"a","data_type":"TYPE_INT8","dims":[2]}]}""", "the input 'a' is FP32 in the model, not INT8")]
     [InlineData("""{"max_batch_size":4,"output":[{"name":"sum","dims":[3]}]}""", "the output 'sum' has the shape [2] in the model, not [3]")]
     [InlineData("""{"version_policy":{"specific":{"versions":[7]}}}""", "its version 7 is not in the model store")]
-    [InlineData("""{"version_policy":{"all":{}}}""", "version_policy.all of the config is not available")]
+    [InlineData("""{"version_policy":{"newest":{}}}""", "version_policy.newest of the config is not available")]
+    [InlineData("""{"version_policy":{"specific":{"versions":[]}}}""", "must name at least one version")]
     [InlineData("[", "the config is not valid JSON")]
     public async Task What_a_configuration_cannot_have_is_refused_by_its_name(string config, string message)
     {
@@ -131,6 +132,34 @@ public sealed class RepositoryTests : IClassFixture<HandlerServer>, IDisposable
         Assert.StartsWith("failed to load 'strict', ", answer.Json.GetProperty("error").GetString(), StringComparison.Ordinal);
         Assert.Contains(message, answer.Json.GetProperty("error").GetString(), StringComparison.Ordinal);
         Assert.Equal("""{"name":"strict"}""", Entry(await IndexAsync(), "strict"));
+    }
+
+    [Fact]
+    public async Task A_version_policy_says_which_versions_are_served_and_the_others_are_unloaded()
+    {
+        foreach (var version in (string[])["1", "2", "10"]) Add(_server, $"policy/{version}/model.onnx");
+        await LoadAsync("policy", """{"version_policy":{"specific":{"versions":[1,"2"]}}}""");
+        var named = await ServedAsync();
+        await LoadAsync("policy", """{"version_policy":{"latest":{"num_versions":2}}}""");
+        var latest = await ServedAsync();
+        await LoadAsync("policy", """{"version_policy":{"specific":{"versions":[1]}}}""");
+        var one = await ServedAsync();
+        await LoadAsync("policy");
+        var highest = await ServedAsync();
+        await LoadAsync("policy", """{"version_policy":{"latest":{}}}""");
+        var last = await ServedAsync();
+
+        Assert.Equal(("1 2", "2"), named);
+        Assert.Equal(("2 10", "10"), latest);
+        Assert.Equal(("1", "1"), one);
+        Assert.Equal(("1 10", "10"), highest); // without a policy nothing is unloaded
+        Assert.Equal(("10", "10"), last);
+
+        async Task<(string Versions, string Default)> ServedAsync()
+        {
+            var versions = (await IndexAsync("""{"ready":true}""")).EnumerateArray().Where(entry => entry.GetProperty("name").GetString() == "policy").Select(entry => entry.GetProperty("version").GetString());
+            return (string.Join(' ', versions), (await _server.DescribeAsync("policy")).ModelVersion);
+        }
     }
 
     [Fact]
@@ -289,6 +318,7 @@ public sealed class RepositoryTests : IClassFixture<HandlerServer>, IDisposable
     private static string Add(ServerFixture server, string file)
     {
         var path = Path.Combine(server.ModelStore, file);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         SmallModels.SumAndDifference(path);
         return path;
     }

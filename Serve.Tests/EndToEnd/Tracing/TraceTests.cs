@@ -209,4 +209,34 @@ public sealed class TraceTests : IClassFixture<TracedServer>
         Task<Answer> SetAsync(string json, string model = "") =>
             _server.SendAsync(new HttpRequestMessage(HttpMethod.Post, new Uri($"{_server.Inference}/v2{model}/trace/setting")) { Content = new StringContent(json, Encoding.UTF8, "application/json") });
     }
+
+    [Fact]
+    public async Task Buckets_of_latency_lead_to_the_traces_in_them_where_a_scrape_asks_for_OpenMetrics()
+    {
+        await _server.ServeAsync("exemplary", "EchoHandler");
+        var (sampled, unsampled) = (ClientSpan.New(), ClientSpan.New());
+        await _server.PredictAsync("exemplary", "x"u8.ToArray(), null, sampled.Header());
+        await _server.PredictAsync("exemplary", "x"u8.ToArray(), null, unsampled.Header(isSampled: false));
+
+        using var request = new HttpRequestMessage(HttpMethod.Get, _server.Metrics + "/metrics");
+        request.Headers.TryAddWithoutValidation("accept", "application/openmetrics-text;version=1.0.0;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.1");
+        var answer = await _server.SendAsync(request);
+        Assert.Equal("application/openmetrics-text; version=1.0.0; charset=utf-8", answer.Headers["Content-Type"]);
+        var document = OpenMetricsDocument.Parse(answer.Text);
+
+        var exemplars = document.Exemplars.Where(exemplar => exemplar.Labels.Contains(sampled.Trace, StringComparison.Ordinal)).Select(exemplar => exemplar.Series.Split('{')[0]).Distinct();
+        Assert.Equal(["serve_request_duration_seconds_bucket", "serve_stage_duration_seconds_bucket"], exemplars.Order());
+        Assert.DoesNotContain(unsampled.Trace, answer.Text, StringComparison.Ordinal);
+        Assert.Contains(document.Samples, sample => sample.StartsWith("serve_requests_total{", StringComparison.Ordinal));
+        Assert.Contains(document.Samples, sample => sample.StartsWith("Requests2XX{", StringComparison.Ordinal));
+        Assert.Contains(document.Samples, sample => sample.StartsWith("ts_inference_requests_total{", StringComparison.Ordinal));
+
+        // Everybody else gets what there always was, and the same series.
+        var plain = await _server.ScrapeAsync();
+        Assert.DoesNotContain("# EOF", plain, StringComparison.Ordinal);
+        Assert.DoesNotContain(sampled.Trace, plain, StringComparison.Ordinal);
+        Assert.Equal(NamesOf(plain.Split('\n').Where(line => line.Length > 0 && line[0] != '#')), NamesOf(document.Samples));
+
+        static IEnumerable<string> NamesOf(IEnumerable<string> samples) => samples.Select(sample => sample.Split('{', ' ')[0]).Distinct().Order(StringComparer.Ordinal);
+    }
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
@@ -9,7 +10,6 @@ namespace Serve.Tests.Frontend.Logging;
 
 public sealed class ServerLogsTests : IDisposable
 {
-    private static readonly EventId Access = new(2, LogEventNames.Access);
     private static readonly EventId Worker = new(1, LogEventNames.WorkerOutput);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("serve-logs-").FullName;
@@ -78,7 +78,11 @@ public sealed class ServerLogsTests : IDisposable
     public void The_access_log_has_the_requests_id()
     {
         Assert.EndsWith("info  m/1.0: 127.0.0.1:4711 \"POST /predictions/m HTTP/1.1\" 200 12 my-id\n", Write(new(), "m/1.0", LogAccess), StringComparison.Ordinal);
-        Assert.Equal("my-id", JsonDocument.Parse(Write(new() { Format = "json", AccessFormat = "torchserve" }, "m/1.0", LogAccess)).RootElement.GetProperty("requestId").GetString());
+        Assert.Equal(
+            """{"time":"2026-01-02T03:04:05.006Z","level":"information","logger":"m/1.0","message":"127.0.0.1:4711 \"POST /predictions/m HTTP/1.1\" 200 12 my-id","client":"127.0.0.1:4711","method":"POST","target":"/predictions/m","protocol":"HTTP/1.1","status":200,"milliseconds":12,"requestId":"my-id"}""",
+            Write(new() { Format = "json", AccessFormat = "torchserve" }, "m/1.0", LogAccess).TrimEnd());
+        Assert.EndsWith(" \"gRPC /s/M HTTP/2\" 0 3 my-id\n", Write(new(), "m/1.0", log => new AccessLine(IPAddress.IPv6Loopback, 1, null, "/s/M", "HTTP/2", 0, 3, "my-id").LogTo(log)), StringComparison.Ordinal);
+        Assert.EndsWith(" \"GET /a\\n?\u00e4 HTTP/1.1\" 404 0 my-id\n", Write(new(), "m/1.0", log => new AccessLine(IPAddress.Loopback, 1, "GET", "/a\n\u0085\u00e4", "HTTP/1.1", 404, 0, "my-id").LogTo(log)), StringComparison.Ordinal);
         Assert.Matches("^2026-01-02T03:04:05,006 - /127", Write(new() { AccessFormat = "torchserve" }, "m/1.0", LogAccess));
     }
 
@@ -109,11 +113,7 @@ public sealed class ServerLogsTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private static void LogAccess(ILogger log) =>
-        AccessLine(log, "127.0.0.1:4711", "my-id", null);
-
-    private static readonly Action<ILogger, string, string, Exception?> AccessLine =
-        LoggerMessage.Define<string, string>(LogLevel.Information, Access, "{Client} \"POST /predictions/m HTTP/1.1\" 200 12 {RequestId}");
+    private static void LogAccess(ILogger log) => new AccessLine(IPAddress.Loopback, 4711, "POST", "/predictions/m", "HTTP/1.1", 200, 12, "my-id").LogTo(log);
 
     private string Read(string log) => File.ReadAllText(Path.Combine(_folder, log + ".log"));
 
@@ -137,9 +137,9 @@ public sealed class ServerLogsTests : IDisposable
 
         public bool IsClosed => false;
 
-        public void Write(string line)
+        public void Write(ReadOnlySpan<char> line)
         {
-            Lines.Add(line);
+            Lines.Add(line.ToString());
             Entered.Set();
             Gate.Wait();
         }

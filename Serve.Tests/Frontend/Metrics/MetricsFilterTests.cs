@@ -23,5 +23,12 @@ public sealed class MetricsFilterTests
     [Fact]
     public void Unknown_names_give_an_empty_answer() => Assert.Equal("", Keep("nothing"));
 
+    [Fact]
+    public void Of_OpenMetrics_the_names_are_the_same_and_the_end_stays()
+    {
+        const string Open = "# HELP a Counts.\n# TYPE a counter\na_total 2.0\n# TYPE c gauge\nc 3.0\n# EOF\n";
+        Assert.Equal("# HELP a Counts.\n# TYPE a counter\na_total 2.0\n# EOF\n", Encoding.UTF8.GetString(MetricsFilter.Keep(Encoding.UTF8.GetBytes(Open), new(["a_total"]), isOpen: true).Span));
+    }
+
     private static string Keep(params string[] names) => Encoding.UTF8.GetString(MetricsFilter.Keep(Encoding.UTF8.GetBytes(Scrape), names).Span);
 }

@@ -25,7 +25,7 @@ class Live {
   private retry: ReturnType<typeof setTimeout> | undefined;
   private attempt: AbortController | undefined;
 
-  /** Oldest first. */
+  /** Oldest first, without workers. */
   get history(): readonly Snapshot[] {
     return this.kept;
   }
@@ -76,7 +76,7 @@ class Live {
 
   private add(snapshot: Snapshot): void {
     const oldest = Date.parse(snapshot.time) - keptSeconds * 1000;
-    this.kept = [...this.kept.filter(one => Date.parse(one.time) >= oldest), snapshot];
+    this.kept = [...this.kept.filter(one => Date.parse(one.time) >= oldest), withoutWorkers(snapshot)];
     this.connection.value = { state: 'live' };
     this.latest.value = snapshot;
   }
@@ -87,6 +87,11 @@ class Live {
     this.connection.value = { state: 'lost', reason, retryAt: Date.now() + wait };
     this.retry = setTimeout(() => this.reconnect(), wait);
   }
+}
+
+// Nobody looks at the workers of the past, and a hundred models have many.
+function withoutWorkers(snapshot: Snapshot): Snapshot {
+  return { ...snapshot, models: snapshot.models.map(model => ({ ...model, versions: model.versions.map(version => ({ ...version, workers: [] })) })) };
 }
 
 export const live = new Live();

@@ -27,7 +27,7 @@ interface Props {
 }
 
 const height = 132;
-const seconds = 300;
+const [shortest, longest] = [60, 300]; // seconds; a page that was just opened has little to show
 
 /** Lines over the last five minutes, with the numbers of the last moment, or of the one under the pointer. */
 export function Plot({ title, times, series, format, stacked = false, atLeast = 0, empty, wide = false }: Props) {
@@ -85,11 +85,11 @@ function options(place: HTMLElement, series: Series[], format: Props['format'], 
     cursor: { y: false, drag: { x: false, y: false }, points: { show: !stacked, size: 6 } },
     hooks: { setCursor: [self => setAt(self.cursor.idx ?? null)] },
     scales: {
-      x: { time: true, range: (_, __, max) => [max - seconds, max] },
+      x: { time: true, range: (_, min, max) => [max - Math.min(longest, Math.max(shortest, max - min)), max] },
       y: { range: (_, __, max) => [0, max == null ? Math.max(atLeast, 1) : Math.max(atLeast, max * 1.1, 1e-3)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 22, space: 80, values: (_, ticks) => ticks.map(tick => new Date(tick * 1000).toLocaleTimeString('en', { hour12: false, hour: '2-digit', minute: '2-digit' })), incrs: [60, 120] },
+      { ...axis, grid: { show: false }, size: 22, space: 80, values: (_, ticks) => ticks.map(tick => timeOf(tick, ticks)), incrs: [15, 30, 60, 120] },
       { ...axis, size: 54, space: 32, values: (_, ticks) => ticks.map(tick => format(tick)) },
     ],
     series: [
@@ -105,6 +105,12 @@ function options(place: HTMLElement, series: Series[], format: Props['format'], 
       ),
     ],
   };
+}
+
+// With seconds where they differ.
+function timeOf(tick: number, ticks: number[]): string {
+  const seconds = ticks.some(one => one % 60 !== 0) ? ({ second: '2-digit' } as const) : {};
+  return new Date(tick * 1000).toLocaleTimeString('en', { hour12: false, hour: '2-digit', minute: '2-digit', ...seconds });
 }
 
 // What a colour of the style sheet is in the scheme of now: a canvas knows no variables.

@@ -95,7 +95,7 @@ internal sealed class TensorRun(TensorCall call, ServerCallContext context, bool
     /// <summary>Counts it as answered.</summary>
     public T Answered<T>(T value)
     {
-        Target!.Metrics.RequestAnswered(200, Stopwatch.GetElapsedTime(_started), _requestBytes, _responseBytes);
+        Target!.Metrics.RequestAnswered(200, Stopwatch.GetElapsedTime(_started), _requestBytes, _responseBytes, _trace);
         if (isOne) _trace?.EndPart(200);
         return value;
     }
@@ -105,7 +105,7 @@ internal sealed class TensorRun(TensorCall call, ServerCallContext context, bool
     public ServeException Failed(Exception e)
     {
         var error = GrpcStatus.From(e, context);
-        Target?.Metrics.RequestAnswered(error.Status, Stopwatch.GetElapsedTime(_started), _requestBytes, _responseBytes);
+        Target?.Metrics.RequestAnswered(error.Status, Stopwatch.GetElapsedTime(_started), _requestBytes, _responseBytes, _trace);
         if (Target is { } target) _trace?.For(target.Name, target.Version);
         if (isOne) _trace?.EndPart(error.Status);
         return error;

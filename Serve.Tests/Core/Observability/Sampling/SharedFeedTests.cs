@@ -47,6 +47,12 @@ public sealed class SharedFeedTests
         using var late = feed.Listen();
         Assert.Equal(("c", "c"), (await slow.NextAsync(Token), await late.NextAsync(Token)));
         Assert.False(slow.NextAsync(Token).IsCompleted);
+
+        using var patient = feed.Listen(takesLast: false);
+        var next = patient.NextAsync(Token);
+        Assert.False(next.IsCompleted);
+        await PublishAsync("d");
+        Assert.Equal("d", await next);
     }
 
     [Fact]

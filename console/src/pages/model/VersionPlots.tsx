@@ -13,7 +13,7 @@ export function VersionPlots({ model, version }: { model: string; version: strin
       const found = findVersion(snapshot, model, version);
       return found === undefined ? undefined : value(found);
     });
-  const measured = stages.map(stage => ({ label: stage.title, colour: stage.colour, values: its(one => one.stagesMs?.[stage.name]) }));
+  const measured = stages.map(stage => ({ label: stage.title, colour: stage.colour, values: its(one => timeIn(one, stage.name)) }));
   return (
     <section aria-labelledby="last-minutes" class="plots">
       <h2 id="last-minutes" class="visually-hidden">
@@ -45,4 +45,9 @@ export function VersionPlots({ model, version }: { model: string; version: strin
       <Plot title="Mean batch" times={times} format={amount} atLeast={1} empty="No batches in the last five minutes." series={[{ label: 'requests in a batch', colour: 'series-5', values: its(one => one.meanBatch) }]} />
     </section>
   );
+}
+
+// A stage that nothing passed through took no time, where others did.
+function timeIn({ stagesMs }: Version, stage: string): number | undefined {
+  return stagesMs === undefined || Object.keys(stagesMs).length === 0 ? undefined : (stagesMs[stage] ?? 0);
 }

@@ -61,8 +61,8 @@ export function Upload({ registration, onUploaded }: Props) {
               <strong>Drop an archive here</strong>
             </label>
           </p>
-          <p class="muted">.mar, .tar.gz, .tgz, .zip or .onnx</p>
-          <input ref={chooser} id={id} class="visually-hidden" type="file" accept=".mar,.gz,.tgz,.zip,.onnx" disabled={isBusy} onChange={event => void take(event.currentTarget.files?.[0])} />
+          <p class="muted">.mar, .tar.gz, .tgz or .onnx</p>
+          <input ref={chooser} id={id} class="visually-hidden" type="file" accept=".mar,.gz,.tgz,.onnx" disabled={isBusy} onChange={event => void take(event.currentTarget.files?.[0])} />
           <button type="button" disabled={isBusy} onClick={() => chooser.current?.click()}>
             Choose a file
           </button>

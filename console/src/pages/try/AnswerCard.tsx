@@ -27,12 +27,26 @@ function Body({ outcome, picture }: { outcome: Outcome; picture: Blob | undefine
     case 'none':
       return <Empty icon="play" title="Nothing was sent yet." />;
     case 'running':
-      return outcome.soFar === undefined ? <p class="muted">Waiting for the answer…</p> : <pre class="block">{new TextDecoder().decode(outcome.soFar)}</pre>;
+      return outcome.soFar === undefined ? <p class="muted">Waiting for the answer…</p> : <Parts bytes={outcome.soFar} />;
     case 'failed':
-      return <Notice tone="bad">{outcome.message}</Notice>;
+      return (
+        <>
+          <Notice tone="bad">{outcome.message}</Notice>
+          {outcome.soFar !== undefined && <Parts bytes={outcome.soFar} />}
+        </>
+      );
     case 'answered':
       return <Answered answer={outcome.answer} picture={picture} />;
   }
+}
+
+// An answer that is not complete.
+function Parts({ bytes }: { bytes: Uint8Array<ArrayBuffer> }) {
+  return (
+    <pre class="block" tabIndex={0} aria-label="What has arrived">
+      {new TextDecoder().decode(bytes)}
+    </pre>
+  );
 }
 
 function Answered({ answer, picture }: { answer: Answer; picture: Blob | undefined }) {

@@ -17,7 +17,7 @@ import { ModelChoice } from './ModelChoice';
 export type Outcome =
   | { state: 'none' }
   | { state: 'running'; soFar?: Uint8Array<ArrayBuffer> }
-  | { state: 'failed'; message: string }
+  | { state: 'failed'; message: string; soFar?: Uint8Array<ArrayBuffer> }
   | { state: 'answered'; answer: Answer };
 
 /** Try a model: something in, and see what it says, how long that took, and how a program would do it. */
@@ -74,11 +74,12 @@ function Trial({ model, version, handler }: { model: string; version: string; ha
     const tell = (next: Outcome): void => {
       if (running.current === attempt) setOutcome(next);
     };
+    let soFar: Uint8Array<ArrayBuffer> | undefined;
     try {
-      const answer = await predict(model, version, given, attempt.signal, soFar => tell({ state: 'running', soFar }));
+      const answer = await predict(model, version, given, attempt.signal, arrived => tell({ state: 'running', soFar: (soFar = arrived) }));
       tell({ state: 'answered', answer });
     } catch (error) {
-      tell(attempt.signal.aborted ? { state: 'failed', message: 'Stopped.' } : { state: 'failed', message: messageOf(error) });
+      tell({ state: 'failed', message: attempt.signal.aborted ? 'Stopped.' : messageOf(error), soFar });
     }
   };
 
