@@ -2,7 +2,7 @@ using Microsoft.Playwright;
 
 namespace Serve.Tests.EndToEnd.Console;
 
-/// <summary>One server with fashion-vit and one browser, for all tests of a class.</summary>
+/// <summary>One server with fashion-vit and one browser with one tab, for all tests of a class: a new tab costs two seconds.</summary>
 public sealed class ConsoleServer : IAsyncLifetime
 {
     /// <summary>Where the tests leave pictures of the pages.</summary>
@@ -10,6 +10,7 @@ public sealed class ConsoleServer : IAsyncLifetime
 
     private ServerFixture? _server;
     private Chromium? _chromium;
+    private IPage? _page;
 
     internal ServerFixture Server => _server ?? throw new InvalidOperationException("The server has not been started.");
 
@@ -21,6 +22,7 @@ public sealed class ConsoleServer : IAsyncLifetime
         var browser = Chromium.LaunchAsync();
         _server = await ServerFixture.StartAsync();
         _chromium = await browser;
+        _page = await _chromium.Browser.NewPageAsync(new() { ReducedMotion = ReducedMotion.Reduce });
     }
 
     public async ValueTask DisposeAsync()
@@ -29,8 +31,8 @@ public sealed class ConsoleServer : IAsyncLifetime
         if (_server is not null) await _server.DisposeAsync();
     }
 
-    /// <summary>A browser's tab with nothing in its memory.</summary>
+    /// <summary>The tab, as if it were new.</summary>
     /// <param name="management">The management listener; without it, the class's server.</param>
-    internal async Task<ConsoleTab> OpenAsync(string? management = null) =>
-        await ConsoleTab.OpenAsync((_chromium ?? throw new InvalidOperationException("Chromium has not been started.")).Browser, management ?? Server.Management);
+    internal Task<ConsoleTab> OpenAsync(string? management = null) =>
+        ConsoleTab.OpenAsync(_page ?? throw new InvalidOperationException("Chromium has not been started."), management ?? Server.Management);
 }

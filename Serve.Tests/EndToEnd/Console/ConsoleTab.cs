@@ -9,28 +9,17 @@ internal sealed class ConsoleTab : IAsyncDisposable
 {
     private static readonly string AxeFile = Path.Combine(Repository.Root, "console", "node_modules", "axe-core", "axe.min.js");
 
-    private readonly IBrowserContext _context;
-    private readonly string _address;
+    private readonly string _management;
     private readonly ConcurrentQueue<string> _faults = new();
     private readonly List<string> _expected = [];
 
-    private ConsoleTab(IBrowserContext context, IPage page, string management)
+    private ConsoleTab(IPage page, string management)
     {
-        (_context, Page, _address) = (context, page, management + "/console/");
-        page.Console += (_, message) =>
-        {
-            if (message.Type is "error" or "warning") _faults.Enqueue($"{message.Type}: {message.Text}");
-        };
-        page.PageError += (_, error) => _faults.Enqueue(error);
-        page.RequestFailed += (_, request) =>
-        {
-            // The page ends its own event stream when it is left.
-            if (request.Failure is not "net::ERR_ABORTED") _faults.Enqueue($"{request.Method} {request.Url}: {request.Failure}");
-        };
-        page.Request += (_, request) =>
-        {
-            if (!request.Url.StartsWith(management, StringComparison.Ordinal) && !request.Url.StartsWith("blob:", StringComparison.Ordinal)) _faults.Enqueue($"asks another server: {request.Url}");
-        };
+        (Page, _management) = (page, management);
+        page.Console += OnConsole;
+        page.PageError += OnPageError;
+        page.RequestFailed += OnRequestFailed;
+        page.Request += OnRequest;
     }
 
     public const string HowToInstallAxe = "npm ci has not been run in console/ (Node.js is needed).";
@@ -39,18 +28,23 @@ internal sealed class ConsoleTab : IAsyncDisposable
 
     public IPage Page { get; }
 
-    public static async Task<ConsoleTab> OpenAsync(IBrowser browser, string management)
+    private string Address => _management + "/console/";
+
+    public static async Task<ConsoleTab> OpenAsync(IPage page, string management)
     {
-        var context = await browser.NewContextAsync(new() { ViewportSize = new() { Width = 1280, Height = 900 }, ColorScheme = ColorScheme.Light, ReducedMotion = ReducedMotion.Reduce });
-        return new ConsoleTab(context, await context.NewPageAsync(), management);
+        await page.SetViewportSizeAsync(1280, 900);
+        await page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Light });
+        return new ConsoleTab(page, management);
     }
 
     /// <summary>Loads a page of the console.</summary>
     /// <param name="place">For example <c>#/models/fashion-vit</c>.</param>
     public async Task GoAsync(string place)
     {
-        await Page.GotoAsync("about:blank"); // only another # is no navigation
-        await Page.GotoAsync(_address + place);
+        // Another # alone is no navigation.
+        var isThere = Page.Url.StartsWith(Address, StringComparison.Ordinal);
+        await Page.GotoAsync(Address + place);
+        if (isThere) await Page.ReloadAsync();
     }
 
     /// <summary>Goes there and waits until the server's numbers are on the page.</summary>
@@ -98,5 +92,30 @@ internal sealed class ConsoleTab : IAsyncDisposable
     /// <summary>Fails the test if something went wrong in the tab.</summary>
     public void AssertClean() => Assert.DoesNotContain(_faults, fault => !_expected.Any(text => fault.Contains(text, StringComparison.Ordinal)));
 
-    public async ValueTask DisposeAsync() => await _context.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        Page.Console -= OnConsole;
+        Page.PageError -= OnPageError;
+        Page.RequestFailed -= OnRequestFailed;
+        Page.Request -= OnRequest;
+        if (Page.Url.StartsWith(Address, StringComparison.Ordinal)) await Page.EvaluateAsync("localStorage.clear(); sessionStorage.clear();");
+    }
+
+    private void OnConsole(object? sender, IConsoleMessage message)
+    {
+        if (message.Type is "error" or "warning") _faults.Enqueue($"{message.Type}: {message.Text}");
+    }
+
+    private void OnPageError(object? sender, string error) => _faults.Enqueue(error);
+
+    private void OnRequestFailed(object? sender, IRequest request)
+    {
+        // The page ends its own event stream when it is left.
+        if (request.Failure is not "net::ERR_ABORTED") _faults.Enqueue($"{request.Method} {request.Url}: {request.Failure}");
+    }
+
+    private void OnRequest(object? sender, IRequest request)
+    {
+        if (!request.Url.StartsWith(_management, StringComparison.Ordinal) && !request.Url.StartsWith("blob:", StringComparison.Ordinal)) _faults.Enqueue($"asks another server: {request.Url}");
+    }
 }
