@@ -13,16 +13,16 @@ if ! dotnet build Serve.Tests -c "$configuration" --nologo -v quiet >"$log" 2>&1
   exit 1
 fi
 
-# A run takes two to five minutes. One that does not end is stopped, says which tests took long, and is tried once more.
+# A run takes five to nine minutes. One that does not end is stopped, says which tests took long, and is tried once more.
 run_tests() {
   # shellcheck disable=SC2086 # several arguments on purpose
-  timeout -k 10 600 dotnet "Serve.Tests/bin/$configuration/net10.0/Serve.Tests.dll" -noLogo -noColor -diagnostics ${TESTS:-} 2>&1 |
+  timeout -k 10 1500 dotnet "Serve.Tests/bin/$configuration/net10.0/Serve.Tests.dll" -noLogo -noColor -diagnostics ${TESTS:-} 2>&1 |
     tee "$log" | awk '/ \[PASS\]$/ { quiet = 1; next } match($0, /[^ ]/) && RSTART <= 5 { quiet = 0 } !quiet { print; fflush() }'
   code=${PIPESTATUS[0]}
 }
 run_tests
 if [ "$code" -eq 124 ]; then
-  echo "The tests did not end within 10 minutes; running them once more."
+  echo "The tests did not end within 25 minutes; running them once more."
   run_tests
 fi
 

@@ -168,7 +168,7 @@ public sealed class InferenceRouteTests : IClassFixture<RouteServer>
 
         var management = await _server.ManageAsync(HttpMethod.Options, "/models/headers");
         Assert.Equal("RESTful Management API for: headers", management.Json.GetProperty("info").GetProperty("title").GetString());
-        Assert.Equal(["/models/headers", "/models/headers/{version}", "/models/headers/{version}/set-default"], PathsOf(management));
+        Assert.Equal(["/models/headers", "/models/headers/{version}", "/models/headers/{version}/set-default", "/models/headers/{version}/workers/log"], PathsOf(management));
 
         Assert.Equal("Model not found: none", (await SendAsync("OPTIONS", "/predictions/none")).Error.Message);
         Assert.Equal("Model not found: none", (await _server.ManageAsync(HttpMethod.Options, "/models/none")).Error.Message);

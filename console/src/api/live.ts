@@ -1,5 +1,5 @@
 import { Store } from '../store';
-import { ApiError, errorOf, messageOf, send } from './client';
+import { ApiError, errorOf, send } from './client';
 import { events } from './events';
 import type { Snapshot } from './overview';
 import { token } from './token';
@@ -67,7 +67,9 @@ class Live {
         this.add(JSON.parse(data) as Snapshot);
       }
     } catch (error) {
-      reason = messageOf(attempt.signal.reason instanceof ApiError ? attempt.signal.reason : error);
+      // What a browser says of a broken connection ("network error") is no sentence.
+      const known = attempt.signal.reason instanceof ApiError ? attempt.signal.reason : error;
+      reason = known instanceof ApiError ? known.message : 'The connection broke off.';
     } finally {
       clearTimeout(watch);
     }
