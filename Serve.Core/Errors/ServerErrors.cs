@@ -11,6 +11,11 @@ public class InternalServerException(string message, Exception? inner = null)
 public sealed class WorkerDiedException(string message)
     : ServeException(500, "InternalServerException", message);
 
+/// <summary>501: a protocol has it, and this server has not, or it is switched off.</summary>
+/// <param name="message">What is not there, and what switches it on where something does.</param>
+public sealed class NotAvailableException(string message)
+    : ServeException(501, "NotAvailableException", message);
+
 /// <summary>503: not now. Carries <see cref="ServeException.RetryAfter"/>.</summary>
 public sealed class ServiceUnavailableException : ServeException
 {

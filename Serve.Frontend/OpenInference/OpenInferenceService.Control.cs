@@ -3,7 +3,6 @@ using Serve.Core.Errors;
 using Serve.Core.Models.Repository;
 using Serve.Frontend.OpenInference.Control;
 using Serve.Frontend.OpenInference.Messages;
-using Serve.Frontend.OpenInference.SharedMemory;
 
 namespace Serve.Frontend.OpenInference;
 
@@ -94,7 +93,7 @@ internal sealed partial class OpenInferenceService
         Task.FromResult(new CudaSharedMemoryStatusResponse());
 
     public override Task<CudaSharedMemoryRegisterResponse> CudaSharedMemoryRegister(CudaSharedMemoryRegisterRequest request, ServerCallContext context) =>
-        throw SharedMemoryRegions.NotImplemented(SharedMemoryRoutes.NoCuda);
+        throw new NotAvailableException(SharedMemoryRoutes.NoCuda);
 
     public override Task<CudaSharedMemoryUnregisterResponse> CudaSharedMemoryUnregister(CudaSharedMemoryUnregisterRequest request, ServerCallContext context)
     {

@@ -1,5 +1,4 @@
 using Google.Protobuf.Collections;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
 using Serve.Core.Observability;
@@ -61,9 +60,9 @@ internal sealed class LogSettings(LogLevelSwitch level)
                     verbosity = value.HasUint32Param ? value.Uint32Param : throw Wrong(name, $"a whole number from 0 to {MostVerbose}");
                     break;
                 case "log_file":
-                    throw Fixed("log_file: the file is the configuration's (logging.folder); it is not changed over the network.");
+                    throw new NotAvailableException("log_file: the file is the configuration's (logging.folder); it is not changed over the network.");
                 case "log_format":
-                    if (!value.HasStringParam || value.StringParam != "ISO8601") throw Fixed("log_format: the server has one, ISO8601.");
+                    if (!value.HasStringParam || value.StringParam != "ISO8601") throw new NotAvailableException("log_format: the server has one, ISO8601.");
                     break;
                 default:
                     throw new BadRequestException($"There is no log setting '{name}'; there are {string.Join(", ", Current.Settings.Keys.Order(StringComparer.Ordinal))}.");
@@ -92,6 +91,4 @@ internal sealed class LogSettings(LogLevelSwitch level)
     private static bool Flag(string name, LogSettingsRequest.Types.SettingValue value) => value.HasBoolParam ? value.BoolParam : throw Wrong(name, "true or false");
 
     private static BadRequestException Wrong(string name, string right) => new($"The value of {name} must be {right}.");
-
-    private static ServeException Fixed(string message) => new(StatusCodes.Status501NotImplemented, "NotImplementedException", message);
 }

@@ -108,7 +108,7 @@ internal sealed class RepositoryControl(ModelRegistry registry, ModelLoading loa
 
     private static void RefuseNamed(string? repository)
     {
-        if (!string.IsNullOrEmpty(repository)) throw new ServeException(StatusCodes.Status501NotImplemented, "NotImplementedException", "'repository_name' specification is not supported");
+        if (!string.IsNullOrEmpty(repository)) throw new NotAvailableException("'repository_name' specification is not supported");
     }
 
     private static ServeException Failed(string model, ServeException e) => new(e.Status, e.Type, $"failed to load '{model}', {e.Message}", e) { RetryAfter = e.RetryAfter };

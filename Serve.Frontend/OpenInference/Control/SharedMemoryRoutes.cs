@@ -37,7 +37,7 @@ internal static class SharedMemoryRoutes
             routes.MapGet(path, static context => StatusAsync(context, [])).WithSummary("None: there is no shared memory of GPUs");
         }
 
-        routes.MapPost("cudasharedmemory/region/{region}/register", static _ => throw SharedMemoryRegions.NotImplemented(NoCuda)).WithSummary("Not available");
+        routes.MapPost("cudasharedmemory/region/{region}/register", static _ => throw new NotAvailableException(NoCuda)).WithSummary("Not available");
         foreach (var path in (string[])["cudasharedmemory/unregister", "cudasharedmemory/region/{region}/unregister"])
         {
             // Clients tidy up both kinds before they begin.

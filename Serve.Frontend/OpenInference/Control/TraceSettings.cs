@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.AspNetCore.Http;
 using Serve.Core.Errors;
 using Serve.Frontend.OpenInference.Messages;
 using Serve.Frontend.Tracing;
@@ -85,15 +84,15 @@ internal sealed class TraceSettings(OpenInferenceModels models, RequestSampler? 
     private void Check(string? model, string name, IReadOnlyList<string> values)
     {
         if (!_defaults.ContainsKey(name)) throw new BadRequestException($"There is no trace setting '{name}'; there are {string.Join(", ", _defaults.Keys.Order(StringComparer.Ordinal))}.");
-        if (name is "trace_file" or "trace_mode") throw NotImplemented($"{name} is not changed over the network.");
+        if (name is "trace_file" or "trace_mode") throw new NotAvailableException($"{name} is not changed over the network.");
         if (values.Count == 0) return;
-        if (sampler is not null && model is not null) throw NotImplemented($"{name} is one for all models; set the server's.");
+        if (sampler is not null && model is not null) throw new NotAvailableException($"{name} is one for all models; set the server's.");
         if (name == Level)
         {
             foreach (var level in values)
             {
-                if (level == "TENSORS") throw NotImplemented("trace_level TENSORS is not available: traces have no tensors.");
-                if (level == "TIMESTAMPS" && sampler is null) throw NotImplemented("trace_level TIMESTAMPS is not available: this server has no collector to send traces to (tracing.endpoint).");
+                if (level == "TENSORS") throw new NotAvailableException("trace_level TENSORS is not available: traces have no tensors.");
+                if (level == "TIMESTAMPS" && sampler is null) throw new NotAvailableException("trace_level TIMESTAMPS is not available: this server has no collector to send traces to (tracing.endpoint).");
                 if (level is not ("OFF" or "TIMESTAMPS") || (level == "OFF" && values.Count > 1)) throw new BadRequestException($"trace_level must be {(sampler is null ? "OFF" : "OFF or TIMESTAMPS")}, not '{string.Join(", ", values)}'.");
             }
 
@@ -109,6 +108,4 @@ internal sealed class TraceSettings(OpenInferenceModels models, RequestSampler? 
     private static string RateOf(double? ratio) => ratio is > 0 and var some ? Text((long)Math.Round(Math.Min(1 / some, long.MaxValue / 2))) : "0";
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
-
-    private static ServeException NotImplemented(string message) => new(StatusCodes.Status501NotImplemented, "NotImplementedException", message);
 }

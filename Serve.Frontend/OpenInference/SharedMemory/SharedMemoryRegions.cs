@@ -80,11 +80,8 @@ internal sealed class SharedMemoryRegions(bool isEnabled)
     /// <exception cref="ServeException">501: shared memory is switched off.</exception>
     public void RequireEnabled()
     {
-        if (!IsEnabled) throw NotImplemented(isEnabled ? "Shared memory is not available on this system." : "Client shared memory is disabled. To enable, set openInference.sharedMemory to true.");
+        if (!IsEnabled) throw new NotAvailableException(isEnabled ? "Shared memory is not available on this system." : "Client shared memory is disabled. To enable, set openInference.sharedMemory to true.");
     }
-
-    /// <summary>What a client is told who asks for what is not there.</summary>
-    public static ServeException NotImplemented(string message) => new(StatusCodes.Status501NotImplemented, "NotImplementedException", message);
 
     /// <summary>
     /// Holds the regions that a request names, checks its places there, and copies its inputs into its payload. Costs a look
