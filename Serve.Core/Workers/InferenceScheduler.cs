@@ -219,7 +219,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
                         var begun = Slice(ids, ref at, e.Count);
                         if (_dispatcher.Begun(slot, begun) is not (> 0 and var rows)) break;
                         _metrics.BatchBegun(rows);
-                        if (SpanSource.IsOn) TraceBatch(slot, begun, rows, now);
+                        if (TraceWriter.IsOn) TraceBatch(slot, begun, rows, now);
                         break;
                     case FrameType.Returned:
                         _dispatcher.Returned(slot, Slice(ids, ref at, e.Count));
