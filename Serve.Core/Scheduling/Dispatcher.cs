@@ -47,13 +47,13 @@ public sealed class Dispatcher
         _options = options;
         _time = time;
         _sink = sink;
-        _maxBatchDelay = Ticks(options.MaxBatchDelay);
-        _minBatchTimeForRecall = Ticks(options.MinBatchTimeForRecall);
-        _queue = new LaneQueue(options.Lanes, Ticks(options.StarvationLimit), options.BatchSize);
+        _maxBatchDelay = time.TicksOf(options.MaxBatchDelay);
+        _minBatchTimeForRecall = time.TicksOf(options.MinBatchTimeForRecall);
+        _queue = new LaneQueue(options.Lanes, time.TicksOf(options.StarvationLimit), options.BatchSize);
         _choice = new WorkerChoice(_workers, options.BatchSize);
         _prediction = new WaitPrediction(_workers, _choice, options.BatchSize, options.Instances, time.TimestampFrequency);
         _arrivals = new ArrivalMeter(ArrivalWindow, time.TimestampFrequency);
-        _latencyTarget = Ticks(options.LatencyTarget);
+        _latencyTarget = time.TicksOf(options.LatencyTarget);
         FitQueue();
         _quarantine = new Quarantine(options.BatchSize, options.MaxSoloDeaths);
     }
@@ -107,7 +107,7 @@ public sealed class Dispatcher
     public BatchCostModel Cost => _choice.Cost;
 
     /// <summary>The same for the sizes that it is told for.</summary>
-    public BatchCost[] Costs => [.. Cost.Sizes.Select(rows => new BatchCost(rows, Span(Cost.Mean(rows)), Span(Cost.P99(rows))))];
+    public BatchCost[] Costs => [.. Cost.Sizes.Select(rows => new BatchCost(rows, _time.SpanOf(Cost.Mean(rows)), _time.SpanOf(Cost.P99(rows))))];
 
     /// <summary>The batches that have run.</summary>
     internal BatchTally Executed => _choice.Executed;
@@ -124,7 +124,7 @@ public sealed class Dispatcher
                 _arrivals.PerSecond(now),
                 capacity,
                 _batchRows / _options.BatchSize,
-                Span(wait == 0 ? Cost.Mean(1) : wait + _prediction.MarginAt(now)));
+                _time.SpanOf(wait == 0 ? Cost.Mean(1) : wait + _prediction.MarginAt(now)));
         }
     }
 
@@ -640,10 +640,6 @@ public sealed class Dispatcher
         request.Worker = null;
         request.Place = RequestPlace.Nowhere;
     }
-
-    private TimeSpan Span(long ticks) => TimeSpan.FromSeconds(ticks / (double)_time.TimestampFrequency);
-
-    private long Ticks(TimeSpan span) => (long)Math.Min(span.TotalSeconds * _time.TimestampFrequency, long.MaxValue / 4);
 
     private readonly struct ByDeadline : IHeapOrder<ScheduledRequest>
     {
