@@ -21,12 +21,7 @@ internal sealed class ObservabilityScenario : IScenario
     private const string Identity = "identity";
     private const int Numbers = 16;
 
-    // A server is warm when a stretch is no faster than the fastest of some before it.
-    private const int WarmStretches = 3;
-    private const int MostStretches = 20;
-    private const double Rising = 1.03;
-
-    private static readonly TimeSpan Stretch = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestWarmUp = TimeSpan.FromSeconds(15);
 
     public string Name => "observability";
 
@@ -67,7 +62,7 @@ internal sealed class ObservabilityScenario : IScenario
 
         using var without = LoadClients.InClosedLoop(off.Inference, connections, request(off));
         using var with = LoadClients.InClosedLoop(on.Inference, connections, request(on));
-        var stretches = WarmUp(without, with);
+        foreach (var clients in (LoadClients[])[without, with]) clients.WarmUp(LongestWarmUp);
 
         var rounds = new List<(Turn Off, Turn On)>();
         foreach (var _ in settings.EachRound())
@@ -96,22 +91,6 @@ internal sealed class ObservabilityScenario : IScenario
         Figure("CPU of frontend, all on", "µs/req", Bar.None, round => round.On.Frontend);
         Figure("CPU of the collector, all on", "µs/req", Bar.None, round => round.On.Collector);
         Figure("errors", "answers", Bar.Below(1), round => (double)(round.Off.Load.Errors + round.On.Load.Errors));
-        report.Add(Name, string.Create(CultureInfo.InvariantCulture, $"{model}, c={connections}: seconds until both were warm"), "s", Bar.None, [stretches * Stretch.TotalSeconds]);
-    }
-
-    // In turns as well: what the machine does meanwhile meets both.
-    private static int WarmUp(LoadClients without, LoadClients with)
-    {
-        var (off, on) = (new List<double>(), new List<double>());
-        do
-        {
-            off.Add(without.Run(Stretch).PerSecond);
-            on.Add(with.Run(Stretch).PerSecond);
-        }
-        while (off.Count < MostStretches && (IsRising(off) || IsRising(on)));
-        return off.Count;
-
-        static bool IsRising(List<double> speeds) => speeds.Count <= WarmStretches || speeds[^WarmStretches..].Max() > Rising * speeds[..^WarmStretches].Max();
     }
 
     // A log and traces that are lost cost nothing.
