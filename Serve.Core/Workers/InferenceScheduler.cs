@@ -286,13 +286,20 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     {
         foreach (InferenceRequest request in failed)
         {
-            request.TryFail(reason == WorkerLossReason.TimedOut
+            var isFirst = request.TryFail(reason == WorkerLossReason.TimedOut
                 ? new ResponseTimeoutException($"No answer within {_configuration.ResponseTimeout.TotalSeconds:0.###} s (responseTimeout); the worker was replaced.")
                 : new WorkerDiedException(request.AnswerStarted
                     ? $"Worker died. {how}, in the middle of the answer."
                     : $"Worker died. This request, run alone, ended {request.SoloDeaths} workers of {_title}; the last: {how}. It is not tried again."));
+            if (isFirst) CountFailure(request);
             request.Payload.Release();
         }
+    }
+
+    // Of a request that came to a worker, and failed before its first response: later ones are counted by those who write them.
+    private void CountFailure(InferenceRequest request)
+    {
+        if (request.Parts is null && _completer.Responses is { } responses) responses.Failed(0, request.SentTimestamp, responses.Now);
     }
 
     /// <summary>Gives a worker nothing more.</summary>
@@ -529,7 +536,12 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         foreach (var (request, place) in late)
         {
             var limit = Name(_time.GetElapsedTime(request.ArrivalTimestamp, request.DeadlineTimestamp));
-            if (request.TryFail(new ResponseTimeoutException($"No answer of {_title} within {limit}."))) _metrics.RequestExpired(place);
+            if (request.TryFail(new ResponseTimeoutException($"No answer of {_title} within {limit}.")))
+            {
+                _metrics.RequestExpired(place);
+                if (place != ExpiredPlace.Queue) CountFailure(request);
+            }
+
             if (place == ExpiredPlace.Queue) request.Payload.Release();
         }
 
