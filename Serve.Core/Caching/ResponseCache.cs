@@ -3,6 +3,7 @@ using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
+using Serve.Core.Scheduling;
 using Serve.Core.Tracing;
 
 namespace Serve.Core.Caching;
@@ -40,7 +41,7 @@ internal sealed class ResponseCache(long mostBytes, RunRequest run, TimeProvider
         var started = time.GetTimestamp();
         if (!CacheKey.TryOf(payload, out var key)) return await run(payload, lane, timeout, isClients, clientGone, rows).ConfigureAwait(false);
 
-        var deadline = started + (long)(timeout.TotalSeconds * time.TimestampFrequency);
+        var deadline = started + time.TicksOf(timeout);
         while (true)
         {
             var (answer, flight, isFirst) = Look(key, lane, deadline);

@@ -14,7 +14,7 @@ internal static class ValueText
 
     private static readonly (string Suffix, long Unit)[] SizeUnits =
     [
-        ("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("B", 1),
+        ("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40), ("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("B", 1),
     ];
 
     /// <summary>A whole number in the key's own unit, or any number with a unit: <c>50ms</c>, <c>1.5s</c>, <c>2m</c>.</summary>

@@ -13,28 +13,21 @@ namespace Serve.Core.Scheduling;
 /// </remarks>
 public sealed class Dispatcher
 {
-    /// <summary>The batches that the mean fill tells of.</summary>
-    private const double RecentBatches = 32;
-
-    private static readonly TimeSpan ArrivalWindow = TimeSpan.FromSeconds(10);
-
-    private readonly DispatcherOptions _options;
     private readonly TimeProvider _time;
     private readonly IDispatchSink _sink;
-    private readonly long _maxBatchDelay;
-    private readonly long _minBatchTimeForRecall;
+    private readonly List<WorkerSlot> _workers = [];
     private readonly LaneQueue _queue;
     private readonly Quarantine _quarantine;
-    private readonly IndexedHeap<ScheduledRequest, ByDeadline> _deadlines = new();
+    private readonly Deadlines _deadlines = new();
     private readonly WorkerChoice _choice;
     private readonly WaitPrediction _prediction;
-    private readonly ArrivalMeter _arrivals;
-    private readonly long _latencyTarget;
-    private readonly List<WorkerSlot> _workers = [];
-    private readonly List<ScheduledRequest> _suspects = [];
+    private readonly QueueLimit _limit;
+    private readonly Placement _placement;
+    private readonly Recalls _recalls;
+    private readonly Salvage _salvage;
+    private readonly LoadMeter _load;
+    private readonly bool _refusesLate;
     private long _sequence;
-    private double _batchRows;
-    private bool _streams;
 
     /// <summary>Creates the dispatcher of one model version.</summary>
     /// <param name="options">Queue, lanes and batches.</param>
@@ -44,18 +37,18 @@ public sealed class Dispatcher
     public Dispatcher(DispatcherOptions options, TimeProvider time, IDispatchSink sink)
     {
         options.Validate();
-        _options = options;
         _time = time;
         _sink = sink;
-        _maxBatchDelay = Ticks(options.MaxBatchDelay);
-        _minBatchTimeForRecall = Ticks(options.MinBatchTimeForRecall);
-        _queue = new LaneQueue(options.Lanes, Ticks(options.StarvationLimit), options.BatchSize);
+        _refusesLate = options.RefusesLate;
+        _queue = new LaneQueue(options.Lanes, time.TicksOf(options.StarvationLimit), options.BatchSize);
+        _quarantine = new Quarantine(_workers, options.BatchSize, options.MaxSoloDeaths);
         _choice = new WorkerChoice(_workers, options.BatchSize);
         _prediction = new WaitPrediction(_workers, _choice, options.BatchSize, options.Instances, time.TimestampFrequency);
-        _arrivals = new ArrivalMeter(ArrivalWindow, time.TimestampFrequency);
-        _latencyTarget = Ticks(options.LatencyTarget);
-        FitQueue();
-        _quarantine = new Quarantine(options.BatchSize, options.MaxSoloDeaths);
+        _limit = new QueueLimit(options.MaxQueueSize, _prediction, time.TicksOf(options.LatencyTarget));
+        _placement = new Placement(options, _queue, _quarantine, _choice, _prediction, _limit, time, sink);
+        _recalls = new Recalls(_workers, _choice, _quarantine, options.Mode == BatchingMode.Delayed ? long.MaxValue : time.TicksOf(options.MinBatchTimeForRecall), sink);
+        _salvage = new Salvage(_queue, _quarantine, options.MaxBystanderDeaths, sink);
+        _load = new LoadMeter(options.BatchSize, _prediction, _choice.Cost, time);
     }
 
     /// <summary>Requests that wait in their lanes.</summary>
@@ -88,45 +81,22 @@ public sealed class Dispatcher
     /// When <see cref="CollectLate"/> or <see cref="Wake"/> has something to do, as a timestamp; <see cref="long.MaxValue"/>:
     /// not by the passing of time.
     /// </summary>
-    public long NextWakeup
-    {
-        get
-        {
-            var next = _deadlines.First?.DeadlineTimestamp ?? long.MaxValue;
-            if (_options.Mode == BatchingMode.Delayed && _choice.Free() is not null && _queue.Peek(_time.GetTimestamp()) is { } first)
-                next = Math.Min(next, HeldUntil(first));
-
-            return next;
-        }
-    }
+    public long NextWakeup => Math.Min(_deadlines.Next, _placement.NextRelease);
 
     /// <summary>The most requests that may wait, now; one of several rows counts as that many, but one request may always wait.</summary>
-    public int QueueLimit { get; private set; }
+    public int QueueLimit => _limit.Requests;
 
     /// <summary>How long batches take, as measured.</summary>
     public BatchCostModel Cost => _choice.Cost;
 
     /// <summary>The same for the sizes that it is told for.</summary>
-    public BatchCost[] Costs => [.. Cost.Sizes.Select(rows => new BatchCost(rows, Span(Cost.Mean(rows)), Span(Cost.P99(rows))))];
+    public BatchCost[] Costs => [.. Cost.Sizes.Select(rows => new BatchCost(rows, _time.SpanOf(Cost.Mean(rows)), _time.SpanOf(Cost.P99(rows))))];
 
     /// <summary>The batches that have run.</summary>
     internal BatchTally Executed => _choice.Executed;
 
     /// <summary>What of the demand and of the capacity is known now.</summary>
-    public DispatcherLoad Load
-    {
-        get
-        {
-            var now = _time.GetTimestamp();
-            var capacity = Cost.HasEvidence ? _options.BatchSize * (double)_prediction.Slots / Cost.Mean(_options.BatchSize) * _time.TimestampFrequency : 0;
-            var wait = _prediction.TicksUntilAnswer(_queue.Rows, 1, now);
-            return new DispatcherLoad(
-                _arrivals.PerSecond(now),
-                capacity,
-                _batchRows / _options.BatchSize,
-                Span(wait == 0 ? Cost.Mean(1) : wait + _prediction.MarginAt(now)));
-        }
-    }
+    public DispatcherLoad Load => _load.Read(_queue.Rows);
 
     /// <summary>
     /// Takes a request in: it is sent at once when there is credit and nobody is before it in line, else it waits. Refused, it is
@@ -136,15 +106,14 @@ public sealed class Dispatcher
     {
         var now = _time.GetTimestamp();
         request.Admit(++_sequence);
-        _arrivals.Add(request.Rows, now);
-        var predicted = Predict(request, now);
-        if (_options.RefusesLate && predicted > 0 && predicted > request.DeadlineTimestamp - now) return new Admission(AdmissionVerdict.TooLate, predicted);
+        _load.Arrived(request.Rows, now);
+        var predicted = _prediction.Promise(request, _queue.RowsBefore(request) + _quarantine.Requests, now);
+        if (_refusesLate && predicted > 0 && predicted > request.DeadlineTimestamp - now) return new Admission(AdmissionVerdict.TooLate, predicted);
 
         _queue.Add(request, now);
-        if (request.DeadlineTimestamp != long.MaxValue) _deadlines.Add(request);
-
+        _deadlines.Add(request);
         Dispatch(now);
-        if (request.Place != RequestPlace.Queued || _queue.Rows <= QueueLimit || (_queue.Requests == 1 && QueueLimit > 0)) return new Admission(AdmissionVerdict.Admitted, predicted);
+        if (request.Place != RequestPlace.Queued || _limit.Allows(_queue)) return new Admission(AdmissionVerdict.Admitted, predicted);
 
         _queue.Remove(request);
         _deadlines.Remove(request);
@@ -159,7 +128,7 @@ public sealed class Dispatcher
         ArgumentOutOfRangeException.ThrowIfNegative(credit);
         var worker = new WorkerSlot { Owner = owner, Credit = credit };
         _workers.Add(worker);
-        FitQueue();
+        _limit.Fit();
         Dispatch(_time.GetTimestamp());
         return worker;
     }
@@ -176,28 +145,9 @@ public sealed class Dispatcher
     /// <returns>The rows of those that it has.</returns>
     public int Begun(WorkerSlot worker, ReadOnlySpan<ulong> ids)
     {
-        var now = _time.GetTimestamp();
-        worker.Batches++;
-        worker.RecallWasFutile = false;
-        var rows = 0;
-        foreach (var id in ids)
-        {
-            if (!worker.InFlight.TryGetValue(id, out var request) || request.Place != RequestPlace.Sent) continue;
-            worker.Sent.Remove(request);
-            worker.Begun.Append(request);
-            request.Place = RequestPlace.Begun;
-            request.Batch = worker.Batches;
-            request.BegunTimestamp = now;
-            rows += request.Rows;
-        }
-
-        if (rows > 0)
-        {
-            worker.Running.Add(new RunningBatch(worker.Batches, now, rows));
-            _batchRows += (rows - _batchRows) / RecentBatches;
-        }
-
-        RecallForIdle();
+        var rows = worker.Begin(ids, _time.GetTimestamp());
+        if (rows > 0) _load.BatchBegun(rows);
+        _recalls.ForIdle(_queue.Requests > 0);
         return rows;
     }
 
@@ -211,13 +161,13 @@ public sealed class Dispatcher
         if (request.Worker != worker) throw new InvalidOperationException($"Request {request.Id} is not at this worker.");
 
         var now = _time.GetTimestamp();
-        if (request.Place == RequestPlace.Begun && (!request.AnswerStarted || IsLastOfBatch(worker, request)))
+        if (request.Place == RequestPlace.Begun && (!request.AnswerStarted || worker.IsLastOfBatch(request)))
         {
-            if (_choice.Learn(worker, request.Batch, ticks, now)) FitQueue();
+            if (_choice.Learn(worker, request.Batch, ticks, now)) _limit.Fit();
             _prediction.Learn(request, now, now);
         }
 
-        Detach(worker, request);
+        worker.Release(request);
         _deadlines.Remove(request);
         _quarantine.Answered();
         _quarantine.Finish(worker, request, returned: false);
@@ -239,14 +189,10 @@ public sealed class Dispatcher
         if (request.Worker != worker) throw new InvalidOperationException($"Request {request.Id} is not at this worker.");
 
         var now = _time.GetTimestamp();
-        request.AnswerStarted = _streams = true;
-        request.PredictedTimestamp = 0;
+        request.AnswerStarted = true;
+        _prediction.TurnOff(request);
         NoteProgress(request, now);
-        if (!request.PartsMoveDeadline || request.DeadlineTimestamp == long.MaxValue) return;
-
-        _deadlines.Remove(request);
-        request.DeadlineTimestamp = now + partTimeoutTicks;
-        _deadlines.Add(request);
+        if (request.PartsMoveDeadline && request.DeadlineTimestamp != long.MaxValue) _deadlines.Move(request, now + partTimeoutTicks);
     }
 
     /// <summary>A worker gave a request up before it began, because its answer would have been late. As <see cref="Complete"/>.</summary>
@@ -265,7 +211,7 @@ public sealed class Dispatcher
         foreach (var id in ids)
         {
             if (!worker.InFlight.TryGetValue(id, out var request)) continue;
-            Detach(worker, request);
+            worker.Release(request);
             var wanted = !request.IsAbandoned;
             var suspected = request.Group is not null;
             _quarantine.Finish(worker, request, returned: wanted);
@@ -273,7 +219,7 @@ public sealed class Dispatcher
             else if (!suspected) _queue.Add(request, now);
         }
 
-        if (worker.IsDraining && !worker.RecallWasFutile) RecallAll(worker);
+        if (worker.IsDraining && !worker.RecallWasFutile) _recalls.All(worker);
         Dispatch(now);
     }
 
@@ -308,11 +254,11 @@ public sealed class Dispatcher
         if (worker.IsDraining) return;
 
         worker.IsDraining = true;
-        FitQueue();
+        _limit.Fit();
         if (!worker.IsIsolating)
         {
             worker.IsReserved = false;
-            RecallAll(worker);
+            _recalls.All(worker);
         }
 
         Dispatch(_time.GetTimestamp());
@@ -337,47 +283,11 @@ public sealed class Dispatcher
     {
         if (!_workers.Remove(worker)) return false;
 
-        FitQueue();
+        _limit.Fit();
         var now = _time.GetTimestamp();
         var firstFailed = failed.Count;
-        var group = worker.Group;
-        var alone = worker.OutstandingRequests == 1;
-        var oldestBatch = worker.Begun.First?.Batch;
-        while ((worker.Begun.First ?? worker.Sent.First) is { } request)
-        {
-            var begun = request.Place == RequestPlace.Begun;
-            Detach(worker, request);
-            if (request.IsAbandoned)
-            {
-                request.Group = null;
-                _sink.Released(request);
-            }
-            else if (request.AnswerStarted || (reason == WorkerLossReason.TimedOut && begun && request.Batch == oldestBatch))
-            {
-                failed.Add(request);
-            }
-            else if (group is not null || (reason == WorkerLossReason.Crashed && IsSuspect(request, begun)))
-            {
-                _suspects.Add(request);
-            }
-            else
-            {
-                _queue.Add(request, now);
-            }
-        }
-
-        var explained = false;
-        if (group is null) _quarantine.Suspect(_suspects, alone, failed);
-        else if (reason == WorkerLossReason.Crashed) explained = _quarantine.GroupDied(worker, _suspects, alone, failed);
-        else _quarantine.GroupStopped(worker, _suspects);
-
-        for (var i = firstFailed; i < failed.Count; i++)
-        {
-            failed[i].Group = null;
-            _deadlines.Remove(failed[i]);
-        }
-
-        _suspects.Clear();
+        var explained = _salvage.From(worker, reason, failed, now);
+        for (var i = firstFailed; i < failed.Count; i++) _deadlines.Remove(failed[i]);
         Dispatch(now);
         return explained;
     }
@@ -390,9 +300,8 @@ public sealed class Dispatcher
     {
         var now = _time.GetTimestamp();
         var anyWaited = false;
-        while (_deadlines.First is { } request && request.DeadlineTimestamp <= now)
+        while (_deadlines.TakeLate(now) is { } request)
         {
-            _deadlines.Remove(request);
             _prediction.Learn(request, long.MaxValue, now);
             late.Add(request);
             if (request.Worker is not null)
@@ -436,219 +345,16 @@ public sealed class Dispatcher
         if (request.Place == RequestPlace.Begun) request.Worker!.NoteProgress(request.Batch, now);
     }
 
-    // Requests of a batch that streams end one by one; its slot of the device is free after the last.
-    private static bool IsLastOfBatch(WorkerSlot worker, ScheduledRequest request)
-    {
-        for (var other = worker.Begun.First; other is not null; other = other.Next)
-        {
-            if (other.Batch == request.Batch && other != request) return false;
-        }
-
-        return true;
-    }
-
-    /// <summary>How long its answer will take, with the margin that keeps the promise; 0: nobody can say, or need to.</summary>
-    private long Predict(ScheduledRequest request, long now)
-    {
-        if (_streams) return 0;
-
-        var ticks = _prediction.TicksUntilAnswer(_queue.RowsBefore(request) + _quarantine.Requests, request.Rows, now);
-        if (ticks == 0) return 0;
-
-        request.PredictedTimestamp = now + ticks;
-        return ticks + _prediction.MarginAt(now);
-    }
-
-    /// <summary>What was measured, or who serves, has changed: so may have what can be served in time.</summary>
-    private void FitQueue()
-    {
-        if (_options.MaxQueueSize is { } size) QueueLimit = size;
-        else if (QueueLimit == 0 || _prediction.Slots > 0) QueueLimit = _prediction.QueueSizeFor(_latencyTarget);
-    }
-
     private void Dispatch(long now)
     {
-        if (_quarantine.HasWaiting) SendSuspects(now);
-        var sent = _options.Mode == BatchingMode.Delayed ? SendDelayed(now) : SendAdaptive(now);
-        if (sent && _quarantine.IsOrdinaryTurn)
-        {
-            _quarantine.EndOrdinaryTurn();
-            if (_quarantine.HasWaiting) SendSuspects(now);
-        }
-
-        RecallForIdle();
+        _placement.Run(now);
+        _recalls.ForIdle(_queue.Requests > 0);
     }
-
-    private bool SendAdaptive(long now)
-    {
-        var sent = false;
-        while (PeekInTime(now) is { } request && _choice.SoonestFor(request.Rows, now) is { } worker)
-        {
-            _queue.Take(request, now);
-            Send(worker, request, more: false);
-            sent = true;
-        }
-
-        return sent;
-    }
-
-    /// <summary>TorchServe's rule: a full batch, or one whose oldest request has waited long enough, to a worker that has nothing.</summary>
-    private bool SendDelayed(long now)
-    {
-        var sent = false;
-        while (PeekInTime(now) is { } request && _choice.Free() is { } worker)
-        {
-            var complete = _queue.Rows >= _options.BatchSize
-                || _queue.Rows >= QueueLimit // else it would refuse requests while a worker is free
-                || now >= HeldUntil(request);
-            if (!complete) break;
-
-            SendBatch(worker, request, now);
-            sent = true;
-        }
-
-        return sent;
-    }
-
-    /// <summary>Until when a batch may wait to fill: the oldest has waited long enough, or the first in line would become late.</summary>
-    private long HeldUntil(ScheduledRequest first) =>
-        Math.Min(_queue.OldestArrival + _maxBatchDelay, first.DeadlineTimestamp == long.MaxValue ? long.MaxValue : _prediction.LatestBegin(first, _queue.Rows));
-
-    private void SendBatch(WorkerSlot worker, ScheduledRequest first, long now)
-    {
-        var room = Math.Min(_options.BatchSize, worker.Credit);
-        for (var request = first; request is not null;)
-        {
-            _queue.Take(request, now);
-            room -= request.Rows;
-            var next = PeekInTime(now) is { } peeked && peeked.Rows <= room ? peeked : null;
-            Send(worker, request, more: next is not null);
-            request = next;
-        }
-    }
-
-    private void SendSuspects(long now)
-    {
-        while (_quarantine.HasWaiting && _quarantine.FindWorker(_workers, _queue.Requests > 0) is { } worker)
-        {
-            var group = _quarantine.Start(worker);
-            while (group.Waiting.First is { } request)
-            {
-                _quarantine.Take(request);
-                Send(worker, request, more: group.Waiting.Count > 0);
-            }
-        }
-
-        if (!_quarantine.HasWaiting) EndReservations();
-    }
-
-    private void EndReservations()
-    {
-        foreach (var worker in _workers)
-        {
-            if (!worker.IsIsolating) worker.IsReserved = false;
-        }
-    }
-
-    private void Send(WorkerSlot worker, ScheduledRequest request, bool more)
-    {
-        request.Place = RequestPlace.Sent;
-        request.Worker = worker;
-        worker.Sent.Append(request);
-        worker.InFlight.Add(request.Id, request);
-        _sink.Send(worker, request, more);
-    }
-
-    /// <summary>Who is next in line; those whose deadline has passed step aside for <see cref="CollectLate"/>.</summary>
-    private ScheduledRequest? PeekInTime(long now)
-    {
-        while (_queue.Peek(now) is { } request)
-        {
-            if (request.DeadlineTimestamp > now) return request;
-            _queue.Remove(request);
-            request.Place = RequestPlace.Late;
-        }
-
-        return null;
-    }
-
-    /// <summary>
-    /// While a worker idles and nobody waits in line, rows that another has not begun are better off there: half of those of
-    /// the most loaded one.
-    /// </summary>
-    private void RecallForIdle()
-    {
-        if (_workers.Count < 2) return;
-
-        RecallFromReserved();
-        if (_options.Mode == BatchingMode.Delayed || _queue.Requests > 0 || _choice.Cost.Typical < _minBatchTimeForRecall) return;
-        if (_choice.ToRecallFrom() is { } loaded) Recall(loaded, (loaded.UnbegunRows + 1) / 2);
-    }
-
-    /// <summary>A worker that is to become idle for a group of suspects does so sooner when others take what it has not begun.</summary>
-    private void RecallFromReserved()
-    {
-        if (!_quarantine.HasWaiting) return;
-        foreach (var worker in _workers)
-        {
-            if (worker is { IsReserved: true, IsIsolating: false, RecallWasFutile: false }) RecallAll(worker);
-        }
-    }
-
-    private void RecallAll(WorkerSlot worker)
-    {
-        if (worker.RecallPending || worker.UnbegunRows == 0) return;
-        foreach (var other in _workers)
-        {
-            if (other != worker && other.IsOrdinary)
-            {
-                Recall(worker, worker.UnbegunRows);
-                return;
-            }
-        }
-    }
-
-    private void Recall(WorkerSlot worker, int rows)
-    {
-        worker.RecallPending = true;
-        _sink.Recall(worker, rows);
-    }
-
-    /// <summary>What was running is suspected; what only waited is not, unless it was there at too many deaths.</summary>
-    private bool IsSuspect(ScheduledRequest request, bool begun) =>
-        begun || ++request.BystanderDeaths >= _options.MaxBystanderDeaths;
 
     private void LeaveLine(ScheduledRequest request)
     {
-        if (request.Place == RequestPlace.Queued)
-        {
-            _queue.Remove(request);
-        }
-        else if (request.Place == RequestPlace.Quarantined)
-        {
-            _quarantine.Remove(request);
-            if (!_quarantine.HasWaiting) EndReservations();
-        }
-
+        if (request.Place == RequestPlace.Queued) _queue.Remove(request);
+        else if (request.Place == RequestPlace.Quarantined) _quarantine.Remove(request);
         request.Place = RequestPlace.Nowhere;
-    }
-
-    private static void Detach(WorkerSlot worker, ScheduledRequest request)
-    {
-        (request.Place == RequestPlace.Begun ? worker.Begun : worker.Sent).Remove(request);
-        worker.InFlight.Remove(request.Id);
-        request.Worker = null;
-        request.Place = RequestPlace.Nowhere;
-    }
-
-    private TimeSpan Span(long ticks) => TimeSpan.FromSeconds(ticks / (double)_time.TimestampFrequency);
-
-    private long Ticks(TimeSpan span) => (long)Math.Min(span.TotalSeconds * _time.TimestampFrequency, long.MaxValue / 4);
-
-    private readonly struct ByDeadline : IHeapOrder<ScheduledRequest>
-    {
-        public static bool Before(ScheduledRequest a, ScheduledRequest b) => a.DeadlineTimestamp < b.DeadlineTimestamp;
-
-        public static ref int IndexOf(ScheduledRequest item) => ref item.DeadlineIndex;
     }
 }

@@ -53,6 +53,24 @@ public sealed record DispatcherOptions
     /// </summary>
     public int MaxBystanderDeaths { get; init; } = 2;
 
+    /// <summary>Those of a model version.</summary>
+    internal static DispatcherOptions Of(ModelConfiguration configuration)
+    {
+        var options = new DispatcherOptions
+        {
+            MaxQueueSize = configuration.MaxQueueSize,
+            LatencyTarget = configuration.LatencyTarget ?? configuration.ResponseTimeout,
+            Instances = configuration.Instances,
+            Lanes = configuration.PriorityLevels,
+            Mode = configuration.Batching,
+            BatchSize = configuration.BatchSize,
+            MaxBatchDelay = configuration.MaxBatchDelay,
+        };
+
+        // A lane that waits must be lifted while its requests can still be in time.
+        return configuration.LatencyTarget / 2 is { } half && half < options.StarvationLimit ? options with { StarvationLimit = half } : options;
+    }
+
     internal void Validate()
     {
         ArgumentOutOfRangeException.ThrowIfNegative(MaxQueueSize ?? 0, nameof(MaxQueueSize));

@@ -11,7 +11,10 @@ namespace Serve.Core.Scheduling;
 /// Healthy traffic goes on beside it: while ordinary requests wait, at most one worker is kept for suspects; where there is
 /// only one worker, groups and ordinary requests take turns. Part of the <see cref="Dispatcher"/>, under the same lock.
 /// </remarks>
-internal sealed class Quarantine(int batchSize, int maxSoloDeaths)
+/// <param name="workers">All workers.</param>
+/// <param name="batchSize">The most rows of a batch.</param>
+/// <param name="maxSoloDeaths">At how many deaths alone a request fails.</param>
+internal sealed class Quarantine(List<WorkerSlot> workers, int batchSize, int maxSoloDeaths)
 {
     /// <summary>Isolated deaths in a row, without an answer in between, beyond which no single request explains them.</summary>
     private readonly int _maxExplainedDeaths = 2 * maxSoloDeaths;
@@ -40,7 +43,7 @@ internal sealed class Quarantine(int batchSize, int maxSoloDeaths)
     /// Names an idle worker for the next group, which <see cref="Start"/> then hands over; or reserves a busy one, so that it
     /// becomes idle, and returns null.
     /// </summary>
-    public WorkerSlot? FindWorker(List<WorkerSlot> workers, bool ordinaryWaits)
+    public WorkerSlot? FindWorker(bool ordinaryWaits)
     {
         var usable = 0;
         var reserved = 0;
@@ -71,6 +74,7 @@ internal sealed class Quarantine(int batchSize, int maxSoloDeaths)
         worker.IsReserved = true;
         worker.Group = group;
         while (group.Waiting.Rows > worker.Credit && group.Waiting.Count > 1) SplitOff(group);
+        EndReservations();
         return group;
     }
 
@@ -107,6 +111,17 @@ internal sealed class Quarantine(int batchSize, int maxSoloDeaths)
         request.Place = RequestPlace.Nowhere;
         Requests--;
         if (group.Waiting.Count == 0) _groups.Remove(group);
+        EndReservations();
+    }
+
+    /// <summary>When no group waits any more, workers that were to become idle for one are ordinary again.</summary>
+    private void EndReservations()
+    {
+        if (HasWaiting) return;
+        foreach (var worker in workers)
+        {
+            if (!worker.IsIsolating) worker.IsReserved = false;
+        }
     }
 
     /// <summary>A worker died while it ran these, and they are suspected for the first time. Takes them over.</summary>

@@ -16,6 +16,7 @@ internal sealed class WaitPrediction(List<WorkerSlot> workers, WorkerChoice choi
     private const int MostAutomaticQueueSize = 1_000_000;
 
     private readonly PredictionError _error = new(marginHalfLife);
+    private bool _isOff;
 
     /// <summary>Device slots of workers that take ordinary requests.</summary>
     public int Slots
@@ -34,6 +35,32 @@ internal sealed class WaitPrediction(List<WorkerSlot> workers, WorkerChoice choi
 
     /// <summary>By how much answers come later than <see cref="TicksUntilAnswer"/> says, for nearly all of them.</summary>
     public long MarginAt(long now) => _error.MarginAt(now);
+
+    /// <summary>
+    /// How long the answer to a request will take that is being taken in, with the margin that keeps the promise; 0: nobody can
+    /// say, or there is no need to. It is remembered, for <see cref="Learn"/>.
+    /// </summary>
+    /// <param name="request">The request.</param>
+    /// <param name="rowsBefore">Rows that wait and go before it.</param>
+    /// <param name="now">The time.</param>
+    public long Promise(ScheduledRequest request, int rowsBefore, long now)
+    {
+        if (_isOff) return 0;
+
+        var ticks = TicksUntilAnswer(rowsBefore, request.Rows, now);
+        if (ticks == 0) return 0;
+
+        request.PredictedTimestamp = now + ticks;
+        return ticks + MarginAt(now);
+    }
+
+    /// <summary>Nothing is promised from now on: how long a streamed answer takes is its own affair.</summary>
+    /// <param name="streamed">The request that is answered in parts.</param>
+    public void TurnOff(ScheduledRequest streamed)
+    {
+        _isOff = true;
+        streamed.PredictedTimestamp = 0;
+    }
 
     /// <summary>How long the answer would take; 0: nobody can say, or there is no need to.</summary>
     /// <param name="rowsBefore">Rows that wait and go before it.</param>

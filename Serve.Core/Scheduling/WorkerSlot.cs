@@ -68,6 +68,57 @@ public sealed class WorkerSlot
     /// <summary>Whether it may be given ordinary requests.</summary>
     internal bool IsOrdinary => !IsDraining && !IsReserved && Credit > 0;
 
+    /// <summary>A request is sent to it.</summary>
+    internal void Take(ScheduledRequest request)
+    {
+        request.Place = RequestPlace.Sent;
+        request.Worker = this;
+        Sent.Append(request);
+        InFlight.Add(request.Id, request);
+    }
+
+    /// <summary>A batch begins. Ids that it does not have, or has begun, are ignored.</summary>
+    /// <returns>The rows of those that it has.</returns>
+    internal int Begin(ReadOnlySpan<ulong> ids, long now)
+    {
+        Batches++;
+        RecallWasFutile = false;
+        var rows = 0;
+        foreach (var id in ids)
+        {
+            if (!InFlight.TryGetValue(id, out var request) || request.Place != RequestPlace.Sent) continue;
+            Sent.Remove(request);
+            Begun.Append(request);
+            request.Place = RequestPlace.Begun;
+            request.Batch = Batches;
+            request.BegunTimestamp = now;
+            rows += request.Rows;
+        }
+
+        if (rows > 0) Running.Add(new RunningBatch(Batches, now, rows));
+        return rows;
+    }
+
+    /// <summary>It has a request no more: answered, returned, or lost with it.</summary>
+    internal void Release(ScheduledRequest request)
+    {
+        (request.Place == RequestPlace.Begun ? Begun : Sent).Remove(request);
+        InFlight.Remove(request.Id);
+        request.Worker = null;
+        request.Place = RequestPlace.Nowhere;
+    }
+
+    /// <summary>Whether no other request of its batch runs: requests of a batch that streams end one by one, and its slot of the device is free after the last.</summary>
+    internal bool IsLastOfBatch(ScheduledRequest request)
+    {
+        for (var other = Begun.First; other is not null; other = other.Next)
+        {
+            if (other.Batch == request.Batch && other != request) return false;
+        }
+
+        return true;
+    }
+
     /// <summary>A batch is not stuck: one of its requests had a part, or need not be answered any more.</summary>
     internal void NoteProgress(long batch, long now)
     {

@@ -5,7 +5,6 @@ using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Core.Scheduling;
-using Serve.Core.Tracing;
 
 namespace Serve.Core.Workers;
 
@@ -14,29 +13,28 @@ namespace Serve.Core.Workers;
 /// <see cref="Dispatcher"/>, taken by requests and by the workers' readers. Bytes are sent after the lock is
 /// released, and before anything is completed: feeding the device comes first.
 /// </summary>
-internal sealed class InferenceScheduler : IDispatchSink, IDisposable
+internal sealed class InferenceScheduler : IDisposable
 {
-    private readonly Lock _gate = new();
-    private readonly long _shortBatch;
-    private readonly long _partTimeout;
-    private readonly Dispatcher _dispatcher;
-    private readonly AnswerCompleter _completer;
     private readonly TimeProvider _time;
     private readonly ModelMetrics _metrics;
     private readonly ModelConfiguration _configuration;
-    private readonly string _title;
-    private readonly ITimer _timer;
-    private readonly List<IRequestTarget> _touched = [];
+    private readonly RequestErrors _errors;
+    private readonly AnswerCompleter _completer;
+    private readonly Action<object?> _clientLeft;
+    private readonly long _shortBatch;
+    private readonly long _partTimeout;
+    private ulong _lastId;
+
+    // All below belongs to the gate.
+    private readonly Lock _gate = new();
+    private readonly Dispatcher _dispatcher;
+    private readonly TouchedWorkers _touched = new();
+    private readonly DispatchFrames _frames;
+    private readonly ChunkBooking _booking;
+    private readonly WakeUpTimer _timer;
     private readonly List<ScheduledRequest> _late = [];
     private readonly List<ScheduledRequest> _failed = [];
-    private readonly List<RequestTrace> _traced = [];
-    private readonly Action<object?> _clientLeft;
     private TaskCompletionSource? _idle;
-    private long _timerDue = long.MaxValue;
-    private ulong _lastId;
-    private bool _isDisposed;
-    private bool _decodes;
-    private bool _streams;
 
     /// <summary>Creates the scheduler of one version.</summary>
     /// <param name="title">The version as error messages name it, for example <c>model "m", version 1.0</c>.</param>
@@ -47,29 +45,18 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <param name="log">The version's log.</param>
     public InferenceScheduler(string title, ModelConfiguration configuration, bool completeInline, TimeProvider time, ModelMetrics metrics, ILogger log)
     {
-        _title = title;
-        _configuration = configuration;
-        _completer = new AnswerCompleter(completeInline, time, metrics, log);
         _time = time;
-        _partTimeout = Ticks(configuration.ResponseTimeout);
-        _shortBatch = Ticks(TimeSpan.FromMilliseconds(0.2));
         _metrics = metrics;
-        _dispatcher = new Dispatcher(
-            new DispatcherOptions
-            {
-                MaxQueueSize = configuration.MaxQueueSize,
-                LatencyTarget = configuration.LatencyTarget ?? configuration.ResponseTimeout,
-                StarvationLimit = StarvationLimit(configuration),
-                Instances = configuration.Instances,
-                Lanes = configuration.PriorityLevels,
-                Mode = configuration.Batching,
-                BatchSize = configuration.BatchSize,
-                MaxBatchDelay = configuration.MaxBatchDelay,
-            },
-            time,
-            this);
+        _configuration = configuration;
+        _errors = new RequestErrors(title, configuration);
+        _completer = new AnswerCompleter(completeInline, time, metrics, log);
         _clientLeft = state => Abandon((InferenceRequest)state!);
-        _timer = time.CreateTimer(static state => ((InferenceScheduler)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _shortBatch = time.TicksOf(TimeSpan.FromMilliseconds(0.2));
+        _partTimeout = time.TicksOf(configuration.ResponseTimeout);
+        _frames = new DispatchFrames(_touched, time);
+        _dispatcher = new Dispatcher(DispatcherOptions.Of(configuration), time, _frames);
+        _booking = new ChunkBooking(this, _dispatcher, _frames, _partTimeout, time, metrics, _errors);
+        _timer = new WakeUpTimer(time, OnTimer);
         metrics.SetQueueCapacity(_dispatcher.QueueLimit);
     }
 
@@ -109,7 +96,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
                 last is { } timestamp ? _time.GetUtcNow() - _time.GetElapsedTime(timestamp) : null,
                 [.. sizes.Select(size => new BatchStatistics(size.Rows, Tally(size, size.Ticks.Input), Tally(size, size.Ticks.Execute), Tally(size, size.Ticks.Output)))]);
 
-            Tally Tally(BatchSizeTally size, long ticks) => new(size.Batches, TimeSpan.FromSeconds(ticks / (double)_time.TimestampFrequency));
+            Tally Tally(BatchSizeTally size, long ticks) => new(size.Batches, _time.SpanOf(ticks));
         }
     }
 
@@ -139,26 +126,25 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             Lane = lane,
             Rows = rows,
             ArrivalTimestamp = now,
-            DeadlineTimestamp = now + (long)(timeout.TotalSeconds * _time.TimestampFrequency),
+            DeadlineTimestamp = now + _time.TicksOf(timeout),
             PartsMoveDeadline = !isClients,
         };
         payload.Trace?.QueuedTimestamp = now;
         Admission admission;
         int queued;
         bool answersSoon;
-        Touched touched;
+        Aftermath after;
         lock (_gate)
         {
             admission = _dispatcher.Admit(request);
             queued = _dispatcher.QueuedRequests;
             answersSoon = AnswersSoon;
-            touched = TakeTouched();
-            Rearm();
+            after = EndTurn();
         }
 
         // Frames to a worker that is busy for microseconds go out with its next answer, which comes before another thread
         // could be woken to send them.
-        if (!answersSoon || touched.WasIdle || touched.Many is not null) touched.Flush(evenIfBusy: false);
+        if (!answersSoon || after.Frames.AreUrgent) after.Frames.Flush(evenIfBusy: false);
         _metrics.SetQueueLength(queued);
         if (!admission.IsAdmitted)
         {
@@ -179,16 +165,15 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <param name="warmUp">What its batches took before it was ready.</param>
     public void AddWorker(IRequestTarget worker, int credit, IReadOnlyList<WarmUpTime>? warmUp)
     {
-        Touched touched;
+        Aftermath after;
         lock (_gate)
         {
-            foreach (var run in warmUp ?? []) _dispatcher.Cost.Learn(Math.Max(1, run.Rows), Ticks(TimeSpan.FromMicroseconds(Math.Max(0, run.Microseconds))));
+            foreach (var run in warmUp ?? []) _dispatcher.Cost.Learn(Math.Max(1, run.Rows), _time.TicksOf(TimeSpan.FromMicroseconds(Math.Max(0, run.Microseconds))));
             worker.Slot = _dispatcher.AddWorker(worker, credit);
-            touched = TakeTouched();
-            Rearm();
+            after = EndTurn();
         }
 
-        touched.Flush(evenIfBusy: true);
+        after.Run();
     }
 
     /// <summary>Applies one chunk of a worker's frames. Hot path; the worker's reader calls it.</summary>
@@ -196,55 +181,26 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     public bool Apply(IRequestTarget worker, List<LinkEvent> events, List<ulong> ids, List<Completion> completions)
     {
         var now = _time.GetTimestamp();
-        var at = 0;
-        Touched touched;
+        Aftermath after;
         int queued;
-        TaskCompletionSource? idle = null;
         bool answersSoon;
         lock (_gate)
         {
             if (worker.Slot is not { } slot) return false;
-            foreach (var e in events)
-            {
-                switch (e.Type)
-                {
-                    case FrameType.Output when e.IsLast:
-                        if (ApplyOutput(slot, e) is { } request) completions.Add(new Completion(request, e.Response, e.Error));
-                        else e.Response?.Dispose();
-                        break;
-                    case FrameType.Output:
-                        if (!ApplyPart(slot, e, completions)) e.Response?.Dispose();
-                        break;
-                    case FrameType.Begun:
-                        var begun = Slice(ids, ref at, e.Count);
-                        if (_dispatcher.Begun(slot, begun) is not (> 0 and var rows)) break;
-                        _metrics.BatchBegun(rows);
-                        if (SpanSource.IsOn) TraceBatch(slot, begun, rows, now);
-                        break;
-                    case FrameType.Returned:
-                        _dispatcher.Returned(slot, Slice(ids, ref at, e.Count));
-                        break;
-                    case FrameType.Grant:
-                        _dispatcher.Grant(slot, e.Count);
-                        break;
-                }
-            }
-
-            touched = TakeTouched();
+            _booking.Book(slot, events, ids, completions, now);
             queued = _dispatcher.QueuedRequests;
             answersSoon = AnswersSoon;
-            if (_idle is not null && Pending() == 0) (idle, _idle) = (_idle, null);
-            Rearm();
+            after = EndTurn();
         }
 
-        touched.Flush(evenIfBusy: true);
+        after.Frames.Flush(evenIfBusy: true);
 
         // Also what request threads left to this answer: see Submit.
         worker.Flush(onThisThread: true);
         worker.HasServed |= completions.Count > 0;
         _metrics.SetQueueLength(queued);
         _completer.CompleteAll(completions, now);
-        idle?.TrySetResult();
+        after.Idle?.TrySetResult();
         return answersSoon;
     }
 
@@ -255,8 +211,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <returns>Whether suspects that ran apart from others explain the death.</returns>
     public bool RemoveWorker(IRequestTarget worker, WorkerLossReason reason, out ScheduledRequest[] failed)
     {
-        Touched touched;
-        TaskCompletionSource? idle = null;
+        Aftermath after;
         bool isExplained;
         lock (_gate)
         {
@@ -268,13 +223,10 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             worker.Slot = null;
             failed = [.. _failed];
             for (var i = failed.Length; i < running; i++) _metrics.RequestRetried();
-            touched = TakeTouched();
-            if (_idle is not null && Pending() == 0) (idle, _idle) = (_idle, null);
-            Rearm();
+            after = EndTurn();
         }
 
-        touched.Flush(evenIfBusy: true);
-        idle?.TrySetResult();
+        after.Run();
         return isExplained;
     }
 
@@ -286,12 +238,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     {
         foreach (InferenceRequest request in failed)
         {
-            var isFirst = request.TryFail(reason == WorkerLossReason.TimedOut
-                ? new ResponseTimeoutException($"No answer within {_configuration.ResponseTimeout.TotalSeconds:0.###} s (responseTimeout); the worker was replaced.")
-                : new WorkerDiedException(request.AnswerStarted
-                    ? $"Worker died. {how}, in the middle of the answer."
-                    : $"Worker died. This request, run alone, ended {request.SoloDeaths} workers of {_title}; the last: {how}. It is not tried again."));
-            if (isFirst) CountFailure(request);
+            if (request.TryFail(_errors.Lost(request, reason, how))) CountFailure(request);
             request.Payload.Release();
         }
     }
@@ -306,18 +253,17 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <returns>Whether it has nothing any more.</returns>
     public bool DrainWorker(IRequestTarget worker)
     {
-        Touched touched;
+        Aftermath after;
         bool isEmpty;
         lock (_gate)
         {
             if (worker.Slot is not { } slot) return true;
             _dispatcher.Drain(slot);
             isEmpty = slot.OutstandingRequests == 0;
-            touched = TakeTouched();
-            Rearm();
+            after = EndTurn();
         }
 
-        touched.Flush(evenIfBusy: true);
+        after.Run();
         return isEmpty;
     }
 
@@ -350,24 +296,22 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <summary>Answers everything that waits with an error; what workers have stays theirs.</summary>
     public void FailQueued(Func<Exception> error)
     {
-        List<InferenceRequest> waiting = [];
-        TaskCompletionSource? idle = null;
+        List<ScheduledRequest> waiting = [];
+        Aftermath after;
         lock (_gate)
         {
-            List<ScheduledRequest> found = [];
-            _dispatcher.RemoveWaiting(found);
-            foreach (InferenceRequest request in found) waiting.Add(request);
-            if (_idle is not null && Pending() == 0) (idle, _idle) = (_idle, null);
+            _dispatcher.RemoveWaiting(waiting);
+            after = EndTurn();
         }
 
-        foreach (var request in waiting)
+        foreach (InferenceRequest request in waiting)
         {
             request.TryFail(error());
             request.Payload.Release();
         }
 
         _metrics.SetQueueLength(0);
-        idle?.TrySetResult();
+        after.Run();
     }
 
     /// <summary>Completes when nothing waits and nothing runs.</summary>
@@ -384,82 +328,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <summary>Stops the timer. Every request has been answered before.</summary>
     public void Dispose()
     {
-        lock (_gate) _isDisposed = true;
-        _timer.Dispose();
-    }
-
-    void IDispatchSink.Send(WorkerSlot worker, ScheduledRequest request, bool more)
-    {
-        var now = _time.GetTimestamp();
-        var mine = (InferenceRequest)request;
-        mine.SentTimestamp = now;
-        mine.Payload.Trace?.Sent(now);
-        Touch((IRequestTarget)worker.Owner, worker.OutstandingRequests == 1);
-        var left = request.DeadlineTimestamp == long.MaxValue ? -1 : Math.Max(0, (long)((request.DeadlineTimestamp - now) * 1e6 / _time.TimestampFrequency));
-        RunFrame.Enqueue(((IRequestTarget)worker.Owner).Sender, request.Id, more, left, request.Rows, request.Lane, mine.Payload);
-    }
-
-    void IDispatchSink.Recall(WorkerSlot worker, int rows)
-    {
-        Touch((IRequestTarget)worker.Owner, isIdle: false);
-        Span<byte> body = stackalloc byte[4];
-        System.Buffers.Binary.BinaryPrimitives.WriteInt32LittleEndian(body, rows);
-        ((IRequestTarget)worker.Owner).Sender.Enqueue(FrameType.Recall, 0, 0, body);
-    }
-
-    void IDispatchSink.Released(ScheduledRequest request) => ((InferenceRequest)request).Payload.Release();
-
-    // Under the gate.
-    private void TraceBatch(WorkerSlot slot, ReadOnlySpan<ulong> ids, int rows, long now)
-    {
-        _traced.Clear();
-        foreach (var id in ids)
-        {
-            if (slot.Find(id) is InferenceRequest { IsAbandoned: false, Payload.Trace: { } trace }) _traced.Add(trace);
-        }
-
-        if (_traced.Count == 0) return;
-        var batch = new BatchTrace(rows, ids.Length, now, _traced.Count);
-        foreach (var trace in _traced) if (!trace.Join(batch)) batch.Without();
-        _traced.Clear();
-    }
-
-    // Under the gate. The request to answer, or null when nobody waits.
-    private InferenceRequest? ApplyOutput(WorkerSlot slot, in LinkEvent e)
-    {
-        if (slot.Find(e.Id) is not InferenceRequest request) return null;
-        var isWanted = !request.IsAbandoned;
-        _decodes |= e.Response is { Times.Decode: > 0 };
-        if (e.Error is ServeException { Status: 504 } && request.Place == RequestPlace.Sent) _dispatcher.GiveUp(slot, request);
-        else _dispatcher.Complete(slot, request, e.Response is { } response ? TicksOf(response.Times) : default);
-        return isWanted ? request : null;
-    }
-
-    // Under the gate. Whether the part goes to its request.
-    private bool ApplyPart(WorkerSlot slot, in LinkEvent e, List<Completion> completions)
-    {
-        if (slot.Find(e.Id) is not InferenceRequest { IsAbandoned: false } request || e.Response is not { } part) return false;
-        if (request.Parts is not { } parts)
-        {
-            request.Parts = part.Parts = new AnswerParts(this, request, part, _completer.Responses);
-        }
-        else if (parts.Waiting < PartWindow.SizeBytes)
-        {
-            parts.Waiting += PartWindow.CostOf(part.Body.Length);
-        }
-        else
-        {
-            // A client that reads slowly must not cost memory without bound, whatever the worker does.
-            _dispatcher.Remove(request);
-            EnqueueCancel(slot, request);
-            completions.Add(new Completion(request, null, new InternalServerException($"The worker of {_title} sent more parts than the client had room for."), IsLast: false));
-            return false;
-        }
-
-        _streams = true;
-        _dispatcher.Streamed(slot, request, _partTimeout);
-        completions.Add(new Completion(request, part, null, IsLast: false));
-        return true;
+        lock (_gate) _timer.Dispose();
     }
 
     /// <summary>The client has taken parts of an answer: its worker may send as much again.</summary>
@@ -468,41 +337,32 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
     /// <param name="cost">What the parts cost.</param>
     public void Take(InferenceRequest request, AnswerParts parts, long cost)
     {
-        Touched touched;
+        Aftermath after;
         lock (_gate)
         {
             parts.Waiting -= cost;
             if (request is not { IsAbandoned: false, Worker: { } slot }) return;
-            var worker = (IRequestTarget)slot.Owner;
-            Touch(worker, isIdle: false);
-            PartWindow.EnqueueTaken(worker.Sender, request.Id, cost);
+            _frames.Taken(slot, request, cost);
             _dispatcher.Streamed(slot, request, _partTimeout);
-            touched = TakeTouched();
+            after = EndTurn();
         }
 
-        touched.Flush(evenIfBusy: true);
+        after.Run();
     }
-
-    private BatchTicks TicksOf(in OutputTimes times) => new(Ticks(Microseconds(times.Decode)), Ticks(Microseconds(times.Execute)), Ticks(Microseconds(times.Encode)));
-
-    private static TimeSpan Microseconds(long value) => TimeSpan.FromTicks(value * TimeSpan.TicksPerMicrosecond);
 
     /// <summary>The client has left, or takes no more parts: on the thread that noticed.</summary>
     public void Abandon(InferenceRequest request)
     {
-        Touched touched;
+        Aftermath after;
         bool waited;
-        TaskCompletionSource? idle = null;
         lock (_gate)
         {
             waited = _dispatcher.Remove(request);
-            if (!waited && request.Worker is { } worker) EnqueueCancel(worker, request);
-            touched = TakeTouched();
-            if (_idle is not null && Pending() == 0) (idle, _idle) = (_idle, null);
+            if (!waited && request.Worker is { } worker) _frames.Cancel(worker, request);
+            after = EndTurn();
         }
 
-        touched.Flush(evenIfBusy: true);
-        idle?.TrySetResult();
+        after.Run();
         if (!request.TryFail(new ClientGoneException())) return;
         if (request.Parts is null && _completer.Responses is { } responses && request.SentTimestamp > 0) responses.Cancelled(0, request.SentTimestamp, responses.Now);
         _metrics.RequestCancelled();
@@ -511,32 +371,27 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
 
     private void OnTimer()
     {
-        Touched touched;
-        Late[] late;
-        TaskCompletionSource? idle = null;
+        Aftermath after;
+        LateRequest[] late;
         lock (_gate)
         {
-            if (_isDisposed) return;
-            _timerDue = long.MaxValue;
+            if (!_timer.TryBegin()) return;
             _late.Clear();
             _dispatcher.CollectLate(_late);
-            late = _late.Count == 0 ? [] : [.. _late.Select(request => Late.Of((InferenceRequest)request))];
+            late = _late.Count == 0 ? [] : [.. _late.Select(request => LateRequest.Of((InferenceRequest)request))];
             foreach (var (request, place) in late)
             {
-                if (place != ExpiredPlace.Queue) EnqueueCancel(request.Worker!, request);
+                if (place != ExpiredPlace.Queue) _frames.Cancel(request.Worker!, request);
             }
 
             _dispatcher.Wake();
-            touched = TakeTouched();
-            if (_idle is not null && Pending() == 0) (idle, _idle) = (_idle, null);
-            Rearm();
+            after = EndTurn();
         }
 
-        touched.Flush(evenIfBusy: true);
+        after.Frames.Flush(evenIfBusy: true);
         foreach (var (request, place) in late)
         {
-            var limit = Name(_time.GetElapsedTime(request.ArrivalTimestamp, request.DeadlineTimestamp));
-            if (request.TryFail(new ResponseTimeoutException($"No answer of {_title} within {limit}.")))
+            if (request.TryFail(_errors.Expired(_time.GetElapsedTime(request.ArrivalTimestamp, request.DeadlineTimestamp))))
             {
                 _metrics.RequestExpired(place);
                 if (place != ExpiredPlace.Queue) CountFailure(request);
@@ -545,7 +400,7 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
             if (place == ExpiredPlace.Queue) request.Payload.Release();
         }
 
-        idle?.TrySetResult();
+        after.Idle?.TrySetResult();
     }
 
     private ServiceUnavailableException Refuse(in Admission admission, int queued, TimeSpan timeout)
@@ -553,118 +408,38 @@ internal sealed class InferenceScheduler : IDispatchSink, IDisposable
         if (admission.Verdict == AdmissionVerdict.QueueFull)
         {
             _metrics.RequestRejected(RejectReason.QueueFull);
-            return new ServiceUnavailableException($"The queue of {_title} is full: {queued} requests wait (maxQueueSize). Try again later, or scale its workers.", TimeSpan.FromSeconds(1));
+            return _errors.QueueFull(queued);
         }
 
         _metrics.RequestRejected(RejectReason.Deadline);
-        var predicted = TimeSpan.FromSeconds(admission.PredictedTicks / (double)_time.TimestampFrequency);
-        return new ServiceUnavailableException(
-            $"The answer of {_title} would take {predicted.TotalMilliseconds:0} ms now, longer than {Name(timeout)}. Try again later, or scale its workers.",
-            predicted - timeout);
-    }
-
-    // A request's time as messages name it.
-    private string Name(TimeSpan timeout)
-    {
-        if (timeout >= _configuration.ResponseTimeout - TimeSpan.FromMilliseconds(1)) return $"{_configuration.ResponseTimeout.TotalSeconds:0.###} s (responseTimeout)";
-        var isTarget = _configuration.LatencyTarget is { } target && (timeout - target).Duration() < TimeSpan.FromMilliseconds(1);
-        return $"{timeout.TotalMilliseconds:0} ms, {(isTarget ? "the model's latencyTarget" : "the request's deadline")}";
-    }
-
-    private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * _time.TimestampFrequency);
-
-    // A lane that waits must be lifted while its requests can still be in time.
-    private static TimeSpan StarvationLimit(ModelConfiguration configuration)
-    {
-        var limit = new DispatcherOptions().StarvationLimit;
-        return configuration.LatencyTarget / 2 is { } half && half < limit ? half : limit;
-    }
-
-    private void EnqueueCancel(WorkerSlot slot, InferenceRequest request)
-    {
-        var worker = (IRequestTarget)slot.Owner;
-        Touch(worker, isIdle: false);
-        worker.Sender.Enqueue(FrameType.Cancel, 0, request.Id, []);
+        return _errors.TooLate(_time.SpanOf(admission.PredictedTicks), timeout);
     }
 
     // Under the gate. Not where rows are decoded, or several batches run at once: those want a row before the next answer.
     // Nor where the next answer may be a part of a long one.
-    private bool AnswersSoon => !_decodes && !_streams && _configuration.Instances == 1 && _dispatcher.Cost.HasEvidence && _dispatcher.Cost.Mean(_configuration.BatchSize) < _shortBatch;
+    private bool AnswersSoon => !_booking.Decodes && !_booking.Streams && _configuration.Instances == 1 && _dispatcher.Cost.HasEvidence && _dispatcher.Cost.Mean(_configuration.BatchSize) < _shortBatch;
 
     // Under the gate.
     private int Pending() => _dispatcher.QueuedRequests + _dispatcher.QuarantinedRequests + _dispatcher.OutstandingRows;
 
-    // Under the gate.
-    private void Rearm()
+    // Under the gate, last: what there is to do when it is released.
+    private Aftermath EndTurn()
     {
-        var next = _dispatcher.NextWakeup;
-        if (next >= _timerDue || _isDisposed) return;
-        _timerDue = next;
-        var due = _time.GetElapsedTime(_time.GetTimestamp(), next);
-        _timer.Change(due <= TimeSpan.Zero ? TimeSpan.Zero : due + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
+        TaskCompletionSource? idle = null;
+        if (_idle is not null && Pending() == 0) (idle, _idle) = (_idle, null);
+        _timer.WakeAt(_dispatcher.NextWakeup);
+        return new Aftermath(_touched.Take(), idle);
     }
 
-    // Under the gate: whose sender has frames to send, and whether the worker was idle before.
-    private void Touch(IRequestTarget worker, bool isIdle)
+    /// <summary>What a turn under the gate leaves to do; what the turn answers comes between the two.</summary>
+    /// <param name="Frames">To send first.</param>
+    /// <param name="Idle">Who waits for nothing to be left; null: nobody, or something is.</param>
+    private readonly record struct Aftermath(GatheredFrames Frames, TaskCompletionSource? Idle)
     {
-        if (!worker.IsTouched)
+        public void Run()
         {
-            worker.IsTouched = true;
-            worker.WasIdle = isIdle;
-            _touched.Add(worker);
-        }
-    }
-
-    // Under the gate.
-    private Touched TakeTouched()
-    {
-        switch (_touched.Count)
-        {
-            case 0:
-                return default;
-            case 1:
-                var only = _touched[0];
-                only.IsTouched = false;
-                _touched.Clear();
-                return new Touched(only, only.WasIdle, null);
-            default:
-                var all = _touched.ToArray();
-                foreach (var worker in all) worker.IsTouched = false;
-                _touched.Clear();
-                return new Touched(null, false, all);
-        }
-    }
-
-    private static ReadOnlySpan<ulong> Slice(List<ulong> ids, ref int at, int count)
-    {
-        var slice = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(ids).Slice(at, count);
-        at += count;
-        return slice;
-    }
-
-    /// <summary>A request whose deadline has passed, and where it was then: told under the gate, for its worker may answer meanwhile.</summary>
-    private readonly record struct Late(InferenceRequest Request, ExpiredPlace Place)
-    {
-        public static Late Of(InferenceRequest request) => new(request, request switch
-        {
-            { Worker: null } => ExpiredPlace.Queue,
-            { Place: RequestPlace.Begun } => ExpiredPlace.Running,
-            _ => ExpiredPlace.Worker,
-        });
-    }
-
-    /// <summary>Workers whose senders have something to send once the lock is released.</summary>
-    private readonly record struct Touched(IRequestTarget? Only, bool WasIdle, IRequestTarget[]? Many)
-    {
-        /// <summary>
-        /// Sends. A request's thread sends itself only to a worker that had nothing: the shortest way. To a busy one the
-        /// sender's thread sends, so that frames of many requests leave in one system call.
-        /// </summary>
-        public void Flush(bool evenIfBusy)
-        {
-            Only?.Flush(onThisThread: evenIfBusy || WasIdle);
-            if (Many is null) return;
-            foreach (var worker in Many) worker.Flush(onThisThread: evenIfBusy);
+            Frames.Flush(evenIfBusy: true);
+            Idle?.TrySetResult();
         }
     }
 }

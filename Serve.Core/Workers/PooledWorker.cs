@@ -14,11 +14,6 @@ namespace Serve.Core.Workers;
 /// </summary>
 internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
 {
-    // .NET reports the end by signal N as 128 + N.
-    private const int KilledExitCode = 128 + 9;
-
-    private static readonly TimeSpan LastLines = TimeSpan.FromSeconds(1);
-
     private readonly WorkerSettings _settings;
     private readonly LoadMessage _load;
     private readonly InferenceScheduler _scheduler;
@@ -29,14 +24,13 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     private readonly string _token = Convert.ToHexString(RandomNumberGenerator.GetBytes(32));
     private readonly TaskCompletionSource<LoadFailedMessage?> _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _emptied = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Completion> _completions = [];
     private readonly StageWindow _stages = new();
     private readonly WorkerOutput _output;
+    private readonly WorkerProcess _process;
     private readonly Lock _gate = new();
-    private Process? _process;
     private WorkerLink? _link;
     private WorkerDeath? _killedFor;
     private volatile bool _hasBeenHeard;
@@ -54,6 +48,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         _time = time;
         _log = log;
         _output = new WorkerOutput(time);
+        _process = new WorkerProcess(id, time, log);
         StartTime = time.GetUtcNow();
     }
 
@@ -325,16 +320,15 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     private async Task ConnectAsync(WorkerSpawner spawner, CancellationToken cancellation)
     {
         var start = new WorkerStart(Id, _settings, _load.ModelFolder, _token, _output, _log);
-        var socket = await start.ConnectAsync(spawner, Started, _exited.Task, cancellation).ConfigureAwait(false);
+        var socket = await start.ConnectAsync(spawner, Started, _process.Exited, cancellation).ConfigureAwait(false);
         _link = new WorkerLink(socket, this, _time, $"serve-{Id}", onSocketThread: _settings.CompleteInline);
         _link.Start();
     }
 
     private void Started(Process process)
     {
-        _process = process;
         Pid = process.Id;
-        _ = WatchExitAsync(process);
+        _process.Started(process);
         lock (_gate)
         {
             // LeaveAsync found no process to stop.
@@ -342,38 +336,11 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         }
     }
 
-    // Its last lines belong before the word of its end; but a process that a handler has started may hold its output open.
-    private async Task WatchExitAsync(Process process)
-    {
-        var exited = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        process.EnableRaisingEvents = true;
-        process.Exited += (_, _) => exited.TrySetResult();
-        if (process.HasExited) exited.TrySetResult();
-        await exited.Task.ConfigureAwait(false);
-        try
-        {
-            await process.WaitForExitAsync().WaitAsync(LastLines, _time).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            Log.OutputStaysOpen(_log, Id);
-        }
-
-        _exited.TrySetResult();
-    }
-
     /// <summary>Kills the process, also a stopped one; the rest follows from the end of its socket.</summary>
     private void Kill(WorkerDeath? reason)
     {
         lock (_gate) _killedFor ??= reason;
-        try
-        {
-            _process?.Kill();
-        }
-        catch (InvalidOperationException)
-        {
-            // It has exited already.
-        }
+        _process.Kill();
     }
 
     private async Task<WorkerEnd> EndAsync(string reason, LoadFailedMessage? failure)
@@ -393,25 +360,20 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         var loss = isLeaving ? WorkerLossReason.Stopped : killedFor == WorkerDeath.ResponseTimeout ? WorkerLossReason.TimedOut : WorkerLossReason.Crashed;
         var explained = _scheduler.RemoveWorker(this, loss, out var failed);
         var wasKilled = false;
-        if (_process is { } process)
+        if (killedFor is null && await _process.EndsSoonAsync().ConfigureAwait(false) is { } end)
         {
-            // A process that ends by itself closes its socket a moment before; how it ended is worth that moment.
-            if (killedFor is null && await HasExitedSoonAsync().ConfigureAwait(false))
-            {
-                reason = _link is null ? $"{reason}; {HowItEnded(process)}" : HowItEnded(process);
-                wasKilled = process.ExitCode == KilledExitCode;
-            }
-
-            Kill(null);
-            await _exited.Task.ConfigureAwait(false);
+            reason = _link is null ? $"{reason}; {end.Text}" : end.Text;
+            wasKilled = end.WasKilled;
         }
 
+        _process.Kill();
+        if (_process.IsStarted) await _process.Exited.ConfigureAwait(false);
         var pid = Pid;
         Pid = null;
         if (!isLeaving) Lost?.Invoke(new WorkerLoss(Id, pid, _time.GetUtcNow(), reason, _output.Tail(WorkerOutput.MostLines)));
         _scheduler.FailLost(failed, loss, $"worker {Id}: {reason}");
         _link?.Dispose();
-        _process?.Dispose();
+        _process.Dispose();
         _workerMetrics.Dispose();
         SetState(isLeaving ? WorkerState.Stopped : WorkerState.Failed);
         if (!isLeaving)
@@ -422,32 +384,6 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         }
 
         return new WorkerEnd(reason, isLeaving, HasServed || explained, failure?.Permanent == true, wasKilled, failure?.LacksMemory == true);
-    }
-
-    private async Task<bool> HasExitedSoonAsync()
-    {
-        try
-        {
-            await _exited.Task.WaitAsync(TimeSpan.FromSeconds(2), _time).ConfigureAwait(false);
-            return true;
-        }
-        catch (TimeoutException)
-        {
-            return false;
-        }
-    }
-
-    private static string HowItEnded(Process process)
-    {
-        var code = process.ExitCode;
-        return code switch
-        {
-            KilledExitCode => "it was killed (signal 9)",
-            139 => "it crashed (signal 11, segmentation fault)",
-            134 => "it aborted (signal 6)",
-            > 128 and < 160 => $"it ended by signal {code - 128}",
-            _ => $"it exited with code {code}",
-        };
     }
 
     private void SetState(WorkerState state)
@@ -469,9 +405,6 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
 
         [LoggerMessage(8, LogLevel.Warning, "worker {Worker} tells of metrics that are not exported: {Reason}")]
         public static partial void FaultyMetrics(ILogger log, string worker, string reason);
-
-        [LoggerMessage(7, LogLevel.Warning, "worker {Worker} has ended, but a process that it started holds its output open")]
-        public static partial void OutputStaysOpen(ILogger log, string worker);
 
         [LoggerMessage(5, LogLevel.Warning, "worker {Worker} has not finished within {Seconds:0.0} s (drainTimeout) and is stopped")]
         public static partial void DrainTimedOut(ILogger log, string worker, double seconds);

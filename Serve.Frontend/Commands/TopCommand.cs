@@ -39,11 +39,11 @@ internal static class TopCommand
         return command;
     }
 
-    /// <summary>Whether an overview is to be shown: the one before was shown long enough ago. Events come a little early or late.</summary>
+    /// <summary>Whether an overview is to be shown: the one before was shown long enough ago, or the server's clock was set back. Events come a little early or late.</summary>
     /// <param name="overview">The overview.</param>
     /// <param name="shown">When the one before was made.</param>
     /// <param name="interval">The least time between two.</param>
-    internal static bool IsDue(OverviewBody overview, DateTimeOffset shown, TimeSpan interval) => overview.Time - shown >= interval - (OverviewFeed.Interval / 2);
+    internal static bool IsDue(OverviewBody overview, DateTimeOffset shown, TimeSpan interval) => overview.Time < shown || overview.Time - shown >= interval - (OverviewFeed.Interval / 2);
 
     private static async Task PrintAsync(ServerClient client, Screen screen, TopOrder order, CancellationToken cancellation)
     {

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using System.Text;
 using Serve.LoadGenerator.Http;
 using Serve.LoadGenerator.Measurement;
 using Serve.LoadGenerator.Polling;
@@ -27,18 +26,15 @@ internal sealed class LoadThread : IDisposable
     private readonly int _mostConnections;
     private readonly PoissonSchedule? _schedule;
     private readonly ISocketPoller _poller = OperatingSystem.IsLinux() ? new EpollPoller() : new SelectPoller();
-    private readonly List<Client> _connections = [];
-    private readonly Stack<Client> _free = [];
+    private readonly List<LoadClient> _connections = [];
+    private readonly Stack<LoadClient> _free = [];
     private readonly Queue<long> _backlog = [];
     private readonly byte[] _buffer = new byte[64 << 10];
-    private readonly Lock _gate = new();
+    private readonly WindowRecorder _recorder;
     private readonly Thread _thread;
     private readonly ManualResetEventSlim _rests = new();
     private readonly AutoResetEvent _goesOn = new(initialState: false);
-    private LoadWindow _window;
-    private long _waitedTicks;
     private int _busy;
-    private Exception? _failure;
 
     // Nothing new is sent: it is about to rest, rests, or ends.
     private volatile bool _isHeld;
@@ -51,7 +47,7 @@ internal sealed class LoadThread : IDisposable
         _clients = Share(options.Clients, number, threads);
         _mostConnections = Math.Max(1, Share(options.MostConnections, number, threads));
         if (options.ArrivalsPerSecond > 0) _schedule = new PoissonSchedule(options.ArrivalsPerSecond / threads, HashCode.Combine(options.Seed, number), Stopwatch.GetTimestamp());
-        _window = new LoadWindow(options.Targets.Count);
+        _recorder = new WindowRecorder(options.Targets.Count, options.Objective);
         _thread = new Thread(RunGuarded) { IsBackground = true, Name = $"load {number}" };
     }
 
@@ -76,21 +72,8 @@ internal sealed class LoadThread : IDisposable
     public void WaitUntilItRests() => _rests.Wait();
 
     /// <summary>What was seen since the last call.</summary>
-    public LoadWindow TakeWindow()
-    {
-        var next = new LoadWindow(_options.Targets.Count);
-        lock (_gate)
-        {
-            if (_failure is not null) throw new InvalidOperationException("The load has ended by itself.", _failure);
-            var window = _window;
-
-            // Its owner may be changing it: any moment's length is as good.
-            window.Backlog = _backlog.Count;
-            window.Waited = Stopwatch.GetElapsedTime(0, Interlocked.Exchange(ref _waitedTicks, 0));
-            _window = next;
-            return window;
-        }
-    }
+    /// <exception cref="InvalidOperationException">It has ended by itself.</exception>
+    public LoadWindow TakeWindow() => _recorder.Take(_backlog.Count); // its owner may be changing it: any moment's length is as good
 
     /// <summary>Sends nothing new, waits for the last answers a little, and ends.</summary>
     public void Stop()
@@ -119,8 +102,7 @@ internal sealed class LoadThread : IDisposable
         }
         catch (Exception e)
         {
-            // The one who takes the next window is told.
-            lock (_gate) _failure = e;
+            _recorder.Broke(e);
         }
         finally
         {
@@ -182,7 +164,7 @@ internal sealed class LoadThread : IDisposable
         var now = Stopwatch.GetTimestamp();
         var until = _schedule is null || _isHeld ? nextTick : Math.Min(nextTick, _schedule.Next);
         var count = _poller.Wait(until > now ? Stopwatch.GetElapsedTime(now, until) : TimeSpan.Zero);
-        Interlocked.Add(ref _waitedTicks, Stopwatch.GetTimestamp() - now);
+        _recorder.Waited(Stopwatch.GetTimestamp() - now);
         HandleEvents(count);
     }
 
@@ -210,7 +192,7 @@ internal sealed class LoadThread : IDisposable
         }
     }
 
-    private Client? TakeFree()
+    private LoadClient? TakeFree()
     {
         if (_free.TryPop(out var client)) return client;
         return _connections.Count < _mostConnections ? AddClient() : null;
@@ -218,14 +200,14 @@ internal sealed class LoadThread : IDisposable
 
     // ---- one client ----
 
-    private Client AddClient()
+    private LoadClient AddClient()
     {
-        var client = new Client(new LoadConnection(_options.Server, _connections.Count));
+        var client = new LoadClient(new LoadConnection(_options.Server, _connections.Count));
         _connections.Add(client);
         return client;
     }
 
-    private void Open(Client client, bool hasRequest, long scheduled)
+    private void Open(LoadClient client, bool hasRequest, long scheduled)
     {
         (client.HasRequest, client.Scheduled, client.Since) = (hasRequest, scheduled, Stopwatch.GetTimestamp());
         client.ConnectAfter = 0;
@@ -241,28 +223,28 @@ internal sealed class LoadThread : IDisposable
         }
     }
 
-    private void Watch(Client client)
+    private void Watch(LoadClient client)
     {
         client.Connection.WatchesWriting = true;
         client.IsWatched = true;
         _poller.Watch(client.Connection.Socket!, forWriting: true, client.Connection.Tag);
     }
 
-    private void Send(Client client, long scheduled, long now)
+    private void Send(LoadClient client, long scheduled, long now)
     {
         _busy++;
         SendOn(client, scheduled, now);
     }
 
-    private void SendOn(Client client, long scheduled, long now)
+    private void SendOn(LoadClient client, long scheduled, long now)
     {
         var (target, request) = _mix.Next();
         (client.HasRequest, client.Target, client.Scheduled, client.Since) = (true, target, scheduled == 0 ? now : scheduled, now);
-        if (scheduled != 0) lock (_gate) _window.SendDelay.Record(Stopwatch.GetElapsedTime(scheduled, now));
+        if (scheduled != 0) _recorder.SentLate(Stopwatch.GetElapsedTime(scheduled, now));
         CheckSent(client, client.Connection.Begin(request));
     }
 
-    private void CheckSent(Client client, SocketError error)
+    private void CheckSent(LoadClient client, SocketError error)
     {
         if (error != SocketError.Success)
         {
@@ -276,7 +258,7 @@ internal sealed class LoadThread : IDisposable
         _poller.Change(connection.Socket!, connection.WatchesWriting, connection.Tag);
     }
 
-    private void Handle(Client client)
+    private void Handle(LoadClient client)
     {
         var connection = client.Connection;
 
@@ -306,7 +288,7 @@ internal sealed class LoadThread : IDisposable
         }
     }
 
-    private void Connected(Client client)
+    private void Connected(LoadClient client)
     {
         if (client.HasRequest && !_isHeld)
         {
@@ -320,7 +302,7 @@ internal sealed class LoadThread : IDisposable
         GoOn(client, Stopwatch.GetTimestamp());
     }
 
-    private void Receive(Client client)
+    private void Receive(LoadClient client)
     {
         var connection = client.Connection;
         var error = connection.Receive(_buffer, out var isClosed);
@@ -329,17 +311,11 @@ internal sealed class LoadThread : IDisposable
         else if (isClosed) Fail(client, LoadFault.Closed, "The server closed the connection before its answer was complete.");
     }
 
-    private void Answered(Client client, bool isClosed)
+    private void Answered(LoadClient client, bool isClosed)
     {
         var response = client.Connection.Response;
         var now = Stopwatch.GetTimestamp();
-        var latency = Stopwatch.GetElapsedTime(client.Scheduled, now);
-        lock (_gate)
-        {
-            _window.AddAnswer(client.Target, response.Status, latency, _options.Objective);
-            if (response.Status is < 200 or > 299 && _window.FirstError is null) _window.Explain($"{response.Status}: {Encoding.UTF8.GetString(response.BodyStart).Trim()}");
-        }
-
+        _recorder.Answered(client.Target, response.Status, Stopwatch.GetElapsedTime(client.Scheduled, now), response.BodyStart);
         var keeps = response.KeepsAlive && client.Connection.IsSent && !isClosed;
         client.Connection.End();
         client.HasRequest = false;
@@ -349,7 +325,7 @@ internal sealed class LoadThread : IDisposable
     }
 
     // What the client does next, with or without a connection.
-    private void GoOn(Client client, long now)
+    private void GoOn(LoadClient client, long now)
     {
         if (_schedule is not null)
         {
@@ -362,7 +338,7 @@ internal sealed class LoadThread : IDisposable
         else Send(client, scheduled: 0, now);
     }
 
-    private void BeIdle(Client client, long now)
+    private void BeIdle(LoadClient client, long now)
     {
         if (!_isHeld && _backlog.TryDequeue(out var scheduled))
         {
@@ -374,17 +350,12 @@ internal sealed class LoadThread : IDisposable
         _free.Push(client);
     }
 
-    private void Fail(Client client, LoadFault fault, string words)
+    private void Fail(LoadClient client, LoadFault fault, string words)
     {
         var hadRequest = client.HasRequest;
         if (hadRequest)
         {
-            lock (_gate)
-            {
-                _window.AddFault(fault);
-                _window.Explain(words);
-            }
-
+            _recorder.Failed(fault, words);
             _busy--;
             client.HasRequest = false;
         }
@@ -398,7 +369,7 @@ internal sealed class LoadThread : IDisposable
         else GoOn(client, Stopwatch.GetTimestamp());
     }
 
-    private void Close(Client client)
+    private void Close(LoadClient client)
     {
         if (client.Connection.Socket is { } socket && client.IsWatched) _poller.Forget(socket);
         client.IsWatched = false;
@@ -426,25 +397,4 @@ internal sealed class LoadThread : IDisposable
         : LoadFault.Closed;
 
     private static long Ticks(TimeSpan time) => (long)(time.TotalSeconds * Stopwatch.Frequency);
-
-    private sealed class Client(LoadConnection connection)
-    {
-        public LoadConnection Connection { get; } = connection;
-
-        /// <summary>Whether a request is its to send or to wait for.</summary>
-        public bool HasRequest { get; set; }
-
-        public bool IsWatched { get; set; }
-
-        public int Target { get; set; }
-
-        /// <summary>From when the latency counts; in a closed loop 0 until the request is sent.</summary>
-        public long Scheduled { get; set; }
-
-        /// <summary>Since when it connects, or waits for the answer.</summary>
-        public long Since { get; set; }
-
-        /// <summary>When to try again to connect; 0: not.</summary>
-        public long ConnectAfter { get; set; }
-    }
 }

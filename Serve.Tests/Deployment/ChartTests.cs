@@ -150,6 +150,29 @@ public sealed partial class ChartTests : IClassFixture<ChartRenders>
     }
 
     [Fact]
+    public void Containers_that_fill_the_store_see_what_the_server_sees()
+    {
+        var pod = _renders.Object("everything", "Deployment").At("spec", "template", "spec")!;
+        var stores = pod.Items("containers").Concat(pod.Items("initContainers")).Select(container => container.Items("volumeMounts").Single(mount => mount.Text("name") == "models"));
+
+        Assert.All(stores, store => Assert.Equal(("/models", "production"), (store.Text("mountPath"), store.Text("subPath"))));
+    }
+
+    [Fact]
+    public void Pods_that_are_not_replaced_one_by_one_have_no_rule_for_that()
+    {
+        var strategy = _renders.Object("everything", "Deployment").At("spec", "strategy")!;
+
+        Assert.Equal(("Recreate", null), (strategy.Text("type"), strategy.At("rollingUpdate")));
+        Assert.NotNull(_renders.Object("default", "Deployment").At("spec", "strategy", "rollingUpdate"));
+    }
+
+    [Fact]
+    public void Alerts_lead_to_a_runbook_that_can_be_opened() => Assert.All(
+        _renders.Object("gpu", "PrometheusRule").Items("spec", "groups").SelectMany(group => group.Items("rules")).Where(rule => rule.Text("alert") is not null),
+        rule => Assert.Equal($"https://git.example.com/serve/blob/main/docs/runbooks.md#{rule.Text("alert")!.ToLowerInvariant()}", rule.Text("annotations", "runbook_url")));
+
+    [Fact]
     public void A_GPU_is_asked_for_where_it_is_wanted()
     {
         var pod = _renders.Object("gpu", "Deployment").At("spec", "template", "spec")!;
@@ -209,6 +232,8 @@ public sealed partial class ChartTests : IClassFixture<ChartRenders>
     [InlineData("autoscaling.enabled=true,keda.enabled=true", "autoscaling and keda are both enabled")]
     [InlineData("drainTimeout=100,terminationGracePeriodSeconds=60", "it must be above preStopSleep + drainTimeout, which are 105")]
     [InlineData("tls.enabled=true", "give tls.secretName")]
+    [InlineData("ingress.enabled=true", "give ingress.hosts")]
+    [InlineData("prometheusRule.runbookBase=docs", "does not match pattern")]
     [InlineData("replica=2", "additional properties 'replica' not allowed")]
     [InlineData("auth.mode=maybe", "value must be one of 'tokens', 'none'")]
     public async Task Values_that_cannot_be_meant_are_refused(string values, string message)

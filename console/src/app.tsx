@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { live } from './api/live';
 import { Announcer } from './parts/Announcer';
 import { ConnectionBanner, ConnectionPill } from './parts/ConnectionState';
+import { LogOutButton } from './parts/LogOutButton';
 import { Empty } from './parts/Notice';
 import { StatePill } from './parts/StatePill';
 import { ThemeButton } from './parts/ThemeButton';
@@ -77,6 +78,7 @@ function Header({ current }: { current: Route }) {
         {latest !== null && <StatePill state={latest.health} />}
         <ConnectionPill />
         <ThemeButton />
+        <LogOutButton />
       </div>
     </header>
   );

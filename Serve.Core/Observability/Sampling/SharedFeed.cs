@@ -24,7 +24,8 @@ public sealed class SharedFeed<T>(Func<CancellationToken, IAsyncEnumerable<T>> s
         {
             if (_run is null or { IsOver: true })
             {
-                _run = new Run(_stop.Token);
+                _run = new Run();
+                if (_stop.IsCancellationRequested) _run.Cancel();
                 _run.Start(source);
             }
 
@@ -38,6 +39,7 @@ public sealed class SharedFeed<T>(Func<CancellationToken, IAsyncEnumerable<T>> s
     {
         // Not disposed: listeners may still look at the token.
         _stop.Cancel();
+        lock (_gate) _run?.Cancel();
     }
 
     private void Leave(Run run)
@@ -89,9 +91,10 @@ public sealed class SharedFeed<T>(Func<CancellationToken, IAsyncEnumerable<T>> s
     }
 
     // One enumeration of the source, from the first listener until the last has left.
-    internal sealed class Run(CancellationToken stopped)
+    internal sealed class Run
     {
-        private readonly CancellationTokenSource _cancel = CancellationTokenSource.CreateLinkedTokenSource(stopped);
+        // Of its own and not linked to the feed's, which lives as long as the server and would hold each run that there was.
+        private readonly CancellationTokenSource _cancel = new();
         private readonly Lock _gate = new();
         private TaskCompletionSource<bool> _next = New();
         private T? _sample;

@@ -56,7 +56,7 @@ public sealed class ConsoleTests : IClassFixture<ConsoleServer>
         await tab.Page.GetByRole(AriaRole.Textbox, new() { Name = "JSON" }).FillAsync("{\"data\": 1}");
         await tab.Page.Keyboard.PressAsync("Control+Enter");
         await Expect(tab.Page.Locator(".notice.bad")).ToContainTextAsync("picture");
-        await Expect(tab.Page.GetByLabel("curl command")).ToContainTextAsync("--data-binary '{\"data\": 1}'");
+        await Expect(tab.Page.GetByLabel("curl command")).ToContainTextAsync("--data-raw '{\"data\": 1}'");
         tab.AssertClean();
     }
 
@@ -125,7 +125,7 @@ public sealed class ConsoleTests : IClassFixture<ConsoleServer>
     }
 
     [Fact]
-    public async Task A_server_with_tokens_is_asked_only_with_one_and_its_end_is_seen()
+    public async Task A_server_with_tokens_is_asked_only_with_one_which_can_be_taken_back_and_its_end_is_seen()
     {
         var token = AccessToken.NewText();
         await using var server = await ServerFixture.StartAsync(new ServerOptions
@@ -143,11 +143,24 @@ public sealed class ConsoleTests : IClassFixture<ConsoleServer>
         await dialog.GetByLabel("Management token").FillAsync("wrong");
         await tab.Page.Keyboard.PressAsync("Enter");
         await Expect(dialog).ToContainTextAsync("does not take this token");
+
+        // Who has none is not asked again until he says so.
+        await LeaveAsync(dialog.GetByRole(AriaRole.Button, new() { Name = "Cancel" }));
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Enter a token" }).ClickAsync();
         await dialog.GetByLabel("Management token").FillAsync(token);
         await tab.Page.Keyboard.PressAsync("Enter");
         await Expect(dialog).ToHaveCountAsync(0);
         await Expect(tab.Page.GetByText("No model is registered.")).ToBeVisibleAsync();
         Assert.Null(await tab.Page.EvaluateAsync<string?>("Object.values(localStorage).find(value => value.length > 20)"));
+
+        // Nothing stays of what the token has shown, nor the token.
+        await LeaveAsync(tab.Page.GetByRole(AriaRole.Button, new() { Name = "Log out" }));
+        Assert.Equal(0, await tab.Page.GetByText("No model is registered.").CountAsync());
+        Assert.Equal(0, await tab.Page.EvaluateAsync<int>("sessionStorage.length"));
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Enter a token" }).ClickAsync();
+        await dialog.GetByLabel("Management token").FillAsync(token);
+        await tab.Page.Keyboard.PressAsync("Enter");
+        await Expect(tab.Page.GetByText("No model is registered.")).ToBeVisibleAsync();
 
         tab.Expect("ERR_CONNECTION_REFUSED");
         tab.Expect("ERR_INCOMPLETE_CHUNKED_ENCODING");
@@ -155,6 +168,13 @@ public sealed class ConsoleTests : IClassFixture<ConsoleServer>
         await Expect(tab.Page.Locator(".banner")).ToContainTextAsync("Disconnected.");
         await tab.ShootAsync("disconnected");
         tab.AssertClean();
+
+        async Task LeaveAsync(ILocator button)
+        {
+            await tab.Page.RunAndWaitForResponseAsync(() => button.ClickAsync(), answer => answer.Url.EndsWith("/overview", StringComparison.Ordinal) && answer.Status == 401);
+            await Expect(tab.Page.Locator(".status .pill", new() { HasText = "No token" })).ToBeVisibleAsync();
+            Assert.Equal(0, await dialog.CountAsync());
+        }
     }
 
     [Fact]

@@ -8,11 +8,11 @@ public sealed class ConsoleBuildTests
     private static readonly string Sources = Path.Combine(Repository.Root, "console");
 
     [Fact]
-    public async Task The_committed_page_is_what_its_sources_give_and_they_are_well_typed()
+    public async Task The_committed_page_is_what_its_sources_give_and_they_are_well_typed_and_pass_their_tests()
     {
         Assert.SkipUnless(Directory.Exists(Path.Combine(Sources, "node_modules")), "npm ci has not been run in console/ (Node.js is needed).");
         using var folder = new TemporaryFolder();
-        await Task.WhenAll(NpmAsync("run", "check"), NpmAsync("run", "build", "--", folder.Path));
+        await Task.WhenAll(NpmAsync("run", "check"), NpmAsync("test"), NpmAsync("run", "build", "--", folder.Path));
 
         var committed = Path.Combine(Repository.Root, "Serve.Management", "Console", "Page");
         Assert.Equal(Names(folder.Path), Names(committed));

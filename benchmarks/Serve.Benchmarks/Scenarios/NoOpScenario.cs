@@ -25,8 +25,7 @@ internal sealed class NoOpScenario : IScenario
 
     private static readonly byte[] Body = [1];
 
-    // Enough requests for tiered compilation to have its last word.
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan LongestWarmUp = TimeSpan.FromSeconds(15);
 
     public string Name => "noop";
 
@@ -38,15 +37,12 @@ internal sealed class NoOpScenario : IScenario
         using var pool = new Pair(repository.Server, store.Path, "pool");
         using var inline = new Pair(repository.Server, store.Path, "inline");
 
-        var isWarm = false;
         foreach (var (connections, barOnPool, barInline) in Loads)
         {
             using var onPool = new Clients(pool, connections);
             using var onInline = new Clients(inline, connections);
-            var warmUp = isWarm ? WarmUp / 3 : WarmUp;
-            onPool.WarmUp(warmUp);
-            onInline.WarmUp(warmUp);
-            isWarm = true;
+            onPool.WarmUp(LongestWarmUp);
+            onInline.WarmUp(LongestWarmUp);
 
             var rounds = new List<(Round Pool, Round Inline)>();
             foreach (var _ in settings.EachRound()) rounds.Add((onPool.Run(settings.Duration), onInline.Run(settings.Duration)));
@@ -115,10 +111,10 @@ internal sealed class NoOpScenario : IScenario
         private readonly LoadClients _onServe = LoadClients.InClosedLoop(pair.Serve.Inference, connections, Path, ContentType, [Body]);
         private readonly LoadClients _onBare = LoadClients.InClosedLoop(pair.Bare.Address, connections, Path, ContentType, [Body]);
 
-        public void WarmUp(TimeSpan duration)
+        public void WarmUp(TimeSpan most)
         {
-            _onServe.Run(duration);
-            _onBare.Run(duration);
+            _onServe.WarmUp(most);
+            _onBare.WarmUp(most);
         }
 
         public Round Run(TimeSpan duration)

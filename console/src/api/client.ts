@@ -1,4 +1,4 @@
-import { authorization, token, tokenAsked } from './token';
+import { authorization, token, tokenRefused } from './token';
 
 /** An error as the server words it. */
 export class ApiError extends Error {
@@ -28,7 +28,7 @@ export async function send(path: string, init: RequestInit = {}): Promise<Respon
     throw new ApiError(0, 'Unreachable', 'The server cannot be reached.');
   }
   // Another token may have been given while this answer was on its way.
-  if (answer.status === 401 && sent === token.value) tokenAsked.value = true;
+  if (answer.status === 401 && sent === token.value) tokenRefused();
   return answer;
 }
 

@@ -1,6 +1,7 @@
 import { Store } from '../store';
 import { ApiError, errorOf, send } from './client';
 import { events } from './events';
+import { remember } from './history';
 import type { Snapshot } from './overview';
 import { token } from './token';
 
@@ -11,7 +12,6 @@ export type Connection =
   | { state: 'lost'; reason: string; retryAt: number }
   | { state: 'refused' };
 
-const keptSeconds = 300;
 const silence = 8_000; // the server says something each second
 const firstWait = 1_000;
 const longestWait = 15_000;
@@ -20,7 +20,7 @@ const longestWait = 15_000;
 class Live {
   readonly latest = new Store<Snapshot | null>(null);
   readonly connection = new Store<Connection>({ state: 'connecting' });
-  private kept: Snapshot[] = [];
+  private kept: readonly Snapshot[] = [];
   private wait = firstWait;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private attempt: AbortController | undefined;
@@ -56,8 +56,11 @@ class Live {
       stillThere();
       const answer = await send('overview', { headers: { Accept: 'text/event-stream' }, signal: attempt.signal });
       if (answer.status === 401) {
+        // What was shown to somebody else, or is not allowed any more, goes. A token starts the next attempt.
+        this.kept = [];
+        this.latest.value = null;
         this.connection.value = { state: 'refused' };
-        return; // a token starts the next attempt
+        return;
       }
       if (!answer.ok || answer.body === null) throw errorOf(answer.status, await answer.text());
       for await (const data of events(answer.body)) {
@@ -77,8 +80,7 @@ class Live {
   }
 
   private add(snapshot: Snapshot): void {
-    const oldest = Date.parse(snapshot.time) - keptSeconds * 1000;
-    this.kept = [...this.kept.filter(one => Date.parse(one.time) >= oldest), withoutWorkers(snapshot)];
+    this.kept = remember(this.kept, snapshot);
     this.connection.value = { state: 'live' };
     this.latest.value = snapshot;
   }
@@ -89,11 +91,6 @@ class Live {
     this.connection.value = { state: 'lost', reason, retryAt: Date.now() + wait };
     this.retry = setTimeout(() => this.reconnect(), wait);
   }
-}
-
-// Nobody looks at the workers of the past, and a hundred models have many.
-function withoutWorkers(snapshot: Snapshot): Snapshot {
-  return { ...snapshot, models: snapshot.models.map(model => ({ ...model, versions: model.versions.map(version => ({ ...version, workers: [] })) })) };
 }
 
 export const live = new Live();

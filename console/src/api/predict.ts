@@ -51,17 +51,21 @@ export async function predict(model: string, version: string, input: Input, sign
 async function readAll(answer: Response, onPart: (soFar: Uint8Array<ArrayBuffer>) => void): Promise<Uint8Array<ArrayBuffer>> {
   if (answer.body === null) return new Uint8Array();
   const reader = answer.body.getReader();
-  let all = new Uint8Array();
+  let held = new Uint8Array(64 * 1024);
+  let length = 0;
   for (;;) {
     const { done, value } = await reader.read().catch(error => {
       throw error instanceof DOMException ? error : new ApiError(answer.status, 'Broken', 'The answer broke off: the handler failed, its worker died, or a deadline passed.');
     });
-    if (done) return all;
-    const longer = new Uint8Array(all.length + value.length);
-    longer.set(all);
-    longer.set(value, all.length);
-    all = longer;
-    onPart(all);
+    if (done) return held.subarray(0, length);
+    if (length + value.length > held.length) {
+      const longer = new Uint8Array(Math.max(2 * held.length, length + value.length));
+      longer.set(held.subarray(0, length));
+      held = longer;
+    }
+    held.set(value, length);
+    length += value.length;
+    onPart(held.subarray(0, length));
   }
 }
 

@@ -1,5 +1,5 @@
 import { address, ApiError, errorOf, json, path } from './client';
-import { authorization, tokenAsked } from './token';
+import { authorization, tokenRefused } from './token';
 
 /** Something in the model store that is not registered. */
 export interface StoredArchive {
@@ -25,7 +25,7 @@ export function upload(file: File, signal: AbortSignal, onProgress: (sentRatio: 
     request.setRequestHeader('Content-Type', 'application/octet-stream');
     request.upload.onprogress = event => onProgress(event.total === 0 ? 1 : event.loaded / event.total);
     request.onload = () => {
-      if (request.status === 401) tokenAsked.value = true;
+      if (request.status === 401) tokenRefused();
       if (request.status >= 200 && request.status < 300) resolve();
       else reject(errorOf(request.status, request.responseText));
     };

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { live } from '../api/live';
-import { tokenAsked } from '../api/token';
+import { askForToken } from '../api/token';
 import { useStore } from '../store';
 import { StatePill } from './StatePill';
 
@@ -19,7 +19,7 @@ export function ConnectionBanner() {
     return (
       <div class="banner">
         <span>The server shows this only with a management token.</span>
-        <button type="button" onClick={() => (tokenAsked.value = true)}>
+        <button type="button" onClick={askForToken}>
           Enter a token
         </button>
       </div>

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { forgetToken, token, tokenAsked, useToken } from '../api/token';
+import { goWithoutToken, token, tokenAsked, useToken } from '../api/token';
 import { useStore } from '../store';
 import { Dialog } from './Dialog';
 import { Notice } from './Notice';
@@ -18,15 +18,14 @@ export function TokenDialog() {
   };
   const close = (): void => {
     setText('');
-    if (current !== null) forgetToken();
-    tokenAsked.value = false;
+    goWithoutToken();
   };
   return (
     <Dialog title="This server asks for a token" onClose={close}>
       <form onSubmit={submit}>
         {current !== null && <Notice tone="bad">The server does not take this token for management.</Notice>}
         <p class="muted">
-          One of its <code>managementTokens</code>, or the management key of its key file. It stays in this tab until you close it.
+          One of its <code>managementTokens</code>, or the management key of its key file. It stays in this tab until you close it or log out.
         </p>
         <label class="field">
           Management token

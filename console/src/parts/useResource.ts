@@ -10,28 +10,34 @@ export interface Resource<T> {
   reload: () => void;
 }
 
-/** What an address answers, asked again when the key or the token changes, and each interval while the page is seen. */
+/** What an address answers, asked again when the key or the token changes, and an interval after each answer while the page is seen. */
 export function useResource<T>(key: string, load: (signal: AbortSignal) => Promise<T>, everyMilliseconds?: number): Resource<T> {
-  const [held, setHeld] = useState<{ key: string; value?: T; error?: string }>({ key });
+  const [held, setHeld] = useState<{ asked: string; value?: T; error?: string }>({ asked: '' });
   const [turn, setTurn] = useState(0);
   const current = useStore(token);
+  const asked = JSON.stringify([key, current]); // what was answered to another token is not this one's
   useEffect(() => {
     const leaving = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const ask = async (): Promise<void> => {
       try {
         const value = await load(leaving.signal);
-        if (!leaving.signal.aborted) setHeld({ key, value });
+        if (!leaving.signal.aborted) setHeld({ asked, value });
       } catch (error) {
-        if (!leaving.signal.aborted) setHeld(before => ({ key, value: before.key === key ? before.value : undefined, error: messageOf(error) }));
+        if (!leaving.signal.aborted) setHeld(before => ({ asked, value: before.asked === asked ? before.value : undefined, error: messageOf(error) }));
       }
+      wait();
+    };
+    const wait = (): void => {
+      if (everyMilliseconds === undefined || leaving.signal.aborted) return;
+      timer = setTimeout(() => (document.hidden ? wait() : void ask()), everyMilliseconds);
     };
     void ask();
-    const timer = everyMilliseconds === undefined ? undefined : setInterval(() => document.hidden || void ask(), everyMilliseconds);
     return () => {
       leaving.abort();
-      clearInterval(timer);
+      clearTimeout(timer);
     };
-  }, [key, turn, current]);
+  }, [asked, turn]);
   const reload = (): void => setTurn(before => before + 1);
-  return held.key === key ? { value: held.value, error: held.error, reload } : { reload };
+  return held.asked === asked ? { value: held.value, error: held.error, reload } : { reload };
 }

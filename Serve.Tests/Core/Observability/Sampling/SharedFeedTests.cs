@@ -86,6 +86,26 @@ public sealed class SharedFeedTests
         Assert.Equal("a", await next.NextAsync(Token));
     }
 
+    [Fact]
+    public async Task Nothing_stays_of_those_who_have_listened()
+    {
+        List<WeakReference> runs = [];
+        using var feed = new SharedFeed<string>(token =>
+        {
+            runs.Add(new WeakReference(token.WaitHandle));
+            return SourceAsync(token);
+        });
+        for (var i = 0; i < 3; i++)
+        {
+            using (feed.Listen()) await Eventually(() => _sources.Count == i + 1);
+            await Eventually(() => _ended == i + 1);
+        }
+
+        _sources.Clear();
+        GC.Collect();
+        Assert.DoesNotContain(runs.SkipLast(1), static run => run.IsAlive);
+    }
+
     private async IAsyncEnumerable<string> SourceAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         var channel = Channel.CreateUnbounded<string>();

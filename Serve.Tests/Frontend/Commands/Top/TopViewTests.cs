@@ -1,4 +1,5 @@
 using Serve.Core.Models;
+using Serve.Frontend.Commands;
 using Serve.Frontend.Commands.Top;
 using Serve.Management.Overview;
 using Spectre.Console;
@@ -43,6 +44,15 @@ public sealed class TopViewTests
     [Fact]
     public void A_server_without_models_says_how_to_register_one() =>
         Assert.Contains(Draw(Overview(), TopOrder.Name, 80), line => line.Contains("serve register NAME", StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData(5, true)]
+    [InlineData(4.9, true)] // events come a little early
+    [InlineData(4, false)]
+    [InlineData(0, false)]
+    [InlineData(-3600, true)] // the server's clock was set back
+    public void It_is_drawn_again_after_the_interval(double seconds, bool isDue) =>
+        Assert.Equal(isDue, TopCommand.IsDue(Overview() with { Time = DateTimeOffset.UnixEpoch.AddSeconds(seconds) }, DateTimeOffset.UnixEpoch, TimeSpan.FromSeconds(5)));
 
     private static OverviewBody Busy() => Overview(("a-model-with-a-very-long-name", Version("10.0") with
     {

@@ -2,6 +2,7 @@ import { columns } from '../../api/history';
 import { live } from '../../api/live';
 import { findVersion, type Snapshot, type Version } from '../../api/overview';
 import { amount, milliseconds } from '../../format';
+import { LatencyPlot, WaitingPlot } from '../../parts/LoadPlots';
 import { Plot } from '../../parts/Plot';
 import { stages } from '../../stages';
 
@@ -20,27 +21,8 @@ export function VersionPlots({ model, version }: { model: string; version: strin
         The last five minutes
       </h2>
       <Plot title="Requests per second" times={times} format={amount} atLeast={1} series={[{ label: 'requests', colour: 'series-1', values: its(one => one.requestsPerSecond) }, { label: 'errors', colour: 'series-4', values: its(one => one.errorsPerSecond) }]} />
-      <Plot
-        title="Latency"
-        times={times}
-        format={milliseconds}
-        empty="No requests in the last five minutes."
-        series={[
-          { label: 'p50', colour: 'series-1', values: its(one => one.p50Ms) },
-          { label: 'p90', colour: 'series-2', values: its(one => one.p90Ms) },
-          { label: 'p99', colour: 'series-4', values: its(one => one.p99Ms) },
-        ]}
-      />
-      <Plot
-        title="Waiting and running"
-        times={times}
-        format={amount}
-        atLeast={1}
-        series={[
-          { label: 'queue', colour: 'series-3', values: its(one => one.queue) },
-          { label: 'in flight', colour: 'series-1', values: its(one => one.inFlight) },
-        ]}
-      />
+      <LatencyPlot times={times} of={its} />
+      <WaitingPlot times={times} of={its} />
       <Plot title="Where a request's time goes" times={times} format={milliseconds} series={measured} stacked wide empty="No requests in the last five minutes." />
       <Plot title="Mean batch" times={times} format={amount} atLeast={1} empty="No batches in the last five minutes." series={[{ label: 'requests in a batch', colour: 'series-5', values: its(one => one.meanBatch) }]} />
     </section>

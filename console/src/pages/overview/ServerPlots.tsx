@@ -1,6 +1,7 @@
 import { columns } from '../../api/history';
 import type { Snapshot } from '../../api/overview';
-import { amount, milliseconds, percent } from '../../format';
+import { amount, percent } from '../../format';
+import { LatencyPlot, WaitingPlot } from '../../parts/LoadPlots';
 import { Plot } from '../../parts/Plot';
 
 const most = 6; // lines that can still be told apart
@@ -17,17 +18,7 @@ export function ServerPlots({ history }: { history: readonly Snapshot[] }) {
         The last five minutes
       </h2>
       <Plot title="Requests per second" times={times} format={amount} atLeast={1} series={[{ label: 'all', colour: 'series-1', values: of(s => s.requestsPerSecond) }]} />
-      <Plot
-        title="Latency"
-        times={times}
-        format={milliseconds}
-        empty="No requests in the last five minutes."
-        series={[
-          { label: 'p50', colour: 'series-1', values: of(s => s.p50Ms) },
-          { label: 'p90', colour: 'series-2', values: of(s => s.p90Ms) },
-          { label: 'p99', colour: 'series-4', values: of(s => s.p99Ms) },
-        ]}
-      />
+      <LatencyPlot times={times} of={of} />
       <Plot
         title="Errors per second"
         times={times}
@@ -38,16 +29,7 @@ export function ServerPlots({ history }: { history: readonly Snapshot[] }) {
           { label: 'client (4xx)', colour: 'series-3', values: of(s => s.clientErrorsPerSecond) },
         ]}
       />
-      <Plot
-        title="Waiting and running"
-        times={times}
-        format={amount}
-        atLeast={1}
-        series={[
-          { label: 'queue', colour: 'series-3', values: of(s => s.queue) },
-          { label: 'in flight', colour: 'series-1', values: of(s => s.inFlight) },
-        ]}
-      />
+      <WaitingPlot times={times} of={of} />
       <Plot
         title="Mean batch"
         times={times}

@@ -40,11 +40,14 @@ function Body({ outcome, picture }: { outcome: Outcome; picture: Blob | undefine
   }
 }
 
-// An answer that is not complete.
+const mostShown = 20_000;
+
+// An answer that is not complete: its end, for it is written anew with each part.
 function Parts({ bytes }: { bytes: Uint8Array<ArrayBuffer> }) {
+  const end = new TextDecoder().decode(bytes.subarray(-mostShown));
   return (
     <pre class="block" tabIndex={0} aria-label="What has arrived">
-      {new TextDecoder().decode(bytes)}
+      {bytes.length > mostShown ? `… ${end}` : end}
     </pre>
   );
 }

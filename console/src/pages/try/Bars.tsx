@@ -5,7 +5,7 @@ const most = 10;
 /** Labels with their scores, the best first. */
 export function Bars({ labels }: { labels: { label: string; score: number }[] }) {
   const areShares = labels.every(one => one.score >= 0 && one.score <= 1);
-  const longest = areShares ? 1 : Math.max(...labels.map(one => Math.abs(one.score)), Number.MIN_VALUE);
+  const longest = areShares ? 1 : labels.reduce((most, one) => Math.max(most, Math.abs(one.score)), Number.MIN_VALUE);
   return (
     <>
       <ul class="bars labels" aria-label="Labels">

@@ -28,6 +28,7 @@ export function FileInput({ takesPictures, isRunning, onInput }: Props) {
   latest.current = take;
   useEffect(() => {
     const paste = (event: ClipboardEvent): void => {
+      if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
       const [pasted] = event.clipboardData?.files ?? [];
       if (pasted === undefined) return;
       event.preventDefault();
@@ -58,7 +59,17 @@ export function FileInput({ takesPictures, isRunning, onInput }: Props) {
             <strong>{takesPictures ? 'Drop a picture here, or paste one' : 'Drop a file here'}</strong>
           </label>
         </p>
-        <input ref={chooser} id={id} class="visually-hidden" type="file" accept={takesPictures ? 'image/*' : undefined} onChange={event => take(event.currentTarget.files?.[0])} />
+        <input
+          ref={chooser}
+          id={id}
+          class="visually-hidden"
+          type="file"
+          accept={takesPictures ? 'image/*' : undefined}
+          onChange={event => {
+            take(event.currentTarget.files?.[0]);
+            event.currentTarget.value = ''; // so that the same file can be chosen again
+          }}
+        />
         <div class="actions">
           <button type="button" onClick={() => chooser.current?.click()}>
             <Icon name="upload" />

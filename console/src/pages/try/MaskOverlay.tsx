@@ -38,14 +38,17 @@ function Mask({ classes, opacity }: { classes: number[][]; opacity: number }) {
   const [width, height] = [classes[0]!.length, classes.length];
   useEffect(() => {
     const context = canvas.current!.getContext('2d')!;
-    context.clearRect(0, 0, width, height);
+    const image = context.createImageData(width, height);
+    const colours = new Map<number, number[]>();
     classes.forEach((row, y) =>
       row.forEach((number, x) => {
         if (number === 0) return;
-        context.fillStyle = colourOf(number);
-        context.fillRect(x, y, 1, 1);
+        let colour = colours.get(number);
+        if (colour === undefined) colours.set(number, (colour = rgbaOf(context, colourOf(number))));
+        image.data.set(colour, 4 * (y * width + x));
       }),
     );
+    context.putImageData(image, 0, 0);
   }, [classes]);
   return <canvas ref={canvas} width={width} height={height} style={{ opacity }} aria-hidden="true" />;
 }
@@ -55,6 +58,12 @@ function sharesOf(classes: number[][]): [number, number][] {
   for (const number of classes.flat()) counts.set(number, (counts.get(number) ?? 0) + 1);
   const all = classes.length * classes[0]!.length;
   return [...counts].map(([number, count]): [number, number] => [number, count / all]).sort((a, b) => b[1] - a[1]).slice(0, 20);
+}
+
+// A canvas tells a style's colour as #rrggbb.
+function rgbaOf(context: CanvasRenderingContext2D, style: string): number[] {
+  context.fillStyle = style;
+  return [1, 3, 5].map(at => parseInt(context.fillStyle.toString().slice(at, at + 2), 16)).concat(255);
 }
 
 // Neighbouring numbers lie far apart on the circle of hues.

@@ -16,13 +16,15 @@ export function useAddress(blob: Blob): string {
 
 interface Props {
   blob: Blob;
+  /** What it is, for who cannot see it. */
+  title?: string;
   small?: boolean;
   /** Something over it, in the picture's own pixels. */
   overlay?: (size: { width: number; height: number }) => ComponentChildren;
 }
 
 /** A picture with what was found in it. */
-export function Picture({ blob, small = false, overlay }: Props) {
+export function Picture({ blob, title = 'What was sent', small = false, overlay }: Props) {
   const address = useAddress(blob);
   const [size, setSize] = useState<{ width: number; height: number } | null>(null);
   const [isBroken, setBroken] = useState(false);
@@ -34,7 +36,7 @@ export function Picture({ blob, small = false, overlay }: Props) {
       {address !== '' && (
         <img
           src={address}
-          alt="What was sent"
+          alt={title}
           onLoad={event => setSize({ width: event.currentTarget.naturalWidth, height: event.currentTarget.naturalHeight })}
           onError={() => setBroken(true)}
         />

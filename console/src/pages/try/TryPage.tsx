@@ -63,7 +63,10 @@ function Trial({ model, version, handler }: { model: string; version: string; ha
   // What another version said is not of this one.
   useEffect(() => {
     setOutcome({ state: 'none' });
-    return () => running.current?.abort();
+    return () => {
+      running.current?.abort();
+      running.current = null;
+    };
   }, [place]);
 
   const run = async (given: Input): Promise<void> => {

@@ -20,8 +20,9 @@ export function inferenceAddress(told: string | undefined, model: string, versio
 
 export function curl({ address, input, text, needsToken }: Command): string {
   const parts = ['curl'];
-  if (input.fileName !== undefined) parts.push(`-T ${quote(input.fileName)}`);
-  else parts.push(`-H ${quote(`Content-Type: ${input.contentType}`)}`, `--data-binary ${quote(text ?? '')}`);
+  // curl has meanings of its own for brackets and braces in a file's name, and for an @ at the beginning of data that are not raw.
+  if (input.fileName !== undefined) parts.push(...(/[[\]{}]/.test(input.fileName) ? ['-g'] : []), `-T ${quote(input.fileName)}`);
+  else parts.push(`-H ${quote(`Content-Type: ${input.contentType}`)}`, `--data-raw ${quote(text ?? '')}`);
   if (needsToken) parts.push('-H "Authorization: Bearer $SERVE_TOKEN"');
   parts.push(quote(address));
   return parts.join(' ');

@@ -71,7 +71,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   "snapshots" false
   "runtimeFolder" "/run/serve/server"
   "cacheFolder" "/var/cache/serve/models"
-  "cacheSize" (printf "%s" .Values.cache.sizeLimit | replace "Gi" "GiB" | replace "Mi" "MiB")
+  "cacheSize" (printf "%sB" .Values.cache.sizeLimit)
   "drainTimeout" (int .Values.drainTimeout)
   "logging" (dict "format" "json")
 -}}
@@ -103,6 +103,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- if and .Values.tls.enabled (not .Values.tls.secretName) -}}
 {{- fail "tls is enabled; give tls.secretName, a kubernetes.io/tls secret" -}}
+{{- end -}}
+{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
+{{- fail "ingress is enabled; give ingress.hosts, the names that it serves" -}}
 {{- end -}}
 {{- end -}}
 
