@@ -6,6 +6,9 @@ internal static class RelativePath
     private const int MaxLength = 1024;
     private const int MaxDepth = 16;
 
+    /// <summary>Of Linux, and nearly of all file systems.</summary>
+    private const int MaxSegmentBytes = 255;
+
     /// <summary>What is wrong with a path that should name something inside a folder; null if nothing is.</summary>
     /// <remarks>
     /// Refuses what any file system could read as a way out, whichever system runs: absolute paths, drives and streams
@@ -25,6 +28,7 @@ internal static class RelativePath
         foreach (var segment in segments)
         {
             if (segment.Length == 0) return "has an empty segment";
+            if (System.Text.Encoding.UTF8.GetByteCount(segment) > MaxSegmentBytes) return $"has a segment of more than {MaxSegmentBytes} bytes";
             if (segment is "." or "..") return $"contains the segment {segment}";
             if (segment[^1] is '.' or ' ') return "has a segment that ends in a dot or a blank";
         }

@@ -40,7 +40,7 @@ public sealed partial class ModelRegistry
     {
         List<IndexEntry> entries = [.. _table.Versions.Select(version => new IndexEntry(version.Name, version.Version, version.State, version.Failure?.Reason))];
         var known = entries.Select(entry => (entry.Model, entry.Version)).ToHashSet();
-        foreach (var stored in Stored().Where(stored => known.Add((stored.Name, stored.Version))))
+        foreach (var stored in _sources.Stored().Where(stored => known.Add((stored.Name, stored.Version))))
         {
             bool isUnloaded;
             lock (_gate) isUnloaded = _managed.IsUnregistered(stored.Name, stored.Version);
@@ -54,7 +54,7 @@ public sealed partial class ModelRegistry
     private async Task<ModelVersion> LoadInTurnAsync(ModelLoad load)
     {
         IReadOnlyList<string?> wanted = [load.Version];
-        if (load.Policy is { } policy && load.Files.Count == 0) wanted = await Task.Run(() => policy.Choose(Known(load.Model))).ConfigureAwait(false);
+        if (load.Policy is { } policy && load.Files.Count == 0) wanted = await Task.Run(() => policy.Choose(_sources.Versions(load.Model))).ConfigureAwait(false);
         for (var i = 0; i < wanted.Count - 1; i++) await LoadOneAsync(load with { Version = wanted[i] }, isDefault: false).ConfigureAwait(false);
         var highest = await LoadOneAsync(load with { Version = wanted[^1] }, isDefault: true).ConfigureAwait(false);
         if (load.Policy is not null) await RemoveAsync(load.Model, version => version != highest.Version && !wanted.Contains(version)).ConfigureAwait(false);
@@ -64,7 +64,7 @@ public sealed partial class ModelRegistry
     private async Task<ModelVersion> LoadOneAsync(ModelLoad load, bool isDefault)
     {
         // Files are looked at, and archives unpacked.
-        var (source, request, served) = await Task.Run(() => OpenForLoad(load)).ConfigureAwait(false);
+        var (source, request, served) = await Task.Run(() => _sources.Open(load)).ConfigureAwait(false);
         if (source is null)
         {
             if (isDefault && !served!.IsDefault) await SetDefaultAsync(load.Model, served.Version).ConfigureAwait(false);
@@ -98,7 +98,7 @@ public sealed partial class ModelRegistry
             if (load.Check?.Invoke(version) is { } fault) throw new BadRequestException(fault);
             TakePlace(version, before, isDefault);
         }
-        catch (ServeException)
+        catch
         {
             lock (_gate) _replacements.Remove(version);
             await version.DrainAsync(TimeSpan.Zero, _time).ConfigureAwait(false);
@@ -114,49 +114,6 @@ public sealed partial class ModelRegistry
         }
 
         return version;
-    }
-
-    // No source: what is served is what is asked for.
-    private (ModelSource? Source, RegistrationRequest Request, ModelVersion? Served) OpenForLoad(ModelLoad load)
-    {
-        if (load.Files.Count > 0)
-        {
-            var (uploaded, its) = OpenUploaded(load);
-            return (uploaded, its, null);
-        }
-
-        var current = _table.Get(load.Model) is { } entry ? load.Version is { } named ? entry.Versions.GetValueOrDefault(named) : entry.Default : null;
-        var stored = Stored().LastOrDefault(stored => stored.Name == load.Model && (load.Version is null || stored.Version == load.Version));
-        if (stored is null && current is null) throw new ModelNotFoundException(load.Version is null ? "it is not in the model store" : $"its version {load.Version} is not in the model store");
-
-        if (stored is not null && _table.Get(load.Model)?.Versions.GetValueOrDefault(stored.Version) is { } registered) current = registered;
-        var isSame = current is { State: ModelState.Ready } && Equal(current.Request?.Overrides, load.Overrides);
-        if (stored is null || (current is not null && stored.Url != current.Source.Url && stored.Version == current.Version))
-        {
-            // Fetched, uploaded, from elsewhere, or under another name: what it was registered from has not changed.
-            var request = current!.Snapshot().ToRequest(load.Model) with { Overrides = load.Overrides };
-            return isSame ? (null, request, current) : (_opener.Reopen(load.Model, current.Snapshot(), CancellationToken.None), request, current);
-        }
-
-        var mine = new RegistrationRequest { Url = stored.Url, ModelName = load.Model, Overrides = load.Overrides };
-        if (isSame && current!.Version == stored.Version && current.Source.Stamp == FilesStamp.Of(stored.Path)) return (null, mine, current);
-        return (_store.Open(stored), mine, current);
-    }
-
-    private (ModelSource Source, RegistrationRequest Request) OpenUploaded(ModelLoad load)
-    {
-        var version = load.Version ?? ModelNames.DefaultVersion;
-        var folder = _store.NextUnpacked("upload");
-        try
-        {
-            var file = _downloads.Adopt(UploadedModel.Pack(folder, load.Model, version, load.Files), load.Model);
-            var request = new RegistrationRequest { Url = $"upload://{load.Model}/{version}", ModelName = load.Model, Overrides = load.Overrides };
-            return (_opener.OpenDownload(file, request), request);
-        }
-        finally
-        {
-            UnpackedFolders.Remove(folder);
-        }
     }
 
     // The version takes requests from now on; those that another version had already go on there.
@@ -181,7 +138,7 @@ public sealed partial class ModelRegistry
 
     private async Task<bool> UnloadInTurnAsync(string model)
     {
-        if (_table.Get(model) is null && Stored().All(stored => stored.Name != model)) throw new ModelNotFoundException($"Request for unknown model: '{model}' is not found");
+        if (_table.Get(model) is null && _sources.Stored().All(stored => stored.Name != model)) throw new ModelNotFoundException($"Request for unknown model: '{model}' is not found");
         await RemoveAsync(model, static _ => true).ConfigureAwait(false);
         return true;
     }
@@ -206,31 +163,10 @@ public sealed partial class ModelRegistry
         }
     }
 
-    private IEnumerable<string> Known(string model) =>
-        Stored().Where(stored => stored.Name == model).Select(stored => stored.Version).Concat(_table.Get(model)?.Versions.Keys ?? []);
-
-    private IReadOnlyList<StoredModel> Stored()
-    {
-        try
-        {
-            return _store.List();
-        }
-        catch (Exception e) when (e is ModelNotFoundException or IOException or UnauthorizedAccessException)
-        {
-            // No store: then nothing lies in it.
-            return [];
-        }
-    }
-
     // The file that two versions were unpacked from goes with the last of them.
     private void DiscardUnshared(ModelSource source, ModelVersion? other)
     {
         if (source.Download is not null && source.Download == other?.Source.Download) source.Dispose();
         else _opener.Discard(source);
     }
-
-    private static bool Equal(IReadOnlyDictionary<string, string>? a, IReadOnlyDictionary<string, string>? b) =>
-        (a ?? EmptyOverrides).Count == (b ?? EmptyOverrides).Count && (a ?? EmptyOverrides).All(pair => (b ?? EmptyOverrides).GetValueOrDefault(pair.Key) == pair.Value);
-
-    private static readonly IReadOnlyDictionary<string, string> EmptyOverrides = new Dictionary<string, string>();
 }

@@ -4,6 +4,7 @@ using Serve.Core.Configuration;
 using Serve.Core.Devices;
 using Serve.Core.Devices.Nvml;
 using Serve.Core.Errors;
+using Serve.Core.Models.Repository;
 using Serve.Core.Models.Snapshots;
 using Serve.Core.Models.Sources;
 using Serve.Core.Observability;
@@ -25,6 +26,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     private readonly ModelStore _store;
     private readonly ModelOpener _opener;
     private readonly Downloads _downloads;
+    private readonly LoadSources _sources;
     private readonly WorkerEnvironment _environment;
     private readonly SnapshotFolder? _snapshots;
     private readonly SnapshotWriter _writer;
@@ -60,6 +62,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         _downloads = new Downloads(_snapshots?.Downloads ?? _store.NextUnpacked("downloads"), fetcher);
         _downloads.RemoveOthers(_managed.Waiting.Select(waiting => waiting.Version.Download).OfType<string>().ToHashSet(StringComparer.Ordinal));
         _opener = new ModelOpener(_store, new AllowedUrls(configuration.AllowedUrls), _downloads);
+        _sources = new LoadSources(_table, _store, _opener, _downloads);
         _lastCheck = time.GetTimestamp();
         var interval = configuration.HeartbeatInterval / 2;
         _monitor = time.CreateTimer(static state => ((ModelRegistry)state!).Check(), this, interval, interval);

@@ -365,7 +365,7 @@ public sealed partial class ModelVersion
         lock (_gate)
         {
             before = State;
-            after = Compute();
+            after = VersionState.Of(_isDraining, _pool.Count, _pool.ReadyCount, _pool.HasFailed, _wasReady);
             if (after == ModelState.Ready) _wasReady = true;
             Learn(_pool.About); // before the state: who sees Ready sees the signature
             Volatile.Write(ref _state, (int)after);
@@ -397,32 +397,11 @@ public sealed partial class ModelVersion
         if (about.IsDecoupled) _scheduler.CountResponses();
     }
 
-    private ModelState Compute()
-    {
-        if (_isDraining) return ModelState.Draining;
-        if (_pool.ReadyCount > 0) return ModelState.Ready;
-        if (_pool.Count == 0) return ModelState.Idle;
-        if (_pool.HasFailed) return ModelState.Failed;
-        return _wasReady ? ModelState.Recovering : ModelState.Loading;
-    }
-
     private ServiceUnavailableException Refuse(ModelState state)
     {
-        switch (state)
-        {
-            case ModelState.Loading:
-                Metrics.RequestRejected(RejectReason.NoWorker);
-                return new ServiceUnavailableException($"Model \"{Name}\" Version {Version} is loading; no worker is ready yet.", TimeSpan.FromSeconds(1));
-            case ModelState.Failed:
-                Metrics.RequestRejected(RejectReason.Failed);
-                return new ServiceUnavailableException($"Model \"{Name}\" Version {Version} has failed: {_pool.Failure?.Reason}. Scale its workers to try again.", TimeSpan.FromSeconds(30));
-            case ModelState.Draining:
-                Metrics.RequestRejected(RejectReason.Draining);
-                return new ServiceUnavailableException($"Model \"{Name}\" Version {Version} takes no more requests: it is being unregistered, or the server stops.", TimeSpan.FromSeconds(5));
-            default:
-                Metrics.RequestRejected(RejectReason.NoWorker);
-                return new ServiceUnavailableException($"Model \"{Name}\" has no worker to serve inference request. Please use scale workers API to add workers.", TimeSpan.FromSeconds(10));
-        }
+        var (reason, error) = VersionState.Refusal(state, Name, Version, _pool.Failure?.Reason);
+        Metrics.RequestRejected(reason);
+        return error;
     }
 
     private static partial class Log

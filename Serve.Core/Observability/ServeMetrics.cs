@@ -229,13 +229,13 @@ public static class ServeMetrics
 
     private static readonly Counter Traces = Metrics.CreateCounter("serve_traces_total", "Inferences that were traced: sampled, and ended.");
 
-    private static readonly Counter TracesDropped = Metrics.CreateCounter("serve_traces_dropped_total", "Inferences that were sampled and whose spans were not made, because more ended than could be written.");
+    private static readonly Counter TracesLost = Metrics.CreateCounter("serve_traces_dropped_total", "Inferences that were sampled and whose spans are lost, because the collector did not take them, or not as fast as they came.");
 
     /// <summary>An inference that is traced has ended.</summary>
     internal static void TraceEnded() => Traces.Inc();
 
-    /// <summary>Its spans are lost.</summary>
-    internal static void TraceDropped() => TracesDropped.Inc();
+    /// <summary>The spans of so many are lost.</summary>
+    internal static void TracesDropped(int inferences) => TracesLost.Inc(inferences);
 
     /// <summary>The counter of one log.</summary>
     /// <param name="log">The log's name: <c>console</c>, <c>access</c>, <c>server</c> or <c>model</c>.</param>

@@ -13,6 +13,6 @@ internal static class TraceExemplar
     public static void Observe(this Histogram.Child histogram, TimeSpan time, RequestTrace? trace)
     {
         if (trace is null) histogram.Observe(time.TotalSeconds);
-        else histogram.Observe(time.TotalSeconds, Exemplar.From(Trace.WithValue(trace.TraceId), Span.WithValue(trace.Span.SpanId.ToHexString())));
+        else histogram.Observe(time.TotalSeconds, Exemplar.From(Trace.WithValue(trace.TraceId), Span.WithValue(trace.SpanId)));
     }
 }

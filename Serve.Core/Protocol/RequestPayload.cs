@@ -82,7 +82,7 @@ public sealed class RequestPayload : IBufferWriter<byte>
     /// <summary>Adds a header. All headers come before the first part.</summary>
     /// <param name="name">At most 65,535 bytes of UTF-8.</param>
     /// <param name="value">The value.</param>
-    public void AddHeader(string name, string value)
+    public void AddHeader(string name, ReadOnlySpan<char> value)
     {
         if (Parts > 0) throw new InvalidOperationException("Headers are added before parts.");
         var at = ReserveHead(6 + Encoding.UTF8.GetMaxByteCount(name.Length) + Encoding.UTF8.GetMaxByteCount(value.Length));

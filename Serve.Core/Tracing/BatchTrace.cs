@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Serve.Core.Tracing;
 
 /// <summary>
@@ -13,30 +11,40 @@ namespace Serve.Core.Tracing;
 internal sealed class BatchTrace(int rows, int requests, long begun, int members)
 {
     private int _left = members;
-    private Activity? _span;
-    private DateTime _end;
+    private List<RequestTrace>? _ended;
+    private long _start;
+    private long _end;
 
-    public int Rows => rows;
+    public UInt128 Trace { get; } = TraceParent.NewTrace();
+
+    public ulong Span { get; } = TraceParent.NewSpan();
 
     /// <summary>A traced request had ended before the batch began.</summary>
     public void Without() => Interlocked.Decrement(ref _left);
 
-    /// <summary>Adds a member that has ended. The writer's; so are the others.</summary>
-    /// <param name="trace">The member.</param>
-    /// <param name="start">When it executed; null: no worker said.</param>
+    /// <summary>Adds a member that has ended; with the last one the batch's span is written. The writer's.</summary>
+    /// <param name="member">The member.</param>
+    /// <param name="start">When it executed, as a timestamp; null: no worker said.</param>
     /// <param name="end">Until when.</param>
-    /// <returns>The batch's span, for a link; null: nobody listens any more.</returns>
-    public Activity? Add(RequestTrace trace, DateTime? start, DateTime end)
+    /// <param name="spans">Where it is written.</param>
+    public void Add(RequestTrace member, long? start, long end, OtlpSpans spans)
     {
-        _span ??= Begin(trace, start ?? trace.At(begun));
-        _span?.AddLink(new ActivityLink(trace.Span.Context));
-        if (end > _end) _end = end;
-        if (Interlocked.Decrement(ref _left) > 0 || _span is null) return _span;
-        _span.SetEndTime(_end > _span.StartTimeUtc ? _end : _span.StartTimeUtc);
-        _span.Stop();
-        return _span;
-    }
+        if (_ended is null)
+        {
+            _ended = [];
+            _start = start ?? begun;
+        }
 
-    private Activity? Begin(RequestTrace trace, DateTime start) => SpanSource.Start($"batch {trace.Model}", ActivityKind.Internal, default, start)?
-        .SetTag(SpanTags.Model, trace.Model).SetTag(SpanTags.Version, trace.Version).SetTag(SpanTags.Rows, rows).SetTag("serve.batch.requests", requests);
+        _ended.Add(member);
+        _end = Math.Max(_end, end);
+        if (Interlocked.Decrement(ref _left) > 0) return;
+        spans.Begin(Trace, Span, parent: 0, isServer: false, _start, _end);
+        spans.Name("batch", member.Model ?? "");
+        spans.Attribute(SpanTags.Model, member.Model);
+        spans.Attribute(SpanTags.Version, member.Version);
+        spans.Attribute(SpanTags.Rows, rows);
+        spans.Attribute(SpanTags.Requests, requests);
+        foreach (var request in _ended) spans.Link(request.Trace, request.Span);
+        spans.End();
+    }
 }

@@ -1,41 +1,48 @@
 using System.Diagnostics;
 using System.Globalization;
+using Serve.Core.Protocol;
 
 namespace Serve.Core.Tracing;
 
 /// <summary>
-/// One inference that is traced: the span that stands for it, and what is noted on its way, from which the spans below are
-/// made when it has ended (<see cref="TraceWriter"/>). Requests that are not sampled have none of it. Safe from any thread.
+/// One inference that is traced: the ids of the span that stands for it, and what is noted on its way, from which all spans
+/// are made when it has ended (<see cref="TraceWriter"/>). Requests that are not sampled have none of it. Safe from any thread.
 /// </summary>
 public sealed class RequestTrace
 {
+    /// <summary>Letters of <c>traceparent</c>.</summary>
+    public const int TraceParentLength = 55;
+
     private readonly Lock _gate = new();
     private readonly TraceWriter _writer;
-    private readonly long _started;
+    private readonly TraceParent _parent;
     private long _ended;
-    private List<BatchTrace>? _batches;
+    private string? _traceId;
+    private string? _spanId;
+    private BatchTrace[] _batches = [];
 
     /// <summary>Notes what happens to an inference.</summary>
-    /// <param name="span">Its span, which has begun; the writer ends it.</param>
+    /// <param name="parent">What its span belongs to.</param>
+    /// <param name="description">What its span says.</param>
     /// <param name="started">When it began, as a timestamp.</param>
-    /// <param name="writer">Makes the other spans.</param>
-    public RequestTrace(Activity span, long started, TraceWriter writer)
+    /// <param name="writer">Makes the spans.</param>
+    public RequestTrace(in TraceParent parent, ISpanDescription description, long started, TraceWriter writer)
     {
-        (Span, _started, _writer) = (span, started, writer);
-        TraceId = span.TraceId.ToHexString();
+        (_parent, Description, Started, _writer) = (parent, description, started, writer);
+        Span = Tracing.TraceParent.NewSpan();
     }
 
-    /// <summary>The span that stands for it. Its tags belong to whoever ends it.</summary>
-    public Activity Span { get; }
+    /// <summary>What its span says besides its times.</summary>
+    public ISpanDescription Description { get; }
 
     /// <summary>The trace, in hexadecimal.</summary>
-    public string TraceId { get; }
+    public string TraceId => _traceId ??= Trace.ToString("x32", CultureInfo.InvariantCulture);
 
-    /// <summary>What a worker is told, by the header <c>traceparent</c> (W3C Trace Context): spans that its handler makes are children of <see cref="Span"/>.</summary>
-    public string TraceParent => $"00-{TraceId}-{Span.SpanId.ToHexString()}-01";
+    /// <summary>Its span, in hexadecimal.</summary>
+    public string SpanId => _spanId ??= Span.ToString("x16", CultureInfo.InvariantCulture);
 
     /// <summary>The client's <c>tracestate</c>, which is passed on; null: none.</summary>
-    public string? TraceState => Span.TraceStateString;
+    public string? TraceState => _parent.State;
 
     /// <summary>The model that it is for, once it is known.</summary>
     public string? Model { get; private set; }
@@ -49,6 +56,17 @@ public sealed class RequestTrace
     /// <summary>When writing its answer began, as a timestamp; 0: the transport does not say.</summary>
     public long WriteTimestamp { get; set; }
 
+    internal UInt128 Trace => _parent.Trace;
+
+    internal ulong Span { get; }
+
+    /// <summary>The span that it is below; 0: none.</summary>
+    internal ulong Parent => _parent.Span;
+
+    internal long Started { get; }
+
+    internal long Ended => _ended;
+
     /// <summary>When it came to its model's queue, as a timestamp; 0: it did not.</summary>
     internal long QueuedTimestamp { get; set; }
 
@@ -58,36 +76,38 @@ public sealed class RequestTrace
     /// <summary>How often it was handed to a worker: more than once if one died over it.</summary>
     internal int Attempts { get; private set; }
 
+    /// <summary>When its worker's answer, or the last part of it, came; 0: never.</summary>
+    internal long AnswerTimestamp { get; private set; }
+
+    /// <summary>Where the time at that worker went, by its clock.</summary>
+    internal OutputTimes WorkerTimes { get; private set; }
+
     internal CacheUse? Cache { get; set; }
 
-    internal WorkerRun? Run { get; private set; }
-
-    internal long Started => _started;
-
-    internal long Ended => _ended;
-
     /// <summary>The batches that it was in: one, unless workers died. For the writer, after its end.</summary>
-    internal IReadOnlyList<BatchTrace> Batches => _batches ?? [];
+    internal ReadOnlySpan<BatchTrace> Batches => _batches;
 
     /// <summary>Says which model it is for.</summary>
     public void For(string model, string version) => (Model, Version) = (model, version);
 
+    /// <summary>Writes what a worker is told, by the header <c>traceparent</c> (W3C Trace Context): spans that its handler makes are children of this one.</summary>
+    /// <param name="text">At least <see cref="TraceParentLength"/> letters.</param>
+    public void FormatTraceParent(Span<char> text) => text.TryWrite(CultureInfo.InvariantCulture, $"00-{Trace:x32}-{Span:x16}-01", out _);
+
     /// <summary>One of several inferences of the same call, with a span of its own below this one.</summary>
     /// <param name="name">The span's name.</param>
     /// <param name="started">When it began, as a timestamp.</param>
-    /// <returns>Null: nobody listens any more.</returns>
-    public RequestTrace? Part(string name, long started) =>
-        SpanSource.Start(name, ActivityKind.Internal, Span.Context, At(started)) is { } span ? new RequestTrace(span, started, _writer) : null;
+    public RequestTrace Part(string name, long started) => new(new TraceParent(Trace, Span, TraceState), new InferPart(name), started, _writer);
 
-    /// <summary>One of several inferences of a call is answered.</summary>
+    /// <summary>One of several inferences of a call (<see cref="Part"/>) is answered.</summary>
     /// <param name="status">HTTP status, or the one that belongs to the call's.</param>
     public void EndPart(int status)
     {
-        if (status >= 500) Span.SetTag("error.type", status.ToString(CultureInfo.InvariantCulture)).SetStatus(ActivityStatusCode.Error);
+        if (Description is InferPart part) part.Status = status;
         End(Stopwatch.GetTimestamp());
     }
 
-    /// <summary>It is answered: what has been noted goes to the writer. The tags of <see cref="Span"/> are set before.</summary>
+    /// <summary>It is answered: what has been noted goes to the writer. <see cref="Description"/> is complete before.</summary>
     /// <param name="timestamp">When.</param>
     public void End(long timestamp)
     {
@@ -100,9 +120,6 @@ public sealed class RequestTrace
         _writer.Add(this);
     }
 
-    /// <summary>The time of a timestamp.</summary>
-    internal DateTime At(long timestamp) => Span.StartTimeUtc + Stopwatch.GetElapsedTime(_started, timestamp);
-
     /// <summary>It goes to a worker. Under the version's lock.</summary>
     internal void Sent(long timestamp)
     {
@@ -111,9 +128,12 @@ public sealed class RequestTrace
     }
 
     /// <summary>Its worker has answered.</summary>
-    internal void Answered(WorkerRun run)
+    internal void Answered(long timestamp, in OutputTimes times)
     {
-        lock (_gate) if (_ended == 0) Run = run;
+        lock (_gate)
+        {
+            if (_ended == 0) (AnswerTimestamp, WorkerTimes) = (timestamp, times);
+        }
     }
 
     /// <summary>A batch that it is in begins.</summary>
@@ -123,7 +143,7 @@ public sealed class RequestTrace
         lock (_gate)
         {
             if (_ended != 0) return false;
-            (_batches ??= []).Add(batch);
+            _batches = [.. _batches, batch];
             return true;
         }
     }

@@ -1,23 +1,29 @@
 namespace Serve.Core.Tracing;
 
-/// <summary>Attributes of spans that are Serve's own; the others are OpenTelemetry's semantic conventions. docs/tracing.md has them all.</summary>
+/// <summary>Attributes of spans that are Serve's own, and one that all share; the others are OpenTelemetry's semantic conventions. docs/tracing.md has them all.</summary>
 public static class SpanTags
 {
+    /// <summary>The id of the request, as <c>x-request-id</c> has it.</summary>
+    public static ReadOnlySpan<byte> RequestId => "serve.request.id"u8;
+
+    /// <summary>OpenTelemetry's: what kind of failure it was.</summary>
+    public static ReadOnlySpan<byte> Error => "error.type"u8;
+
     /// <summary>The model's name.</summary>
-    public const string Model = "serve.model.name";
+    internal static ReadOnlySpan<byte> Model => "serve.model.name"u8;
 
     /// <summary>The model's version.</summary>
-    public const string Version = "serve.model.version";
-
-    /// <summary>The id of the request, as <c>x-request-id</c> has it.</summary>
-    public const string RequestId = "serve.request.id";
+    internal static ReadOnlySpan<byte> Version => "serve.model.version"u8;
 
     /// <summary>Rows of the batch.</summary>
-    public const string Rows = "serve.batch.rows";
+    internal static ReadOnlySpan<byte> Rows => "serve.batch.rows"u8;
+
+    /// <summary>Requests of the batch.</summary>
+    internal static ReadOnlySpan<byte> Requests => "serve.batch.requests"u8;
 
     /// <summary>How often a request was handed to a worker.</summary>
-    internal const string Attempts = "serve.attempts";
+    internal static ReadOnlySpan<byte> Attempts => "serve.attempts"u8;
 
     /// <summary>What the response cache did.</summary>
-    internal const string Cache = "serve.cache.outcome";
+    internal static ReadOnlySpan<byte> Cache => "serve.cache.outcome"u8;
 }

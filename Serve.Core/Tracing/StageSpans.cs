@@ -3,88 +3,100 @@ using System.Diagnostics;
 namespace Serve.Core.Tracing;
 
 /// <summary>
-/// Makes the spans below a request's own out of what was noted: its stages are known by their times, by the frontend's clock
-/// and by the worker's, which are put together as the stages of docs/metrics.md are.
+/// Makes the spans of a request out of what was noted: its stages are known by their times, by the frontend's clock and by
+/// the worker's, which are put together as the stages of docs/metrics.md are.
 /// </summary>
 internal static class StageSpans
 {
     // Of reading and writing: with small bodies there is nothing to be seen.
-    private static readonly TimeSpan Notable = TimeSpan.FromMilliseconds(0.1);
+    private static readonly long Notable = Microseconds(100);
 
     // Of the other stages: a span costs more than this.
     private const uint NotableMicroseconds = 10;
 
-    /// <summary>Makes them, and ends the request's own span.</summary>
-    public static void Write(RequestTrace trace)
+    /// <summary>Makes them.</summary>
+    public static void Write(RequestTrace trace, OtlpSpans spans)
     {
-        var end = trace.At(trace.Ended);
-        trace.Span.SetTag(SpanTags.Model, trace.Model).SetTag(SpanTags.Version, trace.Version);
-        if (trace.Attempts > 1) trace.Span.SetTag(SpanTags.Attempts, trace.Attempts);
-        if (trace.ReadTimestamp != 0) WriteNotable(trace, "read", trace.Span.StartTimeUtc, trace.At(trace.ReadTimestamp));
-        if (trace.Cache is { } cache) WriteCache(trace, cache);
-        if (trace.QueuedTimestamp != 0) Write(trace, "queue", trace.At(trace.QueuedTimestamp), trace.SentTimestamp == 0 ? end : trace.At(trace.SentTimestamp));
-        WriteRun(trace, end);
-        if (trace.WriteTimestamp != 0) WriteNotable(trace, "write", trace.At(trace.WriteTimestamp), end);
-        trace.Span.SetEndTime(end > trace.Span.StartTimeUtc ? end : trace.Span.StartTimeUtc);
-        trace.Span.Stop();
+        WriteOwn(trace, spans);
+        if (trace.ReadTimestamp != 0) WriteNotable(trace, spans, "read", trace.Started, trace.ReadTimestamp);
+        if (trace.Cache is { Outcome: not "miss" } cache) Write(trace, spans, "cache", cache.Began, cache.Ended);
+        if (trace.QueuedTimestamp != 0) Write(trace, spans, "queue", trace.QueuedTimestamp, trace.SentTimestamp == 0 ? trace.Ended : trace.SentTimestamp);
+        WriteRun(trace, spans);
+        if (trace.WriteTimestamp != 0) WriteNotable(trace, spans, "write", trace.WriteTimestamp, trace.Ended);
+        spans.Traces++;
     }
 
-    private static void WriteCache(RequestTrace trace, CacheUse cache)
+    private static void WriteOwn(RequestTrace trace, OtlpSpans spans)
     {
-        trace.Span.SetTag(SpanTags.Cache, cache.Outcome);
-        if (cache.Outcome != "miss") Write(trace, "cache", trace.At(cache.Began), trace.At(cache.Ended));
+        spans.Begin(trace.Trace, trace.Span, trace.Parent, trace.Description.IsServer, trace.Started, trace.Ended);
+        if (trace.TraceState is { } state) spans.State(state);
+        trace.Description.WriteTo(spans);
+        spans.Attribute(SpanTags.Model, trace.Model);
+        spans.Attribute(SpanTags.Version, trace.Version);
+        if (trace.Attempts > 1) spans.Attribute(SpanTags.Attempts, trace.Attempts);
+        if (trace.Cache is { } cache) spans.Attribute(SpanTags.Cache, cache.Outcome);
+        spans.End();
     }
 
-    private static void WriteRun(RequestTrace trace, DateTime end)
+    private static void WriteRun(RequestTrace trace, OtlpSpans spans)
     {
-        DateTime? executes = null;
-        var executed = end;
-        Activity? execute = null;
-        if (trace.Run is { } run)
+        var times = trace.WorkerTimes;
+        var batch = trace.Batches is [.., var last] ? last : null;
+        long? executes = null;
+        var executed = trace.Ended;
+        if (trace.AnswerTimestamp != 0)
         {
             // On the way there and back: half and half.
-            var times = run.Times;
-            var way = Stopwatch.GetElapsedTime(run.Sent, run.Arrived) - Microseconds((long)times.DecodeWait + times.Decode + times.Assemble + times.Execute + times.Encode);
-            var at = trace.At(run.Sent) + (way > TimeSpan.Zero ? way / 2 : TimeSpan.Zero);
+            var way = trace.AnswerTimestamp - trace.SentTimestamp - Microseconds((long)times.DecodeWait + times.Decode + times.Assemble + times.Execute + times.Encode);
+            var at = trace.SentTimestamp + Math.Max(0, way) / 2;
             Stage("decode_wait", times.DecodeWait);
             Stage("decode", times.Decode);
             Stage("assemble", times.Assemble);
             if (times.BatchRows > 0)
             {
                 executes = at;
-                execute = Begin(trace, "execute", at)?.SetTag(SpanTags.Rows, (int)times.BatchRows);
                 at += Microseconds(times.Execute);
                 executed = at;
+                Begin(trace, spans, "execute", executes.Value, executed);
+                spans.Attribute(SpanTags.Rows, (int)times.BatchRows);
+                if (batch is not null) spans.Link(batch.Trace, batch.Span);
+                spans.End();
             }
 
             Stage("encode", times.Encode);
 
             void Stage(string name, uint microseconds)
             {
-                if (microseconds >= NotableMicroseconds) Write(trace, name, at, at + Microseconds(microseconds));
+                if (microseconds >= NotableMicroseconds) Write(trace, spans, name, at, at + Microseconds(microseconds));
                 at += Microseconds(microseconds);
             }
         }
 
-        for (var i = 0; i < trace.Batches.Count; i++)
+        foreach (var of in trace.Batches)
         {
             // Those before the last one ended with their workers.
-            var isLast = i == trace.Batches.Count - 1;
-            var batch = trace.Batches[i].Add(trace, isLast ? executes : null, isLast ? executed : trace.At(trace.SentTimestamp));
-            if (isLast && batch is not null) execute?.AddLink(new ActivityLink(batch.Context));
+            if (of == batch) of.Add(trace, executes, executed, spans);
+            else of.Add(trace, null, trace.SentTimestamp, spans);
         }
-
-        execute?.SetEndTime(executed).Stop();
     }
 
-    private static void WriteNotable(RequestTrace trace, string name, DateTime start, DateTime end)
+    private static void WriteNotable(RequestTrace trace, OtlpSpans spans, string name, long start, long end)
     {
-        if (end - start >= Notable) Write(trace, name, start, end);
+        if (end - start >= Notable) Write(trace, spans, name, start, end);
     }
 
-    private static void Write(RequestTrace trace, string name, DateTime start, DateTime end) => Begin(trace, name, start)?.SetEndTime(end > start ? end : start).Stop();
+    private static void Write(RequestTrace trace, OtlpSpans spans, string name, long start, long end)
+    {
+        Begin(trace, spans, name, start, end);
+        spans.End();
+    }
 
-    private static Activity? Begin(RequestTrace trace, string name, DateTime start) => SpanSource.Start(name, ActivityKind.Internal, trace.Span.Context, start);
+    private static void Begin(RequestTrace trace, OtlpSpans spans, string name, long start, long end)
+    {
+        spans.Begin(trace.Trace, TraceParent.NewSpan(), trace.Span, isServer: false, start, end);
+        spans.Name(name);
+    }
 
-    private static TimeSpan Microseconds(long value) => TimeSpan.FromTicks(value * TimeSpan.TicksPerMicrosecond);
+    // As a difference of timestamps.
+    private static long Microseconds(long value) => value * Stopwatch.Frequency / 1_000_000;
 }

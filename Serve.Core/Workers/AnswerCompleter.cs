@@ -4,7 +4,6 @@ using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
-using Serve.Core.Tracing;
 
 namespace Serve.Core.Workers;
 
@@ -152,7 +151,7 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
     private void Record(InferenceRequest request, in OutputTimes times, long now)
     {
         var trace = request.Payload.Trace;
-        trace?.Answered(new WorkerRun(request.SentTimestamp, now, times));
+        trace?.Answered(now, times);
         var atWorker = time.GetElapsedTime(request.SentTimestamp, now);
         var transfer = atWorker - Microseconds((long)times.DecodeWait + times.Decode + times.Assemble + times.Execute + times.Encode);
         if (transfer < TimeSpan.Zero) transfer = TimeSpan.Zero;

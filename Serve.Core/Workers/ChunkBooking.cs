@@ -107,7 +107,7 @@ internal sealed class ChunkBooking(InferenceScheduler scheduler, Dispatcher disp
         var rows = dispatcher.Begun(slot, ids);
         if (rows == 0) return;
         metrics.BatchBegun(rows);
-        if (SpanSource.IsOn) Trace(slot, ids, rows, now);
+        if (TraceWriter.IsOn) Trace(slot, ids, rows, now);
     }
 
     private BatchTicks TicksOf(in OutputTimes times) => new(Ticks(times.Decode), Ticks(times.Execute), Ticks(times.Encode));

@@ -238,9 +238,15 @@ internal sealed class InferenceScheduler : IDisposable
     {
         foreach (InferenceRequest request in failed)
         {
-            request.TryFail(_errors.Lost(request, reason, how));
+            if (request.TryFail(_errors.Lost(request, reason, how))) CountFailure(request);
             request.Payload.Release();
         }
+    }
+
+    // Of a request that came to a worker, and failed before its first response: later ones are counted by those who write them.
+    private void CountFailure(InferenceRequest request)
+    {
+        if (request.Parts is null && _completer.Responses is { } responses) responses.Failed(0, request.SentTimestamp, responses.Now);
     }
 
     /// <summary>Gives a worker nothing more.</summary>
@@ -385,7 +391,12 @@ internal sealed class InferenceScheduler : IDisposable
         after.Frames.Flush(evenIfBusy: true);
         foreach (var (request, place) in late)
         {
-            if (request.TryFail(_errors.Expired(_time.GetElapsedTime(request.ArrivalTimestamp, request.DeadlineTimestamp)))) _metrics.RequestExpired(place);
+            if (request.TryFail(_errors.Expired(_time.GetElapsedTime(request.ArrivalTimestamp, request.DeadlineTimestamp))))
+            {
+                _metrics.RequestExpired(place);
+                if (place != ExpiredPlace.Queue) CountFailure(request);
+            }
+
             if (place == ExpiredPlace.Queue) request.Payload.Release();
         }
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.Commands;
@@ -53,6 +52,6 @@ internal static class StatusAnswer
     {
         var screen = new Screen(arguments.InvocationConfiguration.Output);
         if (connection.Json(arguments)) screen.Json(answer);
-        else screen.Line(JsonSerializer.Deserialize(answer, HttpJson.Default.StatusBody)!.Status);
+        else screen.Line(ServerClient.Read(answer, HttpJson.Default.StatusBody, connection.Addresses(arguments).Management).Status);
     }
 }

@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Serve.Core.Configuration;
 using Serve.Management.Http;
 using Serve.Management.Rest;
@@ -11,6 +12,8 @@ namespace Serve.Frontend.Commands;
 /// <summary>Talks to a running server. Its errors become a <see cref="CommandException"/> with the server's own message.</summary>
 internal sealed class ServerClient(string inferenceAddress, string managementAddress, ClientCredentials credentials) : IDisposable
 {
+    private const int MostShown = 100;
+
     // Waiting is the server's to limit: a synchronous registration takes as long as its startupTimeout allows.
     private readonly HttpClient _http = new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5), UseProxy = false, SslOptions = credentials.Tls() }) { Timeout = Timeout.InfiniteTimeSpan };
 
@@ -31,7 +34,7 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
         do
         {
             var page = await ManageAsync(HttpMethod.Get, $"/models?limit=100{(token is null ? "" : $"&next_page_token={token}")}", cancellation);
-            var list = JsonSerializer.Deserialize(page, ManagementJson.Default.ModelList)!;
+            var list = Read(page, ManagementJson.Default.ModelList, ManagementAddress);
             names.AddRange(list.Models.Select(model => model.ModelName));
             token = list.NextPageToken;
         }
@@ -43,7 +46,7 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
     public async Task<(string Json, IReadOnlyList<VersionBody> Versions)> DescribeAsync(string model, string? version, CancellationToken cancellation)
     {
         var json = await ManageAsync(HttpMethod.Get, $"/models/{Uri.EscapeDataString(model)}/{Uri.EscapeDataString(version ?? "all")}", cancellation);
-        return (json, JsonSerializer.Deserialize(json, ManagementJson.Default.ListVersionBody)!);
+        return (json, Read(json, ManagementJson.Default.ListVersionBody, ManagementAddress));
     }
 
     /// <summary>The server's health; the answer's text and whether it is one of a server that serves.</summary>
@@ -54,8 +57,8 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
     {
         var (status, body) = await SendAsync(HttpMethod.Get, InferenceAddress + path, null, cancellation);
         if (status == 401) throw Refused(status, body);
-        var text = JsonSerializer.Deserialize(body, HttpJson.Default.StatusBody)?.Status ?? body;
-        return (text, status == 200);
+        if (status != 200 && ErrorOf(body) is { } said) return (said, false);
+        return (Read(body, HttpJson.Default.StatusBody, InferenceAddress).Status, status == 200);
     }
 
     /// <summary>Asks a model.</summary>
@@ -79,9 +82,30 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
             using var request = Request(HttpMethod.Get, url, null);
             request.Headers.Accept.ParseAdd(accept);
             var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
-            if (response.IsSuccessStatusCode) return response;
-            using (response) throw Refused((int)response.StatusCode, await response.Content.ReadAsStringAsync(cancellation));
+            if (response.IsSuccessStatusCode && response.Content.Headers.ContentType?.MediaType == accept) return response;
+            using (response) throw response.IsSuccessStatusCode ? NotServe(ManagementAddress, $"its answer is {response.Content.Headers.ContentType?.MediaType ?? "of no type"}") : Refused((int)response.StatusCode, await response.Content.ReadAsStringAsync(cancellation));
         }, cancellation);
+    }
+
+    /// <summary>Reads an answer.</summary>
+    /// <param name="body">Its body.</param>
+    /// <param name="type">What it should be.</param>
+    /// <param name="address">Who answered.</param>
+    /// <exception cref="CommandException">It is none of Serve's.</exception>
+    public static T Read<T>(string body, JsonTypeInfo<T> type, string address)
+    {
+        try
+        {
+            if (JsonSerializer.Deserialize(body, type) is { } read) return read;
+        }
+        catch (JsonException)
+        {
+            // A proxy's page, for example.
+        }
+
+        var line = body.AsSpan().TrimStart();
+        line = line[..Math.Min(MostShown, line.IndexOfAny('\r', '\n') is >= 0 and var end ? end : line.Length)];
+        throw NotServe(address, line.IsEmpty ? "its answer is empty" : $"its answer begins with {line}");
     }
 
     /// <inheritdoc/>
@@ -137,20 +161,26 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
         }
     }
 
+    private static CommandException NotServe(string address, string why) => new(ExitCode.Unreachable, $"""
+        Something that is not Serve answers at {address}: {why}.
+        Say where the server is with --management-address and --inference-address.
+        """);
+
     private static CommandException Refused(int status, string body) =>
         new(ExitCode.Failed, MessageOf(status, body) + (status == 401 ? $" Set {EnvironmentNames.ClientToken}, or give --token." : ""));
 
-    private static string MessageOf(int status, string body)
+    private static string MessageOf(int status, string body) => ErrorOf(body) ?? $"The server answered {status}: {body.Trim()}";
+
+    // Null: it is not Serve that answers there.
+    private static string? ErrorOf(string body)
     {
         try
         {
-            if (JsonSerializer.Deserialize(body, HttpJson.Default.ErrorBody) is { Message: { } message }) return message;
+            return JsonSerializer.Deserialize(body, HttpJson.Default.ErrorBody)?.Message;
         }
         catch (JsonException)
         {
-            // Something that is not Serve answers there: show what it said.
+            return null;
         }
-
-        return $"The server answered {status}: {body.Trim()}";
     }
 }

@@ -72,12 +72,7 @@ internal sealed class GrpcPipeline : IDisposable
         {
             var code = CodeOf(context);
             if (code == StatusCode.Unknown && IsMalformed(context)) code = BlameMessage(context.Response);
-            if (trace is not null)
-            {
-                RpcSpan.Complete(trace, code ?? StatusCode.Unknown);
-                trace.End(Stopwatch.GetTimestamp());
-            }
-
+            if (trace is not null) ServerTracing.EndCall(trace, code ?? StatusCode.Unknown);
             Answered(context, code, started);
         }
     }

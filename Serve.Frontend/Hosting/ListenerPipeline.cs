@@ -4,9 +4,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
-using Serve.Core.Models.Sources;
-using Serve.Core.Observability;
-using Serve.Frontend.Logging;
 using Serve.Frontend.Tracing;
 using Serve.Management.Http;
 
@@ -14,12 +11,12 @@ namespace Serve.Frontend.Hosting;
 
 /// <summary>
 /// What surrounds the routes of one listener: common headers, JSON errors for everything that goes wrong, counting, and
-/// the access log. Inference endpoints do their own counting and error handling (<see cref="SelfContained"/>): one
+/// the access log. Inference endpoints do their own recording and error handling (<see cref="SelfContained"/>): one
 /// asynchronous layer less on the hot path.
 /// </summary>
-internal sealed partial class ListenerPipeline(Listener listener, bool inline, bool accessLog, ILogger log)
+internal sealed partial class ListenerPipeline(Listener listener, bool inline, AnswerRecorder answers, ILogger log)
 {
-    /// <summary>Metadata of an endpoint that never throws and counts its own answers.</summary>
+    /// <summary>Metadata of an endpoint that never throws and records its own answers.</summary>
     public sealed class SelfContained
     {
         public static readonly SelfContained Instance = new();
@@ -45,7 +42,7 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
         var routed = app.Build();
 
         var guard = listener.Guard;
-        RequestDelegate answer = context =>
+        return context =>
         {
             CommonHeaders.Apply(context);
             if (guard is not null && !guard.Allows(context)) return RefuseAsync(context);
@@ -55,7 +52,6 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
             // Routing itself answers a wrong verb: 405 with Allow and no body, and completes at once.
             return task.IsCompletedSuccessfully && IsBareMethodNotAllowed(context) ? RefuseMethodAsync(context) : task;
         };
-        return accessLog ? Logged(answer) : answer;
     }
 
     private void Surround(EndpointBuilder endpoint)
@@ -66,62 +62,37 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, b
 
     private RequestDelegate Guard(RequestDelegate handler) => async context =>
     {
+        var started = Stopwatch.GetTimestamp();
         try
         {
             // On the socket's own thread one slow call would stall every connection that the thread serves.
             if (inline) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             await handler(context);
-            listener.Metrics.Answered(context.Response.StatusCode);
+            answers.Answered(context, context.Response.StatusCode, started, ServerTracing.Of(context));
         }
         catch (Exception e)
         {
             var error = ErrorResponse.From(e, context);
             if (error.Status == 500 && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, CommonHeaders.IdOf(context));
-            listener.Metrics.Answered(await ErrorResponse.WriteAsync(context, error));
+            answers.Answered(context, await ErrorResponse.WriteAsync(context, error), started, ServerTracing.Of(context));
         }
     };
 
     private static bool IsBareMethodNotAllowed(HttpContext context) =>
         context.Response is { StatusCode: StatusCodes.Status405MethodNotAllowed, HasStarted: false, ContentLength: null };
 
-    private async Task RefuseMethodAsync(HttpContext context) =>
-        listener.Metrics.Answered(await ErrorResponse.WriteAsync(context, new MethodNotAllowedException()));
+    private async Task RefuseMethodAsync(HttpContext context)
+    {
+        var started = Stopwatch.GetTimestamp();
+        answers.Answered(context, await ErrorResponse.WriteAsync(context, new MethodNotAllowedException()), started, trace: null);
+    }
 
     private async Task RefuseAsync(HttpContext context)
     {
-        listener.Metrics.Unauthorized();
-        listener.Metrics.Answered(await ErrorResponse.WriteAsync(context, new InvalidKeyException()));
-    }
-
-    private RequestDelegate Logged(RequestDelegate answer) => async context =>
-    {
         var started = Stopwatch.GetTimestamp();
-        await answer(context);
-        var request = context.Request;
-        using var ofTrace = LogTrace.Of(ServerTracing.Of(context));
-        new AccessLine(
-            context.Connection.RemoteIpAddress,
-            context.Connection.RemotePort,
-            request.Method,
-            TargetOf(request),
-            request.Protocol,
-            context.Response.StatusCode,
-            (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds,
-            CommonHeaders.IdOf(context)).LogTo(log);
-    };
-
-    // A URL may carry a signature, which opens what it is of for whoever has it: an archive, or what a client sends to a model.
-    private static string TargetOf(HttpRequest request)
-    {
-        if (!request.QueryString.HasValue) return request.Path;
-        if (!request.Query.Any(parameter => parameter.Value.Any(value => IsUrl(parameter.Key, value)))) return request.Path + request.QueryString;
-        var shown = request.Query.SelectMany(parameter => parameter.Value.Select(value =>
-            KeyValuePair.Create(parameter.Key, IsUrl(parameter.Key, value) ? AllowedUrls.Shown(value!) : value)));
-        return request.Path + QueryString.Create(shown).Value;
+        listener.Metrics.Unauthorized();
+        answers.Answered(context, await ErrorResponse.WriteAsync(context, new InvalidKeyException()), started, trace: null);
     }
-
-    private static bool IsUrl(string parameter, string? value) =>
-        value is not null && (parameter.Equals("url", StringComparison.OrdinalIgnoreCase) || value.Contains("://", StringComparison.Ordinal));
 
     [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed unexpectedly, request {RequestId}")]
     private partial void LogUnexpected(Exception exception, string method, string path, string? requestId);

@@ -166,11 +166,12 @@ internal sealed partial class ServeHost : IAsyncDisposable
     {
         var inline = IsInline(configuration);
         var (inference, management, metrics) = (listeners[0], listeners[1], listeners[2]);
+        var (ofInference, ofManagement) = (AnswersOf(inference), AnswersOf(management));
         var models = new ModelLookup(registry, loading);
         var kserve = new KServePredict(models, configuration.MaxRequestSize, shutdown, tracing);
-        var endpoint = new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, tracing, loggers.CreateLogger<InferenceEndpoint>());
-        var tensors = new InferEndpoint(control.Models, control.SharedMemory, configuration.MaxRequestSize, inline, shutdown, inference.Metrics, tracing, loggers.CreateLogger<InferEndpoint>());
-        inference.Pipeline = PipelineOf(inference).Build(
+        var endpoint = new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, ofInference, tracing, loggers.CreateLogger<InferenceEndpoint>());
+        var tensors = new InferEndpoint(control.Models, control.SharedMemory, configuration.MaxRequestSize, inline, shutdown, ofInference, tracing, loggers.CreateLogger<InferEndpoint>());
+        inference.Pipeline = PipelineOf(inference, ofInference).Build(
             app.Services,
             routes =>
             {
@@ -180,12 +181,12 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 new Probes(ping, loading).Map(routes);
                 routes.MapKServeModels(registry);
                 routes.MapOpenInferenceControl(control);
-                routes.MapGenerate(new GenerateEndpoint(control.Models, configuration.MaxRequestSize, shutdown, inference.Metrics, tracing, loggers.CreateLogger<GenerateEndpoint>()));
+                routes.MapGenerate(new GenerateEndpoint(control.Models, configuration.MaxRequestSize, shutdown, ofInference, tracing, loggers.CreateLogger<GenerateEndpoint>()));
                 routes.MapOpenInferenceInfer(tensors);
             },
             context => InferenceRoutes.TryPredict(context, endpoint, registry) ?? InferRoutes.TryInfer(context, tensors, registry));
         if (Cors.IsConfigured(configuration)) inference.Pipeline = new Cors(configuration, inference.Metrics).Before(inference.Pipeline);
-        management.Pipeline = PipelineOf(management).Build(app.Services, routes =>
+        management.Pipeline = PipelineOf(management, ofManagement).Build(app.Services, routes =>
         {
             var allowsModelApi = Exposure.AllowsModelApi(configuration, management.Key, configuration.ManagementAddress);
             routes.MapManagement(registry, allowsModelApi, level);
@@ -193,12 +194,16 @@ internal sealed partial class ServeHost : IAsyncDisposable
             routes.MapOverview(overview);
             access.MapTokens(routes);
             routes.MapConsole();
-            routes.MapConsolePredictions(new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, management.Metrics, tracing, loggers.CreateLogger<InferenceEndpoint>()));
+            routes.MapConsolePredictions(new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, ofManagement, tracing, loggers.CreateLogger<InferenceEndpoint>()));
         });
-        metrics.Pipeline = PipelineOf(metrics).Build(app.Services, routes => routes.MapMetrics(registry, configuration.Metrics.TorchserveNames ? TorchServe(registry, listeners) : null));
+        metrics.Pipeline = PipelineOf(metrics, AnswersOf(metrics)).Build(app.Services, routes => routes.MapMetrics(registry, configuration.Metrics.TorchserveNames ? TorchServe(registry, listeners) : null));
         app.Run(static context => Listener.Of(context).Pipeline(context));
 
-        ListenerPipeline PipelineOf(Listener listener) => new(listener, inline, configuration.AccessLog, loggers.CreateLogger($"Serve.{listener.Name}"));
+        ListenerPipeline PipelineOf(Listener listener, AnswerRecorder answers) => new(listener, inline, answers, LogOf(listener));
+
+        AnswerRecorder AnswersOf(Listener listener) => new(listener.Metrics, configuration.AccessLog ? LogOf(listener) : null);
+
+        ILogger LogOf(Listener listener) => loggers.CreateLogger($"Serve.{listener.Name}");
 
         static (string, string) Describe(ModelVersion version) =>
             ($"RESTful API for: {version.Name}", $"What runs the model {version.Name}; its default version is {version.Version}, its handler {version.Describe().Handler ?? "not known yet"}.");

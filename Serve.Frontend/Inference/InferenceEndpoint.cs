@@ -5,6 +5,7 @@ using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
+using Serve.Core.Tracing;
 using Serve.Frontend.Hosting;
 using Serve.Frontend.Tracing;
 using Serve.Management.Http;
@@ -13,9 +14,9 @@ namespace Serve.Frontend.Inference;
 
 /// <summary>
 /// One inference request from its headers to its answer: read the body, name the version, run, write. Hot path: one
-/// asynchronous layer, no closures. It answers its own errors and counts its own answers.
+/// asynchronous layer, no closures. It answers its own errors and records its own answers.
 /// </summary>
-internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLookup models, long maxRequestBytes, bool inline, Shutdown shutdown, HttpMetrics metrics, ServerTracing? tracing, ILogger log)
+internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLookup models, long maxRequestBytes, bool inline, Shutdown shutdown, AnswerRecorder answers, ServerTracing? tracing, ILogger log)
 {
     // What handling more bytes than these takes, other connections of a thread must not wait for.
     private const int BriefBytes = 64 << 10;
@@ -31,7 +32,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
     public Task HandleAsync(HttpContext context, InferenceRoute route) => TraceAsync(context, null, route);
 
     private Task TraceAsync(HttpContext context, ModelVersion? target, InferenceRoute route) =>
-        tracing?.Begin(context) is { } trace ? ServerTracing.UntilAnsweredAsync(HandleAsync(context, target, route), context, trace) : HandleAsync(context, target, route);
+        tracing?.Begin(context) is { } trace ? ServerTracing.UntilAnsweredAsync(HandleAsync(context, target, route with { Trace = trace }), context, trace) : HandleAsync(context, target, route);
 
     // What lives across its waits is allocated for each request: few variables, and no more than one at a time of a kind.
     private async Task HandleAsync(HttpContext context, ModelVersion? target, InferenceRoute route)
@@ -50,10 +51,10 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
             await BodyReceiver.ReceiveAsync(context, payload, maxRequestBytes);
             requestBytes = payload.Body.Length;
             if (inline && requestBytes > BriefBytes && RequestParts.AreReadFrom(context.Request.ContentType)) await Task.Yield();
-            RequestParts.Complete(context.Request, ref payload, route.Path, route.Query, out var modelField);
+            RequestParts.Complete(context.Request, ref payload, route, out var modelField);
             target ??= models.Accept(modelField ?? OnlyModel(), route.Version);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
-            payload.Trace?.ReadTimestamp = Stopwatch.GetTimestamp();
+            route.Trace?.ReadTimestamp = Stopwatch.GetTimestamp();
             var options = RequestOptions.Read(context.Request.Headers);
             ServerTiming.Begin(context, payload, started);
 
@@ -62,36 +63,36 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
             response = await target.InferAsync(handedOver, options, context.RequestAborted);
 
             var writing = Stopwatch.GetTimestamp();
-            ServerTracing.Of(context)?.WriteTimestamp = writing;
+            route.Trace?.WriteTimestamp = writing;
             (status, responseBytes) = (response.Status, response.Body.Length);
             if (inline && responseBytes > BriefBytes) await Task.Yield();
             ServerTiming.End(context, response, started);
             await ResponseWriter.WriteAsync(context, response);
             if (response.Parts is { } parts) responseBytes = (int)Math.Min(parts.Bytes, int.MaxValue);
             else target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));
-            target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes, ServerTracing.Of(context));
+            target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes, route.Trace);
         }
         catch (Exception e)
         {
             payload?.Release();
-            if (target is not null) ServerTracing.Of(context)?.For(target.Name, target.Version);
-            status = await FailAsync(context, e);
-            target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes: 0, ServerTracing.Of(context));
+            if (target is not null) route.Trace?.For(target.Name, target.Version);
+            status = await FailAsync(context, e, route.Trace);
+            target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes: 0, route.Trace);
         }
         finally
         {
             response?.Dispose();
         }
 
-        metrics.Answered(status);
+        answers.Answered(context, status, started, route.Trace);
     }
 
     private string OnlyModel() => registry.Names is [var only] ? only : throw new BadRequestException("Parameter model_name is required.");
 
-    private Task<int> FailAsync(HttpContext context, Exception e)
+    private Task<int> FailAsync(HttpContext context, Exception e, RequestTrace? trace)
     {
         var error = ErrorResponse.From(e, context);
-        using (LogTrace.Of(ServerTracing.Of(context)))
+        using (LogTrace.Of(trace))
             if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, CommonHeaders.IdOf(context));
         if (shutdown.IsDraining) context.Response.Headers.Connection = "close";
         return ErrorResponse.WriteAsync(context, error);

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Serve.Core.Tracing;
 
 namespace Serve.Frontend.Inference;
 
@@ -26,6 +27,9 @@ internal sealed record InferenceRoute(string? Model, string? Version, string? Pa
 
     /// <summary>SageMaker's <c>/invocations</c>.</summary>
     public static InferenceRoute Invocations { get; } = new(null, null, null, QueryUse.Inputs);
+
+    /// <summary>What is noted of the request; null: it is not traced.</summary>
+    public RequestTrace? Trace { get; init; }
 
     /// <summary>The model that the route or the query names; null if neither does.</summary>
     public string? ModelOf(HttpRequest request) => Model ?? (Query == QueryUse.Inputs ? (string?)request.Query[ModelName] : null);

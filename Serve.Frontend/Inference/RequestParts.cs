@@ -27,14 +27,12 @@ internal static class RequestParts
     /// <summary>Completes the payload of a request whose body has arrived. Hot path for raw bodies.</summary>
     /// <param name="request">The request.</param>
     /// <param name="payload">Its body; replaced by another one if the body has to be decoded first.</param>
-    /// <param name="path">What of the route is for the handler, or null.</param>
-    /// <param name="query">Whether query parameters are parts.</param>
+    /// <param name="route">What of it is for the handler, whether query parameters are parts, and its trace.</param>
     /// <param name="modelField">The form's field <c>model_name</c>, if there is one.</param>
-    public static void Complete(HttpRequest request, ref RequestPayload payload, string? path, QueryUse query, out string? modelField)
+    public static void Complete(HttpRequest request, ref RequestPayload payload, InferenceRoute route, out string? modelField)
     {
         modelField = null;
-        var trace = ServerTracing.Of(request.HttpContext);
-        AddHeaders(request, payload, path, trace);
+        AddHeaders(request, payload, route.Path, route.Trace);
         var type = request.ContentType;
         var rawBytes = payload.Body.Length;
 
@@ -50,7 +48,7 @@ internal static class RequestParts
             payload = decoded;
             try
             {
-                AddHeaders(request, decoded, path, trace);
+                AddHeaders(request, decoded, route.Path, route.Trace);
                 AddUrlEncoded(encoded.Body.Span, decoded, ref modelField);
             }
             finally
@@ -58,12 +56,12 @@ internal static class RequestParts
                 encoded.Release();
             }
         }
-        else if (rawBytes > 0 || query == QueryUse.None || request.Query.Count == 0)
+        else if (rawBytes > 0 || route.Query == QueryUse.None || request.Query.Count == 0)
         {
             payload.AddPart(Body, type is null || Is(type, UrlEncoded) ? null : AsciiType(type), 0, rawBytes);
         }
 
-        if (query == QueryUse.Inputs) AddQuery(request.Query, payload);
+        if (route.Query == QueryUse.Inputs) AddQuery(request.Query, payload);
 
         // A form without fields, or a query that only names the model: a request has one part at least, as without a body.
         if (payload.Parts == 0) payload.AddPart(Body, null, 0, 0);

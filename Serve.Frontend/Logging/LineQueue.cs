@@ -89,10 +89,12 @@ internal sealed class LineQueue : IDisposable
         var count = 0;
         for (; count < MostAtOnce && _lines.TryDequeue(out var line); count++)
         {
-            Interlocked.Decrement(ref _waiting);
             line.AppendTo(_text.Clear());
             _output.Write(_text.Text);
         }
+
+        // Once for all of them: every request's thread writes there.
+        Interlocked.Add(ref _waiting, -count);
 
         if (Interlocked.Exchange(ref _dropped, 0) is > 0 and var dropped)
         {

@@ -1,21 +1,71 @@
-using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Serve.Core.Tracing;
 using Serve.Frontend.Inference;
 using Serve.Frontend.OpenInference.Infer;
+using Serve.Management.Http;
 
 namespace Serve.Frontend.Tracing;
 
-/// <summary>The server span of an HTTP request, by OpenTelemetry's semantic conventions. Neither the query nor any header but those named is in it.</summary>
-internal static class HttpSpan
+/// <summary>
+/// The server span of an HTTP request, by OpenTelemetry's semantic conventions. Neither the query nor any header but those
+/// named is in it. What the request has is kept as it is; it becomes text on the writer's thread.
+/// </summary>
+internal sealed class HttpSpan : ISpanDescription
 {
-    /// <summary><c>POST /predictions/{model}</c>.</summary>
-    public static string NameOf(HttpRequest request, string? route) => route is null ? MethodOf(request) : $"{MethodOf(request)} {route}";
+    private readonly string _method;
+    private readonly string? _route;
+    private readonly string? _path;
+    private readonly string _scheme;
+    private readonly HostString _host;
+    private readonly IPAddress? _client;
+    private readonly string _protocol;
+    private readonly string? _requestId;
 
-    /// <summary>The route that a request has: what routing has found, or what was answered before it. Null: neither.</summary>
-    public static string? RouteOf(HttpContext context)
+    /// <summary>Keeps what is known when it arrives.</summary>
+    public HttpSpan(HttpContext context)
+    {
+        var request = context.Request;
+        (_method, _route, _path, _scheme) = (request.Method, RouteOf(context), request.Path.Value, request.Scheme);
+        (_host, _client, _protocol, _requestId) = (request.Host, context.Connection.RemoteIpAddress, request.Protocol, CommonHeaders.IdOf(context));
+    }
+
+    /// <inheritdoc/>
+    public bool IsServer => true;
+
+    /// <summary>How it was answered.</summary>
+    public int Status { get; set; }
+
+    /// <summary>How a request was answered: 499 if its client left first.</summary>
+    public static int StatusOf(HttpContext context) =>
+        context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted ? StatusCodes.Status499ClientClosedRequest : context.Response.StatusCode;
+
+    /// <inheritdoc/>
+    public void WriteTo(OtlpSpans span)
+    {
+        // The conventions' set: whatever else a client sends must not become a name.
+        var isKnown = _method is "GET" or "POST" or "PUT" or "HEAD" or "DELETE" or "PATCH" or "OPTIONS" or "CONNECT" or "TRACE";
+        var name = isKnown ? _method : "HTTP";
+        if (_route is null) span.Name(name);
+        else span.Name(name, _route);
+        span.Attribute(SpanTags.RequestId, _requestId);
+        span.Attribute("http.request.method"u8, isKnown ? _method : "_OTHER");
+        if (!isKnown) span.Attribute("http.request.method_original"u8, _method);
+        span.Attribute("http.route"u8, _route);
+        span.Attribute("url.path"u8, _path);
+        span.Attribute("url.scheme"u8, _scheme);
+        span.Address(_host, _client);
+        if (_protocol.StartsWith("HTTP/", StringComparison.Ordinal)) span.Attribute("network.protocol.version"u8, _protocol["HTTP/".Length..]);
+        span.Attribute("http.response.status_code"u8, Status);
+        if (Status < 500) return;
+        span.Attribute(SpanTags.Error, Status.ToString(CultureInfo.InvariantCulture));
+        span.Failed();
+    }
+
+    // What routing has found, or what was answered before it. Null: neither.
+    private static string? RouteOf(HttpContext context)
     {
         if (context.GetEndpoint() is RouteEndpoint routed) return routed.RoutePattern.RawText;
         var path = context.Request.Path.Value;
@@ -23,38 +73,4 @@ internal static class HttpSpan
         if (InferPath.TryParse(path, out _, out version)) return version.IsEmpty ? "/v2/models/{model}/infer" : "/v2/models/{model}/versions/{version}/infer";
         return null;
     }
-
-    /// <summary>How a request was answered: 499 if its client left first.</summary>
-    public static int StatusOf(HttpContext context) =>
-        context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted ? StatusCodes.Status499ClientClosedRequest : context.Response.StatusCode;
-
-    /// <summary>Adds what is known when it arrives.</summary>
-    public static RequestTrace Describe(RequestTrace trace, HttpRequest request, string? route)
-    {
-        var span = trace.Span;
-        var method = MethodOf(request);
-        span.SetTag("http.request.method", method);
-        if (method == "HTTP") span.SetTag("http.request.method", "_OTHER").SetTag("http.request.method_original", request.Method);
-        span.SetTag("http.route", route).SetTag("url.path", request.Path.Value).SetTag("url.scheme", request.Scheme);
-        if (request.Host.HasValue) span.SetTag("server.address", request.Host.Host).SetTag("server.port", request.Host.Port);
-        span.SetTag("client.address", request.HttpContext.Connection.RemoteIpAddress?.ToString());
-        span.SetTag("network.protocol.version", request.Protocol is ['H', 'T', 'T', 'P', '/', .. var version] ? version : null);
-        return trace;
-    }
-
-    /// <summary>Adds how it was answered.</summary>
-    public static void Complete(RequestTrace trace, int status)
-    {
-        trace.Span.SetTag("http.response.status_code", status);
-        if (status < 500) return;
-        trace.Span.SetTag("error.type", status.ToString(CultureInfo.InvariantCulture));
-        trace.Span.SetStatus(ActivityStatusCode.Error);
-    }
-
-    // The conventions' set: whatever else a client sends must not become a name.
-    private static string MethodOf(HttpRequest request) => request.Method switch
-    {
-        "GET" or "POST" or "PUT" or "HEAD" or "DELETE" or "PATCH" or "OPTIONS" or "CONNECT" or "TRACE" => request.Method,
-        _ => "HTTP",
-    };
 }

@@ -1,6 +1,5 @@
-using System.Buffers.Binary;
-using System.Diagnostics;
 using System.Globalization;
+using Serve.Core.Tracing;
 
 namespace Serve.Frontend.Tracing;
 
@@ -47,24 +46,23 @@ internal sealed class RequestSampler
     /// <param name="traceParent">The request's header, or null.</param>
     /// <param name="traceState">The header that belongs to it, or null.</param>
     /// <param name="parent">What the request's span belongs to: the client's span, or a trace of its own.</param>
-    public bool IsSampled(string? traceParent, string? traceState, out ActivityContext parent)
+    public bool IsSampled(string? traceParent, string? traceState, out TraceParent parent)
     {
         parent = default;
         if (Volatile.Read(ref _bound) == Off) return false;
         if (traceParent is not null && IsWellFormed(traceParent))
         {
             if (!(_followsParent ? IsFlagged(traceParent) : IsChosen(long.Parse(traceParent.AsSpan(3, 16), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture))) || !TakeOne()) return false;
-            parent = new ActivityContext(
-                ActivityTraceId.CreateFromString(traceParent.AsSpan(3, 32)), ActivitySpanId.CreateFromString(traceParent.AsSpan(36, 16)), ActivityTraceFlags.Recorded, traceState, isRemote: true);
+            parent = new TraceParent(
+                UInt128.Parse(traceParent.AsSpan(3, 32), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture),
+                ulong.Parse(traceParent.AsSpan(36, 16), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture),
+                traceState);
             return true;
         }
 
         var first = Random.Shared.NextInt64();
         if (!IsChosen(first) || !TakeOne()) return false;
-        Span<byte> id = stackalloc byte[16];
-        BinaryPrimitives.WriteInt64BigEndian(id, first);
-        BinaryPrimitives.WriteInt64BigEndian(id[8..], Random.Shared.NextInt64(1, long.MaxValue));
-        parent = new ActivityContext(ActivityTraceId.CreateFromBytes(id), default, ActivityTraceFlags.Recorded);
+        parent = new TraceParent(new UInt128((ulong)first, (ulong)Random.Shared.NextInt64(1, long.MaxValue)), 0, null);
         return true;
     }
 

@@ -1,14 +1,34 @@
-using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
 using Serve.Core.Tracing;
+using Serve.Management.Http;
 
 namespace Serve.Frontend.Tracing;
 
 /// <summary>The server span of a gRPC call, by OpenTelemetry's semantic conventions.</summary>
-internal static class RpcSpan
+internal sealed class RpcSpan : ISpanDescription
 {
+    private readonly string _name;
+    private readonly HostString _host;
+    private readonly IPAddress? _client;
+    private readonly string? _requestId;
+
+    /// <summary>Keeps what is known when it arrives.</summary>
+    public RpcSpan(HttpContext context)
+    {
+        // inference.GRPCInferenceService/ModelInfer
+        _name = context.Request.Path.Value![1..];
+        (_host, _client, _requestId) = (context.Request.Host, context.Connection.RemoteIpAddress, CommonHeaders.IdOf(context));
+    }
+
+    /// <inheritdoc/>
+    public bool IsServer => true;
+
+    /// <summary>How it ended.</summary>
+    public StatusCode Status { get; set; }
+
     /// <summary>Whether a call runs models: the others are not traced, health checks above all.</summary>
     public static bool IsInference(string? path) => path is
         "/org.pytorch.serve.grpc.inference.InferenceAPIsService/Predictions"
@@ -17,26 +37,19 @@ internal static class RpcSpan
         or "/inference.GRPCInferenceService/ModelInfer"
         or "/inference.GRPCInferenceService/ModelStreamInfer";
 
-    /// <summary><c>inference.GRPCInferenceService/ModelInfer</c>.</summary>
-    public static string NameOf(HttpRequest request) => request.Path.Value![1..];
-
-    /// <summary>Adds what is known when it arrives.</summary>
-    public static RequestTrace Describe(RequestTrace trace, HttpRequest request)
+    /// <inheritdoc/>
+    public void WriteTo(OtlpSpans span)
     {
-        var name = NameOf(request);
-        var slash = name.IndexOf('/', StringComparison.Ordinal);
-        trace.Span.SetTag("rpc.system", "grpc").SetTag("rpc.service", name[..slash]).SetTag("rpc.method", name[(slash + 1)..]);
-        if (request.Host.HasValue) trace.Span.SetTag("server.address", request.Host.Host).SetTag("server.port", request.Host.Port);
-        trace.Span.SetTag("client.address", request.HttpContext.Connection.RemoteIpAddress?.ToString());
-        return trace;
-    }
-
-    /// <summary>Adds how it ended.</summary>
-    public static void Complete(RequestTrace trace, StatusCode code)
-    {
-        trace.Span.SetTag("rpc.grpc.status_code", (int)code);
-        if (code is not (StatusCode.Unknown or StatusCode.DeadlineExceeded or StatusCode.Unimplemented or StatusCode.Internal or StatusCode.Unavailable or StatusCode.DataLoss)) return;
-        trace.Span.SetTag("error.type", ((int)code).ToString(CultureInfo.InvariantCulture));
-        trace.Span.SetStatus(ActivityStatusCode.Error);
+        var slash = _name.IndexOf('/', StringComparison.Ordinal);
+        span.Name(_name);
+        span.Attribute(SpanTags.RequestId, _requestId);
+        span.Attribute("rpc.system"u8, "grpc");
+        span.Attribute("rpc.service"u8, _name[..slash]);
+        span.Attribute("rpc.method"u8, _name[(slash + 1)..]);
+        span.Address(_host, _client);
+        span.Attribute("rpc.grpc.status_code"u8, (int)Status);
+        if (Status is not (StatusCode.Unknown or StatusCode.DeadlineExceeded or StatusCode.Unimplemented or StatusCode.Internal or StatusCode.Unavailable or StatusCode.DataLoss)) return;
+        span.Attribute(SpanTags.Error, ((int)Status).ToString(CultureInfo.InvariantCulture));
+        span.Failed();
     }
 }

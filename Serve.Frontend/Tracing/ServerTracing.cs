@@ -1,9 +1,10 @@
 using System.Diagnostics;
+using Grpc.Core;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
-using OpenTelemetry.Trace;
 using Serve.Core.Configuration;
 using Serve.Core.Tracing;
+using Serve.Frontend.Commands;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.Tracing;
@@ -11,18 +12,14 @@ namespace Serve.Frontend.Tracing;
 /// <summary>Traces inference requests, over HTTP and gRPC: begins and ends a span for each that is sampled, and sends what comes of it to a collector.</summary>
 internal sealed class ServerTracing : IDisposable
 {
-    // For what is made and on its way, when the server stops.
-    private const int LastExportMilliseconds = 3000;
-
-    private readonly TracerProvider _provider;
-    private readonly ExportWarnings _warnings;
-    private readonly TraceWriter _writer = new(TimeProvider.System);
+    private readonly OtlpExport _export;
+    private readonly TraceWriter _writer;
 
     private ServerTracing(TracingOptions options, ILogger log)
     {
         Sampler = new RequestSampler(options.Ratio, options.FollowsParent);
-        _warnings = new ExportWarnings(options.Endpoint, TimeProvider.System, log);
-        _provider = TraceExport.Start(options);
+        _export = new OtlpExport(options, TimeProvider.System, log);
+        _writer = new TraceWriter(options.Gathering with { Resource = options.Resource, Version = ServeCommandLine.Version }, _export, TimeProvider.System);
     }
 
     /// <summary>Which requests are traced.</summary>
@@ -33,27 +30,22 @@ internal sealed class ServerTracing : IDisposable
     public static ServerTracing? Start(TracingConfiguration configuration, ILogger log) =>
         TracingOptions.Of(configuration, Environment.GetEnvironmentVariable) is { } options ? new ServerTracing(options, log) : null;
 
-    /// <summary>What is noted of a request; null: it is not traced. Hot path.</summary>
-    public static RequestTrace? Of(HttpContext context) => SpanSource.IsOn ? context.Features.Get<RequestTrace>() : null;
+    /// <summary>What is noted of a request; null: it is not traced. It is looked for long: where requests are many, it is passed on instead.</summary>
+    public static RequestTrace? Of(HttpContext context) => TraceWriter.IsOn ? context.Features.Get<RequestTrace>() : null;
 
     /// <summary>Begins a request's span, if the request is sampled. Hot path.</summary>
     public RequestTrace? Begin(HttpContext context)
     {
-        var started = Stopwatch.GetTimestamp();
         var headers = context.Request.Headers;
-        if (!Sampler.IsSampled(headers.TraceParent, headers.TraceState, out var parent)) return null;
-        var route = HttpSpan.RouteOf(context);
-        return Begin(context, HttpSpan.NameOf(context.Request, route), parent, started) is { } trace ? HttpSpan.Describe(trace, context.Request, route) : null;
+        return Sampler.IsSampled(headers.TraceParent, headers.TraceState, out var parent) ? Begin(context, new HttpSpan(context), parent) : null;
     }
 
     /// <summary>Begins a call's span, if the call is sampled and one that runs a model.</summary>
     public RequestTrace? BeginCall(HttpContext context)
     {
         if (!RpcSpan.IsInference(context.Request.Path)) return null;
-        var started = Stopwatch.GetTimestamp();
         var headers = context.Request.Headers;
-        if (!Sampler.IsSampled(headers.TraceParent, headers.TraceState, out var parent)) return null;
-        return Begin(context, RpcSpan.NameOf(context.Request), parent, started) is { } trace ? RpcSpan.Describe(trace, context.Request) : null;
+        return Sampler.IsSampled(headers.TraceParent, headers.TraceState, out var parent) ? Begin(context, new RpcSpan(context), parent) : null;
     }
 
     /// <summary>Ends a request's span when the request is answered.</summary>
@@ -62,14 +54,15 @@ internal sealed class ServerTracing : IDisposable
     /// <param name="trace">What is noted of it.</param>
     public static async Task UntilAnsweredAsync(Task answering, HttpContext context, RequestTrace trace)
     {
+        var span = (HttpSpan)trace.Description;
         try
         {
             await answering;
-            HttpSpan.Complete(trace, HttpSpan.StatusOf(context));
+            span.Status = HttpSpan.StatusOf(context);
         }
         catch (Exception e)
         {
-            HttpSpan.Complete(trace, ErrorResponse.From(e, context).Status);
+            span.Status = ErrorResponse.From(e, context).Status;
             throw;
         }
         finally
@@ -78,20 +71,23 @@ internal sealed class ServerTracing : IDisposable
         }
     }
 
+    /// <summary>Ends a call's span.</summary>
+    public static void EndCall(RequestTrace trace, StatusCode status)
+    {
+        ((RpcSpan)trace.Description).Status = status;
+        trace.End(Stopwatch.GetTimestamp());
+    }
+
     /// <summary>Sends what there is, within a few seconds, and ends.</summary>
     public void Dispose()
     {
         _writer.Dispose();
-        _provider.Shutdown(LastExportMilliseconds);
-        _provider.Dispose();
-        _warnings.Dispose();
+        _export.Dispose();
     }
 
-    private RequestTrace? Begin(HttpContext context, string name, in ActivityContext parent, long started)
+    private RequestTrace Begin(HttpContext context, ISpanDescription span, in TraceParent parent)
     {
-        if (SpanSource.Start(name, ActivityKind.Server, parent) is not { } span) return null;
-        span.SetTag(SpanTags.RequestId, CommonHeaders.IdOf(context));
-        var trace = new RequestTrace(span, started, _writer);
+        var trace = new RequestTrace(parent, span, Stopwatch.GetTimestamp(), _writer);
         context.Features.Set(trace);
         return trace;
     }

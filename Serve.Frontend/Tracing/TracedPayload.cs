@@ -16,7 +16,9 @@ internal static class TracedPayload
     {
         if (trace is null) return;
         payload.Trace = trace;
-        payload.AddHeader(TraceParent, trace.TraceParent);
+        Span<char> parent = stackalloc char[RequestTrace.TraceParentLength];
+        trace.FormatTraceParent(parent);
+        payload.AddHeader(TraceParent, parent);
         if (trace.TraceState is { } state) payload.AddHeader(TraceState, state);
     }
 

@@ -38,6 +38,7 @@ public sealed class AccessControl : IDisposable
                 TakesCertificates = isOptional && configuration.ManagementClientCaFile is not null,
                 OwnGuardPath = _keys is null ? null : RenewToken.Path,
                 HasConsole = true,
+                Remembers = true,
             };
         }
         catch

@@ -27,13 +27,16 @@ public sealed class TokenGuard(params TokenSet[] accepted)
     /// <summary>Whether the web console's page is there, which needs no token to be loaded.</summary>
     public bool HasConsole { get; init; }
 
-    /// <summary>Whether a request may go on. Hot path: one hash, no allocation.</summary>
+    /// <summary>Whether a request keeps a <see cref="OpeningToken"/>: where answers go on longer than tokens may. An object a request.</summary>
+    public bool Remembers { get; init; }
+
+    /// <summary>Whether a request may go on. Hot path: one hash, no allocation, unless it <see cref="Remembers"/>.</summary>
     public bool Allows(HttpContext context)
     {
         if (OfManagement is not null && ManagingRoutes.Include(context.Request.Path.Value, context.Request.Method)) return OfManagement.Allows(context);
         if (accepted.Length == 0) return true;
         var headers = context.Request.Headers;
-        if (IsValid(headers.Authorization))
+        if (IsValid(headers.Authorization, context))
         {
             headers.Authorization = default;
             return true;
@@ -56,7 +59,7 @@ public sealed class TokenGuard(params TokenSet[] accepted)
 
     private bool IsOpen(string? path, string verb) => OpenRoutes.Include(path, verb) || (HasConsole && ConsoleRoutes.IsPage(path, verb));
 
-    private bool IsValid(StringValues values)
+    private bool IsValid(StringValues values, HttpContext context)
     {
         if (values.Count != 1 || values[0] is not { } header || !header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return false;
         Span<byte> hash = stackalloc byte[AccessToken.HashBytes];
@@ -64,6 +67,7 @@ public sealed class TokenGuard(params TokenSet[] accepted)
 
         var found = false;
         foreach (var set in accepted) found |= set.Accepts(hash);
+        if (found && Remembers) context.Features.Set(new OpeningToken(hash.ToArray(), accepted));
         return found;
     }
 }

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Serve.Core.Observability.Sampling;
+using Serve.Management.Authorization;
 
 namespace Serve.Management.Overview;
 
@@ -10,7 +11,7 @@ internal static class OverviewStream
     public const string MediaType = "text/event-stream";
 
     /// <summary>
-    /// Writes until the client leaves or the server stops. Each write waits until the client has read enough of those before:
+    /// Writes until the client leaves, its token is withdrawn or expires, or the server stops. Each write waits until the client has read enough of those before:
     /// one that does not read costs its connection's buffer, and misses overviews.
     /// </summary>
     /// <param name="context">The request.</param>
@@ -24,7 +25,8 @@ internal static class OverviewStream
         context.Response.ContentType = MediaType;
         try
         {
-            for (var sample = first; sample is not null; sample = await listener.NextAsync(ends.Token))
+            var token = context.Features.Get<OpeningToken>();
+            for (var sample = first; sample is not null && token is not { IsValid: false }; sample = await listener.NextAsync(ends.Token))
             {
                 isWriting = true;
                 await context.Response.BodyWriter.WriteAsync(sample.Event, ends.Token);

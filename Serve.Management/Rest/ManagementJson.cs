@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace Serve.Management.Rest;
 
 /// <summary>A page of models; the token is absent on the last one.</summary>
-public sealed record ModelList(string? NextPageToken, IReadOnlyList<ModelListEntry> Models);
+public sealed record ModelList(string? NextPageToken, [property: JsonRequired] IReadOnlyList<ModelListEntry> Models);
 
 /// <summary>A model in the list.</summary>
 public sealed record ModelListEntry(string ModelName, string ModelUrl);

@@ -9,6 +9,9 @@ namespace Serve.Tests.EndToEnd;
 /// </summary>
 internal sealed class EchoClients : IAsyncDisposable
 {
+    // Always some are on their way, and yet the machine has time for what happens meanwhile: a worker's start, other tests.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
+
     private readonly ServerFixture _server;
     private readonly string _model;
     private readonly Func<Answer, bool> _isExcused;
@@ -79,6 +82,7 @@ internal sealed class EchoClients : IAsyncDisposable
                 var answer = await _server.PredictAsync(_model, body);
                 if (answer.Status == HttpStatusCode.OK && answer.Body.AsSpan().SequenceEqual(body)) Count();
                 else if (!_isExcused(answer)) throw new InvalidOperationException(answer.Status == HttpStatusCode.OK ? "Another body came back." : $"{(int)answer.Status} {answer.Text}");
+                await Task.Delay(Pause);
             }
             catch (Exception e) when (e is InvalidOperationException or HttpRequestException or OperationCanceledException)
             {

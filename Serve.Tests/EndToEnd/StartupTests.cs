@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.IO.Compression;
 using System.Net;
 
@@ -55,45 +54,26 @@ public sealed class StartupTests(ITestOutputHelper output)
     [Fact]
     public async Task A_full_disk_below_the_runtime_folder_is_told_and_survived()
     {
-        using var folder = new TemporaryFolder();
-        Assert.SkipUnless(await MountAsync(folder.Path), "A small file system can be mounted by root only.");
-        try
+        using var disk = SmallDisk.Mount("2m");
+        Assert.SkipWhen(disk is null, SmallDisk.NeedsRoot);
+
+        // Left free: what the server writes of itself, nothing for a model.
+        await using var server = await HandlerServer.StartAsync(output, "--runtime-folder", disk!["run"]);
+        HandlerModels.Write(server.ModelStore, "archived", "EchoHandler");
+        ZipFile.CreateFromDirectory(Path.Combine(server.ModelStore, "archived", "1.0"), Path.Combine(server.ModelStore, "packed.mar"));
+        var fill = disk.Fill();
+
+        var refused = await server.RegisterAsync("packed.mar");
+        Assert.Equal((507, true), ((int)refused.Status, refused.Error.Message.Contains("packed.mar", StringComparison.Ordinal)));
+        var loaded = await server.SendAsync(new HttpRequestMessage(HttpMethod.Post, "/v2/repository/models/brought/load")
         {
-            // Left free: what the server writes of itself, nothing for a model.
-            await using var server = await HandlerServer.StartAsync(output, "--runtime-folder", folder["run"]);
-            HandlerModels.Write(server.ModelStore, "archived", "EchoHandler");
-            ZipFile.CreateFromDirectory(Path.Combine(server.ModelStore, "archived", "1.0"), Path.Combine(server.ModelStore, "packed.mar"));
-            await using (var fill = File.Create(folder["fill"]))
-            {
-                var zeros = new byte[4096];
-                await Assert.ThrowsAsync<IOException>(async () =>
-                {
-                    while (true) await fill.WriteAsync(zeros);
-                });
-            }
+            Content = new StringContent($$$"""{"parameters":{"config":"{}","file:1/model.onnx":"{{{Convert.ToBase64String(new byte[100_000])}}}"}}"""),
+        });
+        Assert.Equal((507, true), ((int)loaded.Status, loaded.Text.Contains("no room for the files of model brought", StringComparison.Ordinal)));
+        Assert.DoesNotContain(Directory.GetFileSystemEntries(disk["run"]), entry => Path.GetFileName(entry).StartsWith("unpacked", StringComparison.Ordinal));
 
-            var refused = await server.RegisterAsync("packed.mar");
-            Assert.True((int)refused.Status >= 400, refused.Text);
-            Assert.DoesNotContain("Unexpected error", refused.Error.Message, StringComparison.Ordinal);
-            Assert.Contains("packed.mar", refused.Error.Message, StringComparison.Ordinal);
-            Assert.DoesNotContain(Directory.GetFileSystemEntries(folder["run"]), entry => Path.GetFileName(entry).StartsWith("unpacked", StringComparison.Ordinal));
-
-            File.Delete(folder["fill"]);
-            var registered = await server.RegisterAsync("packed.mar");
-            Assert.True(registered.Status == HttpStatusCode.OK, registered.Text);
-        }
-        finally
-        {
-            await RunAsync("umount", folder.Path);
-        }
-    }
-
-    private static async Task<bool> MountAsync(string folder) => Environment.IsPrivilegedProcess && OperatingSystem.IsLinux() && await RunAsync("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder);
-
-    private static async Task<bool> RunAsync(string command, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardError = true })!;
-        await process.WaitForExitAsync();
-        return process.ExitCode == 0;
+        File.Delete(fill);
+        var registered = await server.RegisterAsync("packed.mar");
+        Assert.True(registered.Status == HttpStatusCode.OK, registered.Text);
     }
 }

@@ -129,10 +129,27 @@ public sealed class TokenTests(TokenTests.GuardedServer guarded, ITestOutputHelp
     public async Task A_token_is_replaced_while_the_server_runs()
     {
         var (old, next) = (AccessToken.NewText(), AccessToken.NewText());
-        await guarded.WriteTokensAsync(old, next);
+        await guarded.WriteTokensAsync(guarded.Rotated, old, next);
         Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK), (await PingAsync(old), await PingAsync(next)));
-        await guarded.WriteTokensAsync(next);
+        await guarded.WriteTokensAsync(guarded.Rotated, next);
         Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.OK), (await PingAsync(old), await PingAsync(next)));
+    }
+
+    [Fact]
+    public async Task An_overview_that_is_watched_ends_when_its_token_is_withdrawn()
+    {
+        var token = AccessToken.NewText();
+        await guarded.WriteTokensAsync(guarded.RotatedManagement, token);
+        using var request = new HttpRequestMessage(HttpMethod.Get, _server.Management + "/overview?stream=true");
+        request.Headers.Authorization = new("Bearer", token);
+        using var answer = await _server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancellation);
+        using var events = new StreamReader(await answer.Content.ReadAsStreamAsync(Cancellation));
+        Assert.StartsWith("data: ", await events.ReadLineAsync(Cancellation), StringComparison.Ordinal);
+
+        await guarded.WriteTokensAsync(guarded.RotatedManagement);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await events.ReadToEndAsync(patience.Token);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(HttpMethod.Get, _server.Management + "/overview", $"Bearer {token}")).Status);
     }
 
     [Fact]
@@ -143,7 +160,7 @@ public sealed class TokenTests(TokenTests.GuardedServer guarded, ITestOutputHelp
         await AskAsync(HttpMethod.Get, _server.Inference + "/ping", "Bearer never-valid-but-secret");
         await AskAsync(HttpMethod.Post, _server.Management + "/models?url=" + Uri.EscapeDataString("https://models.example/x.mar?X-Amz-Signature=signed-secret") + "&model_name=signed", $"Bearer {guarded.ManagementToken}");
         await _server.WaitForLogAsync(line => line.Contains("POST /models?url=https", StringComparison.Ordinal) && line.Contains("model_name=signed", StringComparison.Ordinal));
-        await guarded.WriteTokensAsync("almost-secret");
+        await guarded.WriteTokensAsync(guarded.Rotated, "almost-secret");
         await _server.WaitForLogAsync(line => line.Contains("/none ", StringComparison.Ordinal));
 
         var said = string.Join('\n', _server.Log) + described.Text + await _server.ScrapeAsync() + string.Concat(Directory.EnumerateFiles(_server.RuntimeFolder, "*.json").Select(File.ReadAllText));
@@ -184,7 +201,7 @@ public sealed class TokenTests(TokenTests.GuardedServer guarded, ITestOutputHelp
         using var output = new StringWriter();
         Assert.Equal(0, await Serve.Frontend.Commands.ServeCommandLine.RunAsync(["token", "create", "--expires-in-days", "1"], output, output));
         var lines = output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line[7..].Trim()).ToList();
-        await guarded.WriteTokensAsync(lines[1]);
+        await guarded.WriteTokensAsync(guarded.Rotated, lines[1]);
         Assert.Equal(HttpStatusCode.OK, await PingAsync(lines[0]));
         Assert.Contains(" expires=", lines[1], StringComparison.Ordinal);
         Assert.StartsWith(AccessToken.HashText(lines[0]), lines[1], StringComparison.Ordinal);
@@ -212,15 +229,18 @@ public sealed class TokenTests(TokenTests.GuardedServer guarded, ITestOutputHelp
 
         internal ServerFixture Server => _server!;
 
-        private string Rotated => _folder["rotated"];
+        internal string Rotated => _folder["rotated"];
+
+        internal string RotatedManagement => _folder["rotated-management"];
 
         public async ValueTask InitializeAsync()
         {
             File.WriteAllText(Rotated, "");
+            File.WriteAllText(RotatedManagement, "");
             var file = _folder.Write("inference", $"# for the tests\n{InferenceToken}\n{AccessToken.HashText(SecondInferenceToken)}\n{ExpiredToken} expires=2020-01-01\n");
             _server = await ServerFixture.StartAsync(new ServerOptions
             {
-                Flags = ["--inference-tokens", $"file:{file},file:{Rotated}", "--management-tokens", "env:MANAGEMENT_TOKEN", "--log-level", "trace", "--access-log", "true"],
+                Flags = ["--inference-tokens", $"file:{file},file:{Rotated}", "--management-tokens", $"env:MANAGEMENT_TOKEN,file:{RotatedManagement}", "--log-level", "trace", "--access-log", "true"],
                 Environment = new Dictionary<string, string> { ["MANAGEMENT_TOKEN"] = ManagementToken, ["SERVE_TOKEN"] = InferenceToken },
             });
             HandlerModels.Write(_server.ModelStore, "headers", "HeaderEchoHandler");
@@ -241,11 +261,13 @@ public sealed class TokenTests(TokenTests.GuardedServer guarded, ITestOutputHelp
         }
 
         /// <summary>Replaces the tokens of a file, and waits until the server has looked.</summary>
-        internal async Task WriteTokensAsync(params string[] tokens)
+        internal async Task WriteTokensAsync(string file, params string[] tokens)
         {
             var before = Server.Log.Count(IsAboutFile);
-            File.WriteAllText(Rotated, string.Join('\n', tokens));
+            File.WriteAllText(file, string.Join('\n', tokens));
             await Eventually.HoldsAsync("the server has looked into the file", () => Server.Log.Count(IsAboutFile) > before);
+
+            bool IsAboutFile(string line) => line.Contains(file + ' ', StringComparison.Ordinal) || line.Contains(file + ':', StringComparison.Ordinal);
         }
 
         internal Task<Answer> AskAsync(HttpMethod method, string url, string? authorization, byte[]? body = null)
@@ -254,7 +276,5 @@ public sealed class TokenTests(TokenTests.GuardedServer guarded, ITestOutputHelp
             if (authorization is not null) request.Headers.TryAddWithoutValidation("Authorization", authorization);
             return Server.SendAsync(request);
         }
-
-        private bool IsAboutFile(string line) => line.Contains(Rotated, StringComparison.Ordinal);
     }
 }

@@ -74,7 +74,7 @@ public sealed class FormFuzzTests
             payload.Advance(body.Length);
             try
             {
-                RequestParts.Complete(context.Request, ref payload, null, random.Next(2) == 0 ? QueryUse.Inputs : QueryUse.None, out _);
+                RequestParts.Complete(context.Request, ref payload, random.Next(2) == 0 ? InferenceRoute.Invocations : InferenceRoute.Plain, out _);
                 AssertUnderstood(payload);
             }
             catch (BadRequestException error)

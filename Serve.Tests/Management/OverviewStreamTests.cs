@@ -2,7 +2,11 @@ using System.IO.Pipelines;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Time.Testing;
+using Serve.Core.Configuration.Tokens;
 using Serve.Core.Observability.Sampling;
+using Serve.Core.Security;
+using Serve.Management.Authorization;
 using Serve.Management.Overview;
 
 namespace Serve.Tests.Management;
@@ -26,7 +30,8 @@ public sealed class OverviewStreamTests
         using var stuck = feed.Listen();
 
         var writing = OverviewStream.WriteAsync(context, new OverviewSample(Body(0)), stuck, feed.Stopped);
-        while (made < 200) Assert.NotNull(await quick.NextAsync(TestContext.Current.CancellationToken));
+        while (Unread() < Buffer) Assert.NotNull(await quick.NextAsync(TestContext.Current.CancellationToken));
+        for (var enough = made + 200; made < enough;) Assert.NotNull(await quick.NextAsync(TestContext.Current.CancellationToken));
         Assert.False(writing.IsCompleted);
 
         feed.Dispose();
@@ -35,6 +40,61 @@ public sealed class OverviewStreamTests
         Assert.True(pipe.Reader.TryRead(out var unread));
         Assert.InRange(unread.Buffer.Length, 1, 2 * Buffer);
         Assert.StartsWith("data: {\"time\":", Encoding.UTF8.GetString(unread.Buffer.FirstSpan), StringComparison.Ordinal);
+
+        long Unread()
+        {
+            if (!pipe.Reader.TryRead(out var seen)) return 0;
+            pipe.Reader.AdvanceTo(seen.Buffer.Start, seen.Buffer.Start);
+            return seen.Buffer.Length;
+        }
+    }
+
+    [Fact]
+    public async Task It_ends_with_the_token_that_opened_it()
+    {
+        var time = new FakeTimeProvider(new DateTimeOffset(2026, 11, 28, 12, 0, 0, TimeSpan.Zero));
+        var (expiring, withdrawn) = (AccessToken.NewText(), AccessToken.NewText());
+        var tokens = new TokenSet(time);
+        tokens.Set("file", [AccessToken.Parse($"{expiring} expires=2026-11-28T13:00:00Z", out _)!, AccessToken.Parse(withdrawn, out _)!]);
+        var guard = new TokenGuard(tokens) { Remembers = true };
+        using var feed = new SharedFeed<OverviewSample>(token => SamplesAsync(() => 0, token));
+        var (first, second) = (Open(expiring), Open(withdrawn));
+
+        time.Advance(TimeSpan.FromHours(1) - TimeSpan.FromTicks(1));
+        await EventAsync(first.Events);
+        Assert.False(first.Writing.IsCompleted);
+        time.Advance(TimeSpan.FromTicks(1));
+        await first.Writing.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+
+        await EventAsync(second.Events);
+        Assert.False(second.Writing.IsCompleted);
+        tokens.Set("file", []);
+        await second.Writing.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        Assert.False(first.Abort.WasCalled || second.Abort.WasCalled);
+
+        (Task Writing, PipeReader Events, Abort Abort) Open(string token)
+        {
+            var (pipe, abort, context) = (new Pipe(new PipeOptions(pauseWriterThreshold: 0)), new Abort(), new DefaultHttpContext());
+            context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(pipe.Writer.AsStream()));
+            context.Features.Set<IHttpRequestLifetimeFeature>(abort);
+            context.Request.Headers.Authorization = $"Bearer {token}";
+            Assert.True(guard.Allows(context));
+            return (WriteAsync(context), pipe.Reader, abort);
+        }
+
+        async Task WriteAsync(HttpContext context)
+        {
+            using var listener = feed.Listen();
+            await OverviewStream.WriteAsync(context, new OverviewSample(Body(0)), listener, feed.Stopped);
+        }
+
+        // One that was written after this was called, as those before it are read with it.
+        static async Task EventAsync(PipeReader events)
+        {
+            while (events.TryRead(out var before)) events.AdvanceTo(before.Buffer.End);
+            var next = await events.ReadAsync(TestContext.Current.CancellationToken);
+            events.AdvanceTo(next.Buffer.End);
+        }
     }
 
     // As fast as they are asked for: the pause is that of the thread pool.

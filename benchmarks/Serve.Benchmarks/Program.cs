@@ -14,6 +14,9 @@ switch (args)
     case [BareEcho.Verb]:
         await BareEcho.RunAsync();
         return 0;
+    case [TraceSink.Verb]:
+        await TraceSink.RunAsync();
+        return 0;
     case [TextbookBatcher.Verb, var policy]:
         await TextbookBatcher.RunAsync(policy);
         return 0;

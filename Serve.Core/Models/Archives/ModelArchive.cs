@@ -89,6 +89,10 @@ public static class ModelArchive
         {
             throw rules.Refuse($"it is damaged, or neither a zip nor a tar.gz ({error.Message.TrimEnd('.')})", error);
         }
+        catch (IOException error) when (DiskSpace.IsExhausted(error))
+        {
+            throw new OutOfResourcesException($"There is no room to unpack the archive {rules.Archive}.", error);
+        }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw rules.Refuse(error.Message.TrimEnd('.'), error);

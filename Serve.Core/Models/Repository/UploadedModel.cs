@@ -15,13 +15,17 @@ internal static class UploadedModel
     /// <param name="version">The version.</param>
     /// <param name="files">The files.</param>
     /// <returns>The archive's path, in the folder.</returns>
-    /// <exception cref="BadRequestException">A file that may not be there.</exception>
+    /// <exception cref="ServeException">400: a file that may not be there.</exception>
     public static string Pack(string folder, string model, string version, IReadOnlyList<ModelFileContent> files)
     {
         if (ModelNames.Fault(model) is { } name) throw new BadRequestException($"The model's name \"{model}\" {name}.");
         if (ModelNames.Fault(version) is { } number) throw new BadRequestException($"The version's name \"{version}\" {number}.");
         if (files.Count > MostFiles) throw new BadRequestException($"There are {files.Count} files; at most {MostFiles} are allowed.");
         foreach (var file in files) Check(file.Path);
+
+        // Whether they can lie beside each other.
+        var entries = new ArchiveEntries("of the files", new ArchiveLimits());
+        foreach (var file in files) entries.Add(file.Path, file.Content.Length, packedBytes: null);
 
         var content = Path.Combine(folder, "files");
         MakePrivate(content);

@@ -60,6 +60,7 @@ internal sealed class Downloads(string folder, IArchiveFetcher? fetcher)
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             if (File.Exists(path)) throw new InternalServerException($"Model file already exists {name}", error);
+            if (error is IOException full && DiskSpace.IsExhausted(full)) throw new OutOfResourcesException($"There is no room in {folder} for {AllowedUrls.Shown(asGiven)}.", error);
             throw new InternalServerException($"Failed to save model: {AllowedUrls.Shown(asGiven)}: {error.Message}", error);
         }
         finally

@@ -18,9 +18,6 @@ internal sealed partial class StoreUploads(string store, long mostBytes, TimePro
     private const string Prefix = ".upload-";
     private const int CopyBytes = 128 << 10;
 
-    // errno of a full disk, of a full quota, and of a file too large for its file system; Windows's of a full disk.
-    private const int NoSpace = 28, NoQuota = 122, TooLarge = 27, WindowsNoSpace = unchecked((int)0x80070070);
-
     // Of a server that was killed: whoever uploads writes all the time.
     private static readonly TimeSpan Abandoned = TimeSpan.FromHours(1);
 
@@ -147,7 +144,7 @@ internal sealed partial class StoreUploads(string store, long mostBytes, TimePro
         {
             return write();
         }
-        catch (IOException e) when (e.HResult is NoSpace or NoQuota or TooLarge or WindowsNoSpace)
+        catch (IOException e) when (DiskSpace.IsExhausted(e))
         {
             throw NoRoom(name, e);
         }

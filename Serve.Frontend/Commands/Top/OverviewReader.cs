@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Serve.Management.Overview;
 
 namespace Serve.Frontend.Commands.Top;
@@ -26,7 +25,7 @@ internal sealed class OverviewReader(ServerClient client, Action<string?> gone)
                 (wasThere, _) = (true, Tell(null));
                 while (await NextAsync(lines, cancellation) is { } json)
                 {
-                    yield return (JsonSerializer.Deserialize(json, OverviewJson.Default.OverviewBody)!, json);
+                    yield return (ServerClient.Read(json, OverviewJson.Default.OverviewBody, client.ManagementAddress), json);
                 }
             }
 

@@ -62,6 +62,9 @@ internal sealed class ConfigOverride
     private void Read(string model, JsonProperty field)
     {
         var value = field.Value;
+
+        // As protobuf's JSON has it: a field that is not set.
+        if (value.ValueKind == JsonValueKind.Null) return;
         switch (field.Name)
         {
             case "name":
@@ -78,13 +81,13 @@ internal sealed class ConfigOverride
                 _keys["batchSize"] = Text(Math.Max(1, _maxBatchSize));
                 break;
             case "version_policy":
-                ReadVersions(value);
+                ReadVersions(field);
                 break;
             case "instance_group":
-                ReadInstances(value);
+                ReadInstances(field);
                 break;
             case "dynamic_batching":
-                ReadBatching(value);
+                ReadBatching(field);
                 break;
             case "parameters":
                 foreach (var parameter in Members(field)) _keys[parameter.Name] = Member(parameter, "string_value").AsText($"parameters.{parameter.Name}.string_value");
@@ -111,9 +114,9 @@ internal sealed class ConfigOverride
         }
     }
 
-    private void ReadVersions(JsonElement policy)
+    private void ReadVersions(JsonProperty policy)
     {
-        foreach (var choice in policy.EnumerateObject())
+        foreach (var choice in Members(policy))
         {
             switch (choice.Name)
             {
@@ -138,11 +141,12 @@ internal sealed class ConfigOverride
         }
     }
 
-    private void ReadInstances(JsonElement groups)
+    private void ReadInstances(JsonProperty groups)
     {
-        if (groups.ValueKind != JsonValueKind.Array) throw new BadRequestException("instance_group must be a list");
-        if (groups.GetArrayLength() > 1) throw new BadRequestException("instance_group: all workers are alike; give one group");
-        foreach (var field in groups.EnumerateArray().SelectMany(group => group.EnumerateObject()))
+        List<JsonElement> all = [.. Items(groups)];
+        if (all.Count > 1) throw new BadRequestException("instance_group: all workers are alike; give one group");
+        if (all.Exists(static group => group.ValueKind != JsonValueKind.Object)) throw new BadRequestException("instance_group must be a list of objects");
+        foreach (var field in all.SelectMany(static group => group.EnumerateObject()))
         {
             switch (field.Name)
             {
@@ -156,7 +160,7 @@ internal sealed class ConfigOverride
                     if (field.Value.GetString() is "KIND_CPU" or "KIND_GPU") _keys["deviceType"] = field.Value.GetString() == "KIND_GPU" ? "gpu" : "cpu";
                     break;
                 case "gpus":
-                    if (field.Value.GetArrayLength() > 0) _keys["deviceIds"] = string.Join(',', Items(field).Select(gpu => gpu.GetRawText()));
+                    if (Items(field).Any()) _keys["deviceIds"] = string.Join(',', Items(field).Select(static gpu => gpu.GetRawText()));
                     break;
                 default:
                     if (!IsEmpty(field.Value)) throw Unknown($"instance_group.{field.Name}");
@@ -165,16 +169,16 @@ internal sealed class ConfigOverride
         }
     }
 
-    private void ReadBatching(JsonElement batching)
+    private void ReadBatching(JsonProperty property)
     {
-        if (batching.ValueKind != JsonValueKind.Object) throw new BadRequestException("dynamic_batching must be an object");
+        var batching = property.Value;
         _keys.TryAdd("batching", "adaptive");
-        foreach (var field in batching.EnumerateObject())
+        foreach (var field in Members(property))
         {
             switch (field.Name)
             {
                 case "max_queue_delay_microseconds":
-                    var microseconds = Whole(field, 0, int.MaxValue);
+                    var microseconds = Long(field, 0, int.MaxValue);
                     _keys["batching"] = microseconds > 0 ? "delayed" : "adaptive";
                     if (microseconds > 0) _keys["maxBatchDelay"] = string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, microseconds / 1000)}ms");
                     break;
@@ -208,7 +212,8 @@ internal sealed class ConfigOverride
                 if (Whole(member, 0, 1_000_000) is > 0 and var size) _keys["maxQueueSize"] = Text(size);
                 break;
             case "default_timeout_microseconds":
-                if (member.Value.TryGetInt64(out var microseconds) && microseconds >= 1000) _keys["latencyTarget"] = string.Create(CultureInfo.InvariantCulture, $"{microseconds / 1000}ms");
+                var microseconds = Long(member, 0, long.MaxValue);
+                if (microseconds >= 1000) _keys["latencyTarget"] = string.Create(CultureInfo.InvariantCulture, $"{microseconds / 1000}ms");
                 else if (microseconds != 0) throw new BadRequestException("dynamic_batching.default_queue_policy.default_timeout_microseconds must be 0 or at least 1000");
                 break;
             case "timeout_action":
@@ -244,6 +249,15 @@ internal sealed class ConfigOverride
     private static int Whole(JsonProperty field, int least, int most) => field.Value.ValueKind == JsonValueKind.Number && field.Value.TryGetInt32(out var number) && number >= least && number <= most
         ? number
         : throw new BadRequestException($"{field.Name} must be a whole number from {least} to {most}, not {field.Value.GetRawText()}");
+
+    // Of a field of 64 bits, which protobuf's JSON writes as text.
+    private static long Long(JsonProperty field, long least, long most)
+    {
+        var text = field.Value.ValueKind == JsonValueKind.String ? field.Value.GetString()! : field.Value.GetRawText();
+        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
+            ? number
+            : throw new BadRequestException($"{field.Name} must be a whole number from {least} to {most}, not {field.Value.GetRawText()}");
+    }
 
     private static bool AsFlag(JsonProperty field) => field.Value.ValueKind is JsonValueKind.True or JsonValueKind.False ? field.Value.GetBoolean() : throw new BadRequestException($"{field.Name} must be true or false");
 

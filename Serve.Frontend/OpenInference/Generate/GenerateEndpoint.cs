@@ -19,7 +19,7 @@ namespace Serve.Frontend.OpenInference.Generate;
 /// <c>generate</c>, which answers with one response, and <c>generate_stream</c>, which sends each response as an event when it
 /// is there. The same data plane as every other request's; a client that leaves ends it.
 /// </summary>
-internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long maxRequestBytes, Shutdown shutdown, HttpMetrics metrics, ServerTracing? tracing, ILogger log)
+internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long maxRequestBytes, Shutdown shutdown, AnswerRecorder answers, ServerTracing? tracing, ILogger log)
 {
     private const string NotOne = "generate expects model to produce exactly 1 response, use generate stream for model that generates various number of responses";
 
@@ -70,7 +70,7 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
         }
 
         target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes, ServerTracing.Of(context));
-        metrics.Answered(status);
+        answers.Answered(context, status, started, ServerTracing.Of(context));
     }
 
     private static async Task<long> AnswerOnceAsync(HttpContext context, TensorRequest request, ModelVersion version, ModelSignature signature, InferenceResponse first)

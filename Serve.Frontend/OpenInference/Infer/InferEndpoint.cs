@@ -6,6 +6,7 @@ using Serve.Core.Handlers;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
+using Serve.Core.Tracing;
 using Serve.Frontend.Hosting;
 using Serve.Frontend.Inference;
 using Serve.Frontend.OpenInference.SharedMemory;
@@ -16,9 +17,9 @@ namespace Serve.Frontend.OpenInference.Infer;
 
 /// <summary>
 /// One inference request of the Open Inference Protocol over REST, from its headers to its answer. It answers its own errors
-/// and counts its own answers. Hot path for binary tensors.
+/// and records its own answers. Hot path for binary tensors.
 /// </summary>
-internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMemoryRegions memory, long maxRequestBytes, bool inline, Shutdown shutdown, HttpMetrics metrics, ServerTracing? tracing, ILogger log)
+internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMemoryRegions memory, long maxRequestBytes, bool inline, Shutdown shutdown, AnswerRecorder answers, ServerTracing? tracing, ILogger log)
 {
     // What handling more bytes than these takes, other connections of a thread must not wait for.
     private const int BriefBytes = 64 << 10;
@@ -27,16 +28,16 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
     public Task HandleAsync(HttpContext context, ModelVersion version)
     {
         version.Metrics.RequestAccepted();
-        return TraceAsync(context, version, version.Name, null);
+        return TraceAsync(context, version, InferenceRoute.Plain);
     }
 
     /// <summary>Answers a request by its route.</summary>
-    public Task HandleAsync(HttpContext context, string model, string? version) => TraceAsync(context, null, model, version);
+    public Task HandleAsync(HttpContext context, string model, string? version) => TraceAsync(context, null, new InferenceRoute(model, version, null, QueryUse.None));
 
-    private Task TraceAsync(HttpContext context, ModelVersion? target, string model, string? version) =>
-        tracing?.Begin(context) is { } trace ? ServerTracing.UntilAnsweredAsync(HandleAsync(context, target, model, version), context, trace) : HandleAsync(context, target, model, version);
+    private Task TraceAsync(HttpContext context, ModelVersion? target, InferenceRoute route) =>
+        tracing?.Begin(context) is { } trace ? ServerTracing.UntilAnsweredAsync(HandleAsync(context, target, route with { Trace = trace }), context, trace) : HandleAsync(context, target, route);
 
-    private async Task HandleAsync(HttpContext context, ModelVersion? target, string model, string? version)
+    private async Task HandleAsync(HttpContext context, ModelVersion? target, InferenceRoute route)
     {
         var started = Stopwatch.GetTimestamp();
         var (status, requestBytes, responseBytes) = (StatusCodes.Status200OK, 0, 0);
@@ -46,7 +47,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
         try
         {
             if (shutdown.IsDraining) throw Shutdown.Refusal();
-            target ??= models.Accept(model, version);
+            target ??= models.Accept(route.Model!, route.Version);
             target.ThrowIfNotServing();
             var signature = TensorRequestCheck.SignatureOf(target);
             if (target.IsDecoupled) throw new ServeException(StatusCodes.Status501NotImplemented, "UnsupportedException", "HTTP end point doesn't support models with decoupled transaction policy");
@@ -57,9 +58,9 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
             requestBytes = payload.Body.Length;
             if (inline && (coding != ContentCoding.Identity || memory.IsEnabled || RestBody.JsonBytes(context.Request, requestBytes, out _) > BriefBytes)) await Task.Yield();
             if (coding != ContentCoding.Identity) Unpack(ref payload, coding);
-            var request = Read(context.Request, ref payload, target, signature, out var rows, out regions);
+            var request = Read(context.Request, ref payload, target, signature, route.Trace, out var rows, out regions);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
-            payload.Trace?.ReadTimestamp = Stopwatch.GetTimestamp();
+            route.Trace?.ReadTimestamp = Stopwatch.GetTimestamp();
             ServerTiming.Begin(context, payload, started);
 
             var handedOver = payload;
@@ -68,7 +69,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
             answer = await target.InferAsync(handedOver, request.Options(target.Configuration.PriorityLevels, rows), context.RequestAborted);
 
             var writing = Stopwatch.GetTimestamp();
-            ServerTracing.Of(context)?.WriteTimestamp = writing;
+            route.Trace?.WriteTimestamp = writing;
             if (inline && TakesLong(answer, request, context.Request)) await Task.Yield();
             await answer.JoinPartsAsync(maxRequestBytes);
             var tensors = AnswerTensors.Read(answer, request, target, signature);
@@ -76,14 +77,14 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
             ServerTiming.End(context, answer, started);
             responseBytes = await RestAnswer.WriteAsync(context, request, target, answer, tensors);
             target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));
-            target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes, ServerTracing.Of(context));
+            target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes, route.Trace);
         }
         catch (Exception e)
         {
             payload?.Release();
-            if (target is not null) ServerTracing.Of(context)?.For(target.Name, target.Version);
-            status = await FailAsync(context, e);
-            target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes: 0, ServerTracing.Of(context));
+            if (target is not null) route.Trace?.For(target.Name, target.Version);
+            status = await FailAsync(context, e, route.Trace);
+            target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes: 0, route.Trace);
         }
         finally
         {
@@ -91,7 +92,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
             regions?.Dispose();
         }
 
-        metrics.Answered(status);
+        answers.Answered(context, status, started, route.Trace);
     }
 
     private void Unpack(ref RequestPayload payload, ContentCoding coding)
@@ -101,13 +102,13 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
         payload = unpacked;
     }
 
-    private TensorRequest Read(HttpRequest http, ref RequestPayload payload, ModelVersion target, ModelSignature signature, out int rows, out RegionUse? regions)
+    private TensorRequest Read(HttpRequest http, ref RequestPayload payload, ModelVersion target, ModelSignature signature, RequestTrace? trace, out int rows, out RegionUse? regions)
     {
         var jsonBytes = RestBody.JsonBytes(http, payload.Body.Length, out var isRaw);
         var request = isRaw ? RestBody.ReadRaw(ref payload, target, signature) : RestBody.Read(ref payload, jsonBytes, maxRequestBytes);
         regions = memory.Use(request, payload, maxRequestBytes);
         rows = TensorRequestCheck.Check(request, target, signature, payload.Body.Span, isJsonAnswered: true);
-        payload.Follow(ServerTracing.Of(http.HttpContext));
+        payload.Follow(trace);
         request.Complete(payload);
         return request;
     }
@@ -119,10 +120,10 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
         || http.Headers.AcceptEncoding.Count > 0
         || request.Outputs.Exists(static output => output.Classes > 0);
 
-    private Task<int> FailAsync(HttpContext context, Exception e)
+    private Task<int> FailAsync(HttpContext context, Exception e, RequestTrace? trace)
     {
         var error = ErrorResponse.From(e, context);
-        using (LogTrace.Of(ServerTracing.Of(context)))
+        using (LogTrace.Of(trace))
             if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, context.Response.Headers[CommonHeaders.RequestId].ToString());
         if (shutdown.IsDraining) context.Response.Headers.Connection = "close";
         return ErrorResponse.WriteAsync(context, error);

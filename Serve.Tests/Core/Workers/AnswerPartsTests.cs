@@ -152,6 +152,33 @@ public sealed class AnswerPartsTests : IDisposable
         Assert.Equal(0, _scheduler.PendingRequests);
     }
 
+    [Fact]
+    public async Task A_failure_before_the_first_part_is_counted_in_its_place_if_a_worker_had_the_request()
+    {
+        _scheduler.CountResponses();
+        var atWorker = Enumerable.Range(0, 256).Select(_ => Submit()).ToList();
+        var queued = Submit();
+        Assert.Equal(1, _scheduler.QueuedRequests);
+        _time.Advance(TimeSpan.FromSeconds(11));
+        foreach (var late in atWorker) await Assert.ThrowsAsync<ResponseTimeoutException>(() => late);
+        await Assert.ThrowsAsync<ResponseTimeoutException>(() => queued);
+        Assert.Equal(new Tally(256, TimeSpan.FromSeconds(256 * 11)), Failed());
+
+        // What the worker says of them afterwards is of no new failure.
+        for (ulong id = 1; id <= 256; id++) Apply([new LinkEvent(FrameType.Output, id, 0, IsLast: true, null, new ResponseTimeoutException("late"))]);
+        Assert.Equal(0, _scheduler.PendingRequests);
+        Assert.Equal(256, Failed().Count);
+
+        var stuck = Submit();
+        Apply([Begun(1)], 258);
+        _scheduler.RemoveWorker(_worker, WorkerLossReason.TimedOut, out var failed);
+        _scheduler.FailLost(failed, WorkerLossReason.TimedOut, "worker 9000: it was killed");
+        await Assert.ThrowsAsync<ResponseTimeoutException>(() => stuck);
+        Assert.Equal(257, Failed().Count);
+
+        Tally Failed() => Assert.Single(_scheduler.Responses!.Read()).Fail;
+    }
+
     private static LinkEvent Part(ulong id, byte content, bool isLast = false) => Part(id, [content], isLast);
 
     private static LinkEvent Part(ulong id, byte[] content, bool isLast = false)

@@ -61,10 +61,12 @@ internal sealed class ConsoleTab : IAsyncDisposable
     public Task ShootAsync(string name) => Page.ScreenshotAsync(new() { Path = Path.Combine(ConsoleServer.Screenshots, name + ".png"), FullPage = true, Animations = ScreenshotAnimations.Disabled });
 
     /// <summary>What axe-core holds for serious or critical.</summary>
-    public async Task<IReadOnlyList<string>> AxeAsync()
+    /// <param name="ofColours">Only the rules that depend on colours: the page was looked at in another scheme before.</param>
+    public async Task<IReadOnlyList<string>> AxeAsync(bool ofColours = false)
     {
+        var rules = ofColours ? "runOnly: ['cat.color'], " : "";
         await Page.EvaluateAsync(await File.ReadAllTextAsync(AxeFile));
-        var found = await Page.EvaluateAsync<JsonElement>("axe.run(document, { resultTypes: ['violations'] }).then(result => result.violations)");
+        var found = await Page.EvaluateAsync<JsonElement>($"axe.run(document, {{ {rules}resultTypes: ['violations'] }}).then(result => result.violations)");
         return
         [
             .. from violation in found.EnumerateArray()

@@ -207,7 +207,7 @@ public sealed class ConsoleTests : IClassFixture<ConsoleServer>
             foreach (var scheme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
             {
                 await tab.Page.EmulateMediaAsync(new() { ColorScheme = scheme });
-                if (ConsoleTab.HasAxe) problems.AddRange((await tab.AxeAsync()).Select(problem => $"{name}, {scheme}: {problem}"));
+                if (ConsoleTab.HasAxe) problems.AddRange((await tab.AxeAsync(ofColours: scheme == ColorScheme.Dark)).Select(problem => $"{name}, {scheme}: {problem}"));
             }
 
             await tab.Page.SetViewportSizeAsync(360, 780);

@@ -187,7 +187,12 @@ public sealed class RepositoryTests : IClassFixture<HandlerServer>, IDisposable
         var client = Task.Run(async () =>
         {
             var answers = new List<HttpStatusCode>();
-            while (!stop.IsCancellationRequested) answers.Add((await _server.PredictAsync("busy", """{"a":[1,2],"b":[3,4]}"""u8.ToArray())).Status);
+            while (!stop.IsCancellationRequested)
+            {
+                answers.Add((await _server.PredictAsync("busy", """{"a":[1,2],"b":[3,4]}"""u8.ToArray())).Status);
+                await Task.Delay(2, CancellationToken.None); // a processor for the workers that start
+            }
+
             return answers;
         }, Cancellation);
         for (var size = 2; size <= 4; size++) await LoadAsync("busy", $$"""{"max_batch_size":{{size}}}""");

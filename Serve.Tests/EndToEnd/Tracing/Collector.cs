@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Net;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
@@ -6,6 +7,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Serve.Tests.EndToEnd.Tracing.Otlp;
 
@@ -21,10 +23,14 @@ internal sealed class Collector : IAsyncDisposable
     private readonly List<SpanView> _spans = [];
     private TaskCompletionSource _more = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private Collector(bool isGrpc)
+    private Collector(bool isGrpc, HttpsConnectionAdapterOptions? tls)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = isGrpc ? HttpProtocols.Http2 : HttpProtocols.Http1));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        {
+            listen.Protocols = isGrpc ? HttpProtocols.Http2 : HttpProtocols.Http1;
+            if (tls is not null) listen.UseHttps(tls);
+        }));
         builder.Services.AddRoutingCore();
         builder.Services.AddLogging();
         builder.Services.AddSingleton(this);
@@ -42,9 +48,9 @@ internal sealed class Collector : IAsyncDisposable
     /// <summary>Attributes of the resource that sent the last export.</summary>
     public IReadOnlyDictionary<string, string> Resource { get; private set; } = new Dictionary<string, string>();
 
-    public static async Task<Collector> StartAsync(bool isGrpc)
+    public static async Task<Collector> StartAsync(bool isGrpc, HttpsConnectionAdapterOptions? tls = null)
     {
-        var collector = new Collector(isGrpc);
+        var collector = new Collector(isGrpc, tls);
         await collector._app.StartAsync();
         collector.Url = collector._app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
         return collector;
@@ -81,7 +87,8 @@ internal sealed class Collector : IAsyncDisposable
     private async Task ReceiveAsync(HttpContext context)
     {
         using var body = new MemoryStream();
-        await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+        var isPacked = context.Request.Headers.ContentEncoding == "gzip";
+        await (isPacked ? new GZipStream(context.Request.Body, CompressionMode.Decompress) : context.Request.Body).CopyToAsync(body, context.RequestAborted);
         Take(ExportTraceServiceRequest.Parser.ParseFrom(body.ToArray()), context.Request.Headers);
         context.Response.ContentType = "application/x-protobuf";
     }

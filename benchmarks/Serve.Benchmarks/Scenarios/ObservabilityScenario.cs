@@ -1,34 +1,36 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
 using Serve.Benchmarks.Load;
 using Serve.Benchmarks.Peers;
 using Serve.Benchmarks.Processes;
 using Serve.Benchmarks.Reporting;
+using Serve.LoadGenerator.Http;
+using DataType = Serve.Core.Onnx.Format.TensorProto.Types.DataType;
 
 namespace Serve.Benchmarks.Scenarios;
 
 /// <summary>
-/// What it costs to be watched: a no-op model on a server whose metrics are scraped every second, that writes an access log
-/// into files and traces a tenth of the requests, against the same server without any of it. The instruments behind the
-/// metrics cannot be switched off: both have them, and what is compared is reading them.
+/// What it costs to be watched: a server whose metrics are scraped every second, that writes an access log into files and
+/// traces a tenth of the requests, against the same server without any of it. The instruments behind the metrics cannot be
+/// switched off: both have them, and what is compared is reading them. The model is an ONNX identity of 16 numbers by the
+/// Open Inference Protocol; beside it one that does nothing at all, which no model can be cheaper than.
 /// </summary>
 internal sealed class ObservabilityScenario : IScenario
 {
-    private const string Path = "/predictions/noop";
-    private const string ContentType = "application/octet-stream";
+    private const string Identity = "identity";
+    private const int Numbers = 16;
 
-    // Throughput is what the promise is about; one connection shows the latency.
-    private static readonly (int Connections, Bar Bar)[] Loads = [(64, Bar.AtLeast(0.95)), (16, Bar.AtLeast(0.95)), (1, Bar.None)];
-
-    private static readonly byte[] Body = [1];
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan LongestWarmUp = TimeSpan.FromSeconds(15);
 
     public string Name => "observability";
 
-    public string Title => "No-op model: metrics scraped, access log and traces, against none of it";
+    public string Title => "Identity and no-op models: metrics scraped, access log and traces, against none of it";
 
     public void Run(Repository repository, BenchmarkSettings settings, Report report)
     {
         using var store = TemporaryStore.WithNoOp();
+        store.AddGraph(Identity, "batchSize: 32\nmaxQueueSize: 1000", graph => graph.Output(graph.Node("y", "Identity", [graph.Input("x", DataType.Float, "batch", Numbers)]), DataType.Float, "batch", Numbers));
         using var sink = new TraceSink();
         var logs = Directory.CreateTempSubdirectory("serve-bench-logs-");
         try
@@ -37,9 +39,11 @@ internal sealed class ObservabilityScenario : IScenario
             using var on = ServeProcess.StartAndListen(
                 repository.Server, store.Path, settings.FastPath,
                 "--log-level", "information", "--access-log", "true", "--logging-folder", logs.FullName, "--tracing-endpoint", sink.Url, "--tracing-sampling-ratio", "0.1");
-            off.WaitForAnswer(Path, ContentType, Body);
-            on.WaitForAnswer(Path, ContentType, Body);
-            foreach (var (connections, bar) in Loads) Compare(settings, report, off, on, connections, bar);
+
+            // Throughput is what the promise is about; one connection shows the latency.
+            foreach (var connections in (int[])[64, 16]) Compare(settings, report, off, on, sink, "identity, binary", Binary, connections, Bar.AtLeast(0.95));
+            foreach (var connections in (int[])[64, 16]) Compare(settings, report, off, on, sink, "identity, JSON", Json, connections, Bar.AtLeast(0.95));
+            foreach (var connections in (int[])[64, 16, 1]) Compare(settings, report, off, on, sink, "no-op", NoOp, connections, Bar.None);
             AddLosses(report, on, sink);
         }
         finally
@@ -48,12 +52,17 @@ internal sealed class ObservabilityScenario : IScenario
         }
     }
 
-    private void Compare(BenchmarkSettings settings, Report report, ServeProcess off, ServeProcess on, int connections, Bar bar)
+    private void Compare(BenchmarkSettings settings, Report report, ServeProcess off, ServeProcess on, TraceSink sink, string model, Func<ServeProcess, byte[]> request, int connections, Bar bar)
     {
-        using var without = LoadClients.InClosedLoop(off.Inference, connections, Path, ContentType, [Body]);
-        using var with = LoadClients.InClosedLoop(on.Inference, connections, Path, ContentType, [Body]);
-        without.Run(WarmUp);
-        with.Run(WarmUp);
+        foreach (var server in (ServeProcess[])[off, on])
+        {
+            if (model == "no-op") server.WaitForAnswer("/predictions/noop", "application/octet-stream", [1]);
+            else server.WaitForAnswer($"/v2/models/{Identity}/infer", "application/json", JsonBody());
+        }
+
+        using var without = LoadClients.InClosedLoop(off.Inference, connections, request(off));
+        using var with = LoadClients.InClosedLoop(on.Inference, connections, request(on));
+        foreach (var clients in (LoadClients[])[without, with]) clients.WarmUp(LongestWarmUp);
 
         var rounds = new List<(Turn Off, Turn On)>();
         foreach (var _ in settings.EachRound())
@@ -61,18 +70,18 @@ internal sealed class ObservabilityScenario : IScenario
             // Each goes first as often as the other.
             if (rounds.Count % 2 == 0)
             {
-                var first = Turn.Take(off, without, settings.Duration, scrapes: false);
-                rounds.Add((first, Turn.Take(on, with, settings.Duration, scrapes: true)));
+                var first = Turn.Take(off, without, settings.Duration, sink, scrapes: false);
+                rounds.Add((first, Turn.Take(on, with, settings.Duration, sink, scrapes: true)));
             }
             else
             {
-                var first = Turn.Take(on, with, settings.Duration, scrapes: true);
-                rounds.Add((Turn.Take(off, without, settings.Duration, scrapes: false), first));
+                var first = Turn.Take(on, with, settings.Duration, sink, scrapes: true);
+                rounds.Add((Turn.Take(off, without, settings.Duration, sink, scrapes: false), first));
             }
         }
 
         void Figure(string name, string unit, Bar limit, Func<(Turn Off, Turn On), double> value) =>
-            report.Add(Name, string.Create(CultureInfo.InvariantCulture, $"c={connections} {name}"), unit, limit, [.. rounds.Select(value)]);
+            report.Add(Name, string.Create(CultureInfo.InvariantCulture, $"{model}, c={connections}: {name}"), unit, limit, [.. rounds.Select(value)]);
 
         Figure("throughput, with all on, to all off", "", bar, round => round.On.Load.PerSecond / round.Off.Load.PerSecond);
         Figure("all off", "req/s", Bar.None, round => round.Off.Load.PerSecond);
@@ -80,6 +89,7 @@ internal sealed class ObservabilityScenario : IScenario
         Figure("median latency added", "µs", Bar.None, round => (round.On.Load.Median - round.Off.Load.Median).TotalMicroseconds);
         Figure("CPU of frontend, all off", "µs/req", Bar.None, round => round.Off.Frontend);
         Figure("CPU of frontend, all on", "µs/req", Bar.None, round => round.On.Frontend);
+        Figure("CPU of the collector, all on", "µs/req", Bar.None, round => round.On.Collector);
         Figure("errors", "answers", Bar.Below(1), round => (double)(round.Off.Load.Errors + round.On.Load.Errors));
     }
 
@@ -90,20 +100,44 @@ internal sealed class ObservabilityScenario : IScenario
         report.Add(Name, "traced requests of all", "%", Bar.None, [100 * (on.Metric("serve_traces_total") ?? 0) / requests]);
         report.Add(Name, "traces dropped", "", Bar.Below(1), [on.Metric("serve_traces_dropped_total") ?? 0]);
         report.Add(Name, "log lines dropped", "", Bar.Below(1), [on.Metric("serve_log_lines_dropped_total{log=\"access\"}") ?? 0]);
-        report.Add(Name, "bytes of spans for a request", "B", Bar.None, [sink.Bytes / requests]);
+        report.Add(Name, "bytes of spans for a request", "B", Bar.None, [sink.CountBytes() / requests]);
     }
+
+    private static byte[] NoOp(ServeProcess server) => RequestBytes.Post(new Uri($"http://{server.Inference}/predictions/noop"), "application/octet-stream", [1]);
+
+    private static byte[] Json(ServeProcess server) => RequestBytes.Post(UrlOf(server), "application/json", JsonBody());
+
+    private static byte[] Binary(ServeProcess server)
+    {
+        var tensor = MemoryMarshal.AsBytes(Tensor().AsSpan());
+        var json = Encoding.UTF8.GetBytes($$"""{"parameters":{"binary_data_output":true},"inputs":[{"name":"x","shape":[1,{{Numbers}}],"datatype":"FP32","parameters":{"binary_data_size":{{tensor.Length}} } }]}""");
+        return RequestBytes.Post(UrlOf(server), "application/octet-stream", [.. json, .. tensor], KeyValuePair.Create("Inference-Header-Content-Length", json.Length.ToString(CultureInfo.InvariantCulture)));
+    }
+
+    private static byte[] JsonBody() =>
+        Encoding.UTF8.GetBytes($$"""{"inputs":[{"name":"x","shape":[1,{{Numbers}}],"datatype":"FP32","data":[{{string.Join(',', Tensor().Select(value => value.ToString("R", CultureInfo.InvariantCulture)))}}]}]}""");
+
+    private static float[] Tensor()
+    {
+        var random = new Random(1);
+        return [.. Enumerable.Range(0, Numbers).Select(_ => random.NextSingle())];
+    }
+
+    private static Uri UrlOf(ServeProcess server) => new($"http://{server.Inference}/v2/models/{Identity}/infer");
 
     /// <summary>One server's turn.</summary>
     /// <param name="Load">What its clients measured.</param>
     /// <param name="Frontend">CPU of its frontend, microseconds a request.</param>
-    private sealed record Turn(LoadResult Load, double Frontend)
+    /// <param name="Collector">CPU of the collector meanwhile, likewise.</param>
+    private sealed record Turn(LoadResult Load, double Frontend, double Collector)
     {
-        public static Turn Take(ServeProcess server, LoadClients clients, TimeSpan duration, bool scrapes)
+        public static Turn Take(ServeProcess server, LoadClients clients, TimeSpan duration, TraceSink sink, bool scrapes)
         {
             using var prometheus = scrapes ? new Scraper(server) : null;
-            var meter = CpuMeter.Start(server.Pid);
+            var meter = CpuMeter.Start(server.Pid, sink.Pid);
             var load = clients.Run(duration);
-            return new Turn(load, meter.Stop()[0].TotalMicroseconds / load.Answers);
+            var used = meter.Stop();
+            return new Turn(load, used[0].TotalMicroseconds / load.Answers, used[1].TotalMicroseconds / load.Answers);
         }
     }
 

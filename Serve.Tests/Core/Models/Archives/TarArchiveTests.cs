@@ -81,6 +81,23 @@ public sealed class TarArchiveTests : IDisposable
         Add(tar, name, [1]);
     }), message);
 
+    [Fact]
+    public void A_name_that_no_disk_takes_is_refused() => Refused(Tar(tar => Add(tar, $"a/{new string('ü', 128)}", [1])), "has a segment of more than 255 bytes");
+
+    [Fact]
+    public void A_full_disk_is_no_fault_of_the_archives()
+    {
+        using var disk = SmallDisk.Mount("256k");
+        Assert.SkipWhen(disk is null, SmallDisk.NeedsRoot);
+
+        // Zeros: it packs them so well that nothing is known of its size before.
+        var archive = Tar(tar => Add(tar, "model.onnx", new byte[1 << 20]));
+
+        var error = Assert.Throws<OutOfResourcesException>(() => ModelArchive.Extract(archive, disk!["model"], new ArchiveLimits(), TestContext.Current.CancellationToken));
+        Assert.Contains(Path.GetFileName(archive), error.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(disk!.Path));
+    }
+
     [Theory]
     [InlineData(TarEntryType.SymbolicLink)]
     [InlineData(TarEntryType.HardLink)]

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.IO.Compression;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -145,19 +144,12 @@ public sealed class StoreUploadsTests : IDisposable
     [Fact]
     public async Task A_full_disk_is_told_and_nothing_stays()
     {
-        using var disk = new TemporaryFolder();
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess && await RunAsync("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk.Path), "A small file system can be mounted by root only.");
-        try
-        {
-            var uploads = new StoreUploads(disk.Path, MostBytes, _time, NullLogger.Instance);
-            var refused = await Assert.ThrowsAsync<OutOfResourcesException>(() => uploads.SaveAsync("large.mar", new MemoryStream(new byte[1 << 20]), null, true, TestContext.Current.CancellationToken));
-            Assert.Equal(507, refused.Status);
-            Assert.Empty(Directory.GetFileSystemEntries(disk.Path));
-        }
-        finally
-        {
-            await RunAsync("umount", disk.Path);
-        }
+        using var disk = SmallDisk.Mount("256k");
+        Assert.SkipWhen(disk is null, SmallDisk.NeedsRoot);
+        var uploads = new StoreUploads(disk!.Path, MostBytes, _time, NullLogger.Instance);
+        var refused = await Assert.ThrowsAsync<OutOfResourcesException>(() => uploads.SaveAsync("large.mar", new MemoryStream(new byte[1 << 20]), null, true, TestContext.Current.CancellationToken));
+        Assert.Equal(507, refused.Status);
+        Assert.Empty(Directory.GetFileSystemEntries(disk.Path));
     }
 
     private StoreUploads Uploads() => new(_store.Path, MostBytes, _time, NullLogger.Instance);
@@ -179,13 +171,6 @@ public sealed class StoreUploadsTests : IDisposable
         using (var zip = new ZipArchive(bytes, ZipArchiveMode.Create, leaveOpen: true))
         using (var entry = new StreamWriter(zip.CreateEntry(file, CompressionLevel.NoCompression).Open())) entry.Write(content);
         return bytes.ToArray();
-    }
-
-    private static async Task<bool> RunAsync(string command, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardError = true })!;
-        await process.WaitForExitAsync();
-        return process.ExitCode == 0;
     }
 
     /// <summary>Gives its bytes, and its end only when it is told to.</summary>
