@@ -21,8 +21,6 @@ internal sealed class ObservabilityScenario : IScenario
     private const string Identity = "identity";
     private const int Numbers = 16;
 
-    private static readonly TimeSpan LongestWarmUp = TimeSpan.FromSeconds(15);
-
     public string Name => "observability";
 
     public string Title => "Identity and no-op models: metrics scraped, access log and traces, against none of it";
@@ -62,7 +60,7 @@ internal sealed class ObservabilityScenario : IScenario
 
         using var without = LoadClients.InClosedLoop(off.Inference, connections, request(off));
         using var with = LoadClients.InClosedLoop(on.Inference, connections, request(on));
-        foreach (var clients in (LoadClients[])[without, with]) clients.WarmUp(LongestWarmUp);
+        foreach (var clients in (LoadClients[])[without, with]) clients.WarmUp();
 
         var rounds = new List<(Turn Off, Turn On)>();
         foreach (var _ in settings.EachRound())
