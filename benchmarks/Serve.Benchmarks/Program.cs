@@ -28,7 +28,7 @@ switch (args)
         return 0;
 }
 
-IScenario[] scenarios = [new NoOpScenario(), BodyScenario.Medium, BodyScenario.Large, new PicturesScenario(), new FashionVitScenario(), new BatchingScenario(), new OverloadScenario(), new CancelScenario(), new IdleScenario(), new EfficiencyScenario(), new OverlapScenario(), new MemoryScenario(), new ThreadsScenario(), new AllocationScenario(), new TuneScenario(), new TuneVitScenario(), new OipScenario(), new ObservabilityScenario()];
+IScenario[] scenarios = [new NoOpScenario(), BodyScenario.Medium, BodyScenario.Large, new PicturesScenario(), new FashionVitScenario(), new BatchingScenario(), new OverloadScenario(), new CancelScenario(), new IdleScenario(), new EfficiencyScenario(), new OverlapScenario(), new MemoryScenario(), new ThreadsScenario(), new AllocationScenario(), new TuneScenario(), new TuneVitScenario(), new OipScenario(), ObservabilityScenario.WithIdentity, ObservabilityScenario.WithNoOp];
 string[] names = [.. scenarios.Select(scenario => scenario.Name)];
 string[] usual = [.. scenarios.Where(scenario => !scenario.IsLong).Select(scenario => scenario.Name)];
 

@@ -21,11 +21,31 @@ internal sealed class ObservabilityScenario : IScenario
     private const string Identity = "identity";
     private const int Numbers = 16;
 
-    private static readonly TimeSpan LongestWarmUp = TimeSpan.FromSeconds(15);
+    // A server is scraped all its life: what a scrape runs has long been compiled.
+    private const int ScrapesBefore = 60;
 
-    public string Name => "observability";
+    private static readonly Workload[] OfIdentity =
+    [
+        new("identity, binary", Binary, 64, Bar.AtLeast(0.95)), new("identity, binary", Binary, 16, Bar.AtLeast(0.95)),
+        new("identity, JSON", Json, 64, Bar.AtLeast(0.95)), new("identity, JSON", Json, 16, Bar.AtLeast(0.95)),
+    ];
 
-    public string Title => "Identity and no-op models: metrics scraped, access log and traces, against none of it";
+    // Throughput is what the promise is about; one connection shows the latency.
+    private static readonly Workload[] OfNoOp = [new("no-op", NoOp, 64, Bar.None), new("no-op", NoOp, 16, Bar.None), new("no-op", NoOp, 1, Bar.None)];
+
+    private readonly Workload[] _workloads;
+
+    private ObservabilityScenario(string name, string title, Workload[] workloads) => (Name, Title, _workloads) = (name, title, workloads);
+
+    /// <summary>With the identity model, of which the promise speaks.</summary>
+    public static ObservabilityScenario WithIdentity { get; } = new("observability", "Identity model: metrics scraped, access log and traces, against none of it", OfIdentity);
+
+    /// <summary>With the model that does nothing.</summary>
+    public static ObservabilityScenario WithNoOp { get; } = new("observability-noop", "No-op model: metrics scraped, access log and traces, against none of it", OfNoOp);
+
+    public string Name { get; }
+
+    public string Title { get; }
 
     public void Run(Repository repository, BenchmarkSettings settings, Report report)
     {
@@ -40,10 +60,14 @@ internal sealed class ObservabilityScenario : IScenario
                 repository.Server, store.Path, settings.FastPath,
                 "--log-level", "information", "--access-log", "true", "--logging-folder", logs.FullName, "--tracing-endpoint", sink.Url, "--tracing-sampling-ratio", "0.1");
 
-            // Throughput is what the promise is about; one connection shows the latency.
-            foreach (var connections in (int[])[64, 16]) Compare(settings, report, off, on, sink, "identity, binary", Binary, connections, Bar.AtLeast(0.95));
-            foreach (var connections in (int[])[64, 16]) Compare(settings, report, off, on, sink, "identity, JSON", Json, connections, Bar.AtLeast(0.95));
-            foreach (var connections in (int[])[64, 16, 1]) Compare(settings, report, off, on, sink, "no-op", NoOp, connections, Bar.None);
+            foreach (var server in (ServeProcess[])[off, on])
+            {
+                server.WaitForAnswer("/predictions/noop", "application/octet-stream", [1]);
+                server.WaitForAnswer($"/v2/models/{Identity}/infer", "application/json", JsonBody());
+            }
+
+            for (var i = 0; i < ScrapesBefore; i++) on.Scrape();
+            foreach (var workload in _workloads) Compare(settings, report, off, on, sink, workload);
             AddLosses(report, on, sink);
         }
         finally
@@ -52,17 +76,12 @@ internal sealed class ObservabilityScenario : IScenario
         }
     }
 
-    private void Compare(BenchmarkSettings settings, Report report, ServeProcess off, ServeProcess on, TraceSink sink, string model, Func<ServeProcess, byte[]> request, int connections, Bar bar)
+    private void Compare(BenchmarkSettings settings, Report report, ServeProcess off, ServeProcess on, TraceSink sink, Workload workload)
     {
-        foreach (var server in (ServeProcess[])[off, on])
-        {
-            if (model == "no-op") server.WaitForAnswer("/predictions/noop", "application/octet-stream", [1]);
-            else server.WaitForAnswer($"/v2/models/{Identity}/infer", "application/json", JsonBody());
-        }
-
+        var (model, request, connections, bar) = workload;
         using var without = LoadClients.InClosedLoop(off.Inference, connections, request(off));
         using var with = LoadClients.InClosedLoop(on.Inference, connections, request(on));
-        foreach (var clients in (LoadClients[])[without, with]) clients.WarmUp(LongestWarmUp);
+        foreach (var clients in (LoadClients[])[without, with]) clients.WarmUp();
 
         var rounds = new List<(Turn Off, Turn On)>();
         foreach (var _ in settings.EachRound())
@@ -124,6 +143,13 @@ internal sealed class ObservabilityScenario : IScenario
     }
 
     private static Uri UrlOf(ServeProcess server) => new($"http://{server.Inference}/v2/models/{Identity}/infer");
+
+    /// <summary>What is asked.</summary>
+    /// <param name="Model">In the figures' names.</param>
+    /// <param name="Request">Makes the request.</param>
+    /// <param name="Connections">How many ask.</param>
+    /// <param name="Bar">Of the throughput with all on to that with all off.</param>
+    private sealed record Workload(string Model, Func<ServeProcess, byte[]> Request, int Connections, Bar Bar);
 
     /// <summary>One server's turn.</summary>
     /// <param name="Load">What its clients measured.</param>
