@@ -23,7 +23,8 @@ public sealed class ModelStore(ServerConfiguration configuration, string unpackF
     public string Root { get; } = Path.GetFullPath(configuration.ModelStore);
 
     /// <summary>
-    /// Everything in the store, by name, and by version within a name. Nothing is opened; what is broken shows when it is.
+    /// Everything in the store, by name, and by version within a name. Of archives the manifest is read, and nothing else; what
+    /// is broken shows when it is opened.
     /// </summary>
     /// <exception cref="ModelNotFoundException">The store's folder does not exist.</exception>
     public IReadOnlyList<StoredModel> List()

@@ -81,10 +81,11 @@ public sealed class TraceWriter : IDisposable
         {
             // Awake as long as there is something to be sent.
             if (_filling.Count == 0) _wake.Wait();
-            if (_ends.Wait(Gathering)) break;
+            _ends.Wait(Gathering);
 
-            // Before: what comes from now on wakes it again.
+            // Before it looks: what comes from now on wakes it again, the end too.
             _wake.Reset();
+            if (_ends.IsSet) break;
             WriteSome();
         }
 

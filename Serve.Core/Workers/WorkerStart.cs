@@ -32,10 +32,11 @@ internal sealed partial class WorkerStart(string id, WorkerSettings settings, st
         {
             await StartProcessAsync(spawner, path, started).ConfigureAwait(false);
             using var gone = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            _ = exited.ContinueWith(_ => gone.CancelAsync(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).Unwrap();
+            var accepting = listener.AcceptAsync(gone.Token).AsTask();
+            if (await Task.WhenAny(accepting, exited).ConfigureAwait(false) != accepting) await gone.CancelAsync().ConfigureAwait(false);
             try
             {
-                var socket = await listener.AcceptAsync(gone.Token).ConfigureAwait(false);
+                var socket = await accepting.ConfigureAwait(false);
                 socket.Blocking = true;
                 socket.SendBufferSize = SendBufferBytes;
                 return socket;

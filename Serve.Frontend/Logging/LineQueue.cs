@@ -71,10 +71,11 @@ internal sealed class LineQueue : IDisposable
         while (!_isClosed)
         {
             _wake.Wait();
-            var isLast = _ends.Wait(Gathering);
+            _ends.Wait(Gathering);
 
-            // Before: what comes from now on wakes it again.
+            // Before it looks: what comes from now on wakes it again, the end too.
             _wake.Reset();
+            var isLast = _ends.IsSet;
             while (WriteSome())
             {
                 // Until nothing waits.
@@ -86,15 +87,14 @@ internal sealed class LineQueue : IDisposable
 
     private bool WriteSome()
     {
-        var count = 0;
-        for (; count < MostAtOnce && _lines.TryDequeue(out var line); count++)
+        // Once for all of them: every request's thread writes there. Nobody else takes lines away.
+        var count = Math.Min(_lines.Count, MostAtOnce);
+        Interlocked.Add(ref _waiting, -count);
+        for (var i = 0; i < count && _lines.TryDequeue(out var line); i++)
         {
             line.AppendTo(_text.Clear());
             _output.Write(_text.Text);
         }
-
-        // Once for all of them: every request's thread writes there.
-        Interlocked.Add(ref _waiting, -count);
 
         if (Interlocked.Exchange(ref _dropped, 0) is > 0 and var dropped)
         {

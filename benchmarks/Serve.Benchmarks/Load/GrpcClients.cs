@@ -34,6 +34,13 @@ internal sealed class GrpcClients : IDisposable
         return (answers, Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
+    /// <inheritdoc cref="Load.WarmUp"/>
+    public void WarmUp() => Load.WarmUp.Run(turn =>
+    {
+        var (answers, seconds) = Run(turn);
+        return answers / seconds;
+    });
+
     public void Dispose()
     {
         foreach (var connection in _connections) connection.Dispose();

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using Serve.LoadGenerator.Http;
 using Serve.LoadGenerator.Load;
@@ -11,11 +10,6 @@ namespace Serve.Benchmarks.Load;
 /// </summary>
 internal sealed class LoadClients : IDisposable
 {
-    private const int TurnsWithoutGain = 4;
-    private const double LeastGain = 1.02;
-
-    private static readonly TimeSpan WarmUpTurn = TimeSpan.FromSeconds(1);
-
     private readonly LoadRun _run;
 
     private LoadClients(LoadOptions options) => _run = new LoadRun(options);
@@ -68,23 +62,8 @@ internal sealed class LoadClients : IDisposable
         return new LoadResult(window, After: _run.Pause());
     }
 
-    /// <summary>
-    /// Loads the server until it becomes no faster: until its code is compiled as well as it will be. A fixed time is too
-    /// short on a machine where the compiler waits for a core as well, and then the server that has more code to compile
-    /// loses.
-    /// </summary>
-    /// <param name="most">How long at most.</param>
-    public void WarmUp(TimeSpan most)
-    {
-        var began = Stopwatch.GetTimestamp();
-        var (best, sinceBest) = (0.0, 0);
-        while (sinceBest < TurnsWithoutGain && Stopwatch.GetElapsedTime(began) < most)
-        {
-            var now = Run(WarmUpTurn).PerSecond;
-            sinceBest = now > best * LeastGain ? 0 : sinceBest + 1;
-            best = Math.Max(best, now);
-        }
-    }
+    /// <inheritdoc cref="Load.WarmUp"/>
+    public void WarmUp() => Load.WarmUp.Run(turn => Run(turn).PerSecond);
 
     public void Dispose() => _run.Dispose();
 

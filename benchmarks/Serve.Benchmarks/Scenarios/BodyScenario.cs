@@ -17,8 +17,6 @@ internal sealed class BodyScenario(string name, string size, int bodyBytes, Bar 
     private const string ContentType = "application/octet-stream";
     private const int Connections = 16;
 
-    private static readonly TimeSpan LongestWarmUp = TimeSpan.FromSeconds(15);
-
     /// <summary>A float32 picture of 224 by 224.</summary>
     public static BodyScenario Large => new("large", "600 KB", 600_000, Bar.None, Bar.Below(700));
 
@@ -40,8 +38,8 @@ internal sealed class BodyScenario(string name, string size, int bodyBytes, Bar 
         var worker = serve.WorkerPids("noop").Single();
         using var onServe = LoadClients.InClosedLoop(serve.Inference, Connections, Path, ContentType, [body]);
         using var onBare = LoadClients.InClosedLoop(bare.Address, Connections, Path, ContentType, [body]);
-        onServe.WarmUp(LongestWarmUp);
-        onBare.WarmUp(LongestWarmUp);
+        onServe.WarmUp();
+        onBare.WarmUp();
 
         var rounds = new List<Round>();
         foreach (var _ in settings.EachRound())

@@ -25,8 +25,6 @@ internal sealed class NoOpScenario : IScenario
 
     private static readonly byte[] Body = [1];
 
-    private static readonly TimeSpan LongestWarmUp = TimeSpan.FromSeconds(15);
-
     public string Name => "noop";
 
     public string Title => "No-op model, 1-byte body, against bare Kestrel";
@@ -41,8 +39,8 @@ internal sealed class NoOpScenario : IScenario
         {
             using var onPool = new Clients(pool, connections);
             using var onInline = new Clients(inline, connections);
-            onPool.WarmUp(LongestWarmUp);
-            onInline.WarmUp(LongestWarmUp);
+            onPool.WarmUp();
+            onInline.WarmUp();
 
             var rounds = new List<(Round Pool, Round Inline)>();
             foreach (var _ in settings.EachRound()) rounds.Add((onPool.Run(settings.Duration), onInline.Run(settings.Duration)));
@@ -111,10 +109,10 @@ internal sealed class NoOpScenario : IScenario
         private readonly LoadClients _onServe = LoadClients.InClosedLoop(pair.Serve.Inference, connections, Path, ContentType, [Body]);
         private readonly LoadClients _onBare = LoadClients.InClosedLoop(pair.Bare.Address, connections, Path, ContentType, [Body]);
 
-        public void WarmUp(TimeSpan most)
+        public void WarmUp()
         {
-            _onServe.WarmUp(most);
-            _onBare.WarmUp(most);
+            _onServe.WarmUp();
+            _onBare.WarmUp();
         }
 
         public Round Run(TimeSpan duration)

@@ -24,8 +24,6 @@ internal sealed class ObservabilityScenario : IScenario
     // A server is scraped all its life: what a scrape runs has long been compiled.
     private const int ScrapesBefore = 60;
 
-    private static readonly TimeSpan LongestWarmUp = TimeSpan.FromSeconds(15);
-
     private static readonly Workload[] OfIdentity =
     [
         new("identity, binary", Binary, 64, Bar.AtLeast(0.95)), new("identity, binary", Binary, 16, Bar.AtLeast(0.95)),
@@ -83,7 +81,7 @@ internal sealed class ObservabilityScenario : IScenario
         var (model, request, connections, bar) = workload;
         using var without = LoadClients.InClosedLoop(off.Inference, connections, request(off));
         using var with = LoadClients.InClosedLoop(on.Inference, connections, request(on));
-        foreach (var clients in (LoadClients[])[without, with]) clients.WarmUp(LongestWarmUp);
+        foreach (var clients in (LoadClients[])[without, with]) clients.WarmUp();
 
         var rounds = new List<(Turn Off, Turn On)>();
         foreach (var _ in settings.EachRound())

@@ -24,10 +24,6 @@ internal sealed class OipScenario : IScenario
     private const int LargeClients = 2;
     private const int LargeBytes = 8_000_000;
 
-    // HTTP/2 has much code to compile.
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan GrpcWarmUp = TimeSpan.FromSeconds(8);
-
     public string Name => "oip";
 
     public string Title => "Open Inference Protocol: FP32 pictures as JSON, binary and over gRPC; 8 MB in and out against an echo";
@@ -52,8 +48,8 @@ internal sealed class OipScenario : IScenario
         using var onGrpc = new GrpcClients(serve.GrpcInference, Clients, "/inference.GRPCInferenceService/ModelInfer", AsMessage(picture));
         using var onIdentity = LoadClients.InClosedLoop(serve.Inference, LargeClients, large);
         using var onEcho = LoadClients.InClosedLoop(echo.Address, LargeClients, RequestBytes.Post(new Uri($"http://{echo.Address}/"), "application/octet-stream", new byte[LargeBytes]));
-        onGrpc.Run(GrpcWarmUp);
-        foreach (var clients in (LoadClients[])[onJson, onBinary, onIdentity, onEcho]) clients.Run(WarmUp);
+        onGrpc.WarmUp();
+        foreach (var clients in (LoadClients[])[onJson, onBinary, onIdentity, onEcho]) clients.WarmUp();
 
         var rounds = new List<Round>();
         foreach (var _ in settings.EachRound())
