@@ -1,4 +1,4 @@
-# make help shows what there is. Everything that CI does is one of these.
+# make help shows what there is. CI runs "make test", after it has installed what some tests need (.ci/run).
 
 CONFIGURATION := Release
 ARTIFACTS     := artifacts/serve

@@ -26,7 +26,7 @@ internal readonly record struct CacheKey(ulong A, ulong B, ulong C, ulong D)
     private static readonly FrozenSet<string> Ignored = new[]
     {
         "accept-encoding", "cache-control", "content-length", "date", "forwarded", "host", "origin", "pragma", "referer", "traceparent", "tracestate", "baggage", "user-agent", "via",
-        "x-request-id", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "x-serve-priority", "x-serve-timeout-ms",
+        "x-request-id", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "x-serve-priority", "x-serve-timeout-ms", "x-serve-timings",
         "grpc-accept-encoding", "grpc-timeout", "te",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 

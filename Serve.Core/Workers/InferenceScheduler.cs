@@ -314,12 +314,12 @@ internal sealed class InferenceScheduler : IDisposable
         after.Run();
     }
 
-    /// <summary>Completes when nothing waits and nothing runs.</summary>
+    /// <summary>Completes when nothing waits, nothing runs, and nothing late is unanswered.</summary>
     public Task WhenIdle()
     {
         lock (_gate)
         {
-            if (Pending() == 0) return Task.CompletedTask;
+            if (IsIdle) return Task.CompletedTask;
             _idle ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return _idle.Task;
         }
@@ -422,11 +422,14 @@ internal sealed class InferenceScheduler : IDisposable
     // Under the gate.
     private int Pending() => _dispatcher.QueuedRequests + _dispatcher.QuarantinedRequests + _dispatcher.OutstandingRows;
 
+    // Under the gate. A request that became late in line has left it, and waits for the timer to answer it.
+    private bool IsIdle => Pending() == 0 && _dispatcher.NextWakeup == long.MaxValue;
+
     // Under the gate, last: what there is to do when it is released.
     private Aftermath EndTurn()
     {
         TaskCompletionSource? idle = null;
-        if (_idle is not null && Pending() == 0) (idle, _idle) = (_idle, null);
+        if (_idle is not null && IsIdle) (idle, _idle) = (_idle, null);
         _timer.WakeAt(_dispatcher.NextWakeup);
         return new Aftermath(_touched.Take(), idle);
     }

@@ -53,7 +53,7 @@ internal static class CreateModelCommand
             {
                 screen.Line(string.Create(CultureInfo.InvariantCulture,
                     $"Created {model.Name} {model.Version}: {model.ParameterCount / 1e6:0.0} million parameters, {ModelTables.Bytes(model.TotalBytes)}, in {model.Folder}"));
-                screen.Line($"Serve it with: serve register {model.Name}");
+                screen.Line($"Serve it with: serve register {model.Name} --initial-workers 1");
             }
 
             return Task.FromResult(ExitCode.Success);

@@ -18,7 +18,7 @@ internal static class RegisterCommand
             (Text("--handler", "HANDLER", "Replaces the configured handler"), "handler"),
             (Text("--batch-size", "N", "The most rows in a batch"), "batch_size"),
             (Text("--max-batch-delay", "MS", "How long an incomplete batch may wait, with batching: delayed"), "max_batch_delay"),
-            (Text("--initial-workers", "N", "Workers to start [default: the model's minWorkers]"), "initial_workers"),
+            (Text("--initial-workers", "N", "Workers to start [default: the model's minWorkers if its configuration says it, else 0: registered and not served]"), "initial_workers"),
             (Text("--response-timeout", "SECONDS", "How long a request may take"), "response_timeout"),
             (Text("--startup-timeout", "SECONDS", "How long a worker may take to load the model"), "startup_timeout"),
         ];

@@ -30,7 +30,7 @@ internal sealed class ServerFlags
         ("managementClientCaFile", "FILE", "PEM: authorities whose client certificates open management"),
         ("metricsClientCaFile", "FILE", "PEM: authorities whose client certificates open metrics"),
         ("clientCertificates", "required|optional", "Whether a client needs a certificate there, or may have a token instead [default: required]"),
-        ("enableModelApi", "BOOL", "Whether models may be registered and unregistered [default: where management is on loopback or has tokens]"),
+        ("enableModelApi", "BOOL", "Whether models may be registered and unregistered [default: where management is on loopback, has tokens, or requires client certificates]"),
         ("allowedUrls", "PATTERNS", "Regular expressions for URLs that models may be fetched from [default: none]"),
         ("allowedPrivateHosts", "HOSTS", "Hosts that models may be fetched from although their addresses are not public [default: none]"),
         ("maxDownloadSize", "SIZE", "The most that is fetched for one model [default: 16GiB]"),

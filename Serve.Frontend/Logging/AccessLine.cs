@@ -1,13 +1,14 @@
 using System.Globalization;
 using System.Net;
+using System.Text;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Observability;
 
 namespace Serve.Frontend.Logging;
 
 /// <summary>
-/// A request that was answered, for the access log: it becomes text on the log's own thread. As the state of a log event it
-/// comes to <see cref="ServerLogs"/> as it is, without a box.
+/// A request that was answered, for the access log: as the state of a log event it comes to <see cref="ServerLogs"/> as it
+/// is, without a box, and becomes a line without a string.
 /// </summary>
 /// <param name="Address">The client's.</param>
 /// <param name="Port">Likewise.</param>
@@ -30,15 +31,14 @@ internal readonly record struct AccessLine(IPAddress? Address, int Port, string?
     {
         var text = new LineBuffer();
         AppendTo(text);
-        return text.Append(' ').Append(RequestId ?? "").ToString();
+        return Encoding.UTF8.GetString(text.Append(" "u8).Append(RequestId).Text);
     }
 
     /// <summary>The same without the id.</summary>
     public void AppendTo(LineBuffer text)
     {
-        if (Address is null) text.Append(':');
-        else text.Append(Address).Append(':');
-        text.Append(Port).Append(" \"").Append(Method ?? "gRPC").Append(' ').AppendOneLine(Target).Append(' ').Append(Protocol).Append("\" ").Append(Status).Append(' ').Append(Milliseconds);
+        if (Address is not null) text.Append(Address);
+        text.Append(":"u8).Append(Port).Append(" \""u8).Append(Method ?? "gRPC").Append(" "u8).AppendOneLine(Target).Append(" "u8).Append(Protocol).Append("\" "u8).Append(Status).Append(" "u8).Append(Milliseconds);
     }
 
     /// <summary>The event with its values by their names.</summary>

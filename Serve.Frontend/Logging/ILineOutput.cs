@@ -6,10 +6,8 @@ internal interface ILineOutput : IDisposable
     /// <summary>Whether it can take no more lines, ever.</summary>
     bool IsClosed { get; }
 
-    /// <summary>Takes a line; it may stay in memory until <see cref="Flush"/>.</summary>
-    void Write(ReadOnlySpan<char> line);
-
-    /// <summary>Hands over what was taken.</summary>
-    /// <returns>How many lines were lost.</returns>
-    int Flush();
+    /// <summary>Writes lines.</summary>
+    /// <param name="lines">UTF-8, each with its <c>\n</c>.</param>
+    /// <returns>How many of them were lost.</returns>
+    int Write(ReadOnlySpan<byte> lines);
 }

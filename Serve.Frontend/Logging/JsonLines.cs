@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Globalization;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -16,7 +15,7 @@ internal sealed class JsonLines : ILineFormat
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <inheritdoc/>
-    public string Format(in LogEntry entry)
+    public void Format(in LogEntry entry, LineBuffer line)
     {
         var bytes = new ArrayBufferWriter<byte>(256);
         using (var json = new Utf8JsonWriter(bytes, Options))
@@ -32,7 +31,7 @@ internal sealed class JsonLines : ILineFormat
             json.WriteEndObject();
         }
 
-        return Encoding.UTF8.GetString(bytes.WrittenSpan);
+        line.Append(bytes.WrittenSpan);
     }
 
     private static void WriteField(Utf8JsonWriter json, string name, object? value)

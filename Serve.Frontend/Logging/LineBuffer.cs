@@ -1,45 +1,58 @@
+using System.Buffers.Text;
 using System.Globalization;
 using System.Net;
+using System.Text;
 
 namespace Serve.Frontend.Logging;
 
-/// <summary>A line while it is made: grows, and is used again for the next one.</summary>
+/// <summary>A line while it is made, in UTF-8: grows, and is used again for the next one.</summary>
 internal sealed class LineBuffer
 {
     private const string Seconds = "yyyy-MM-dd'T'HH:mm:ss";
 
-    private char[] _text = new char[256];
+    // A longer one, with an exception for example, leaves its memory to the collector.
+    private const int MostKept = 4096;
+
+    [ThreadStatic]
+    private static LineBuffer? _ofThread;
+
+    private readonly byte[] _secondText = new byte[19];
+    private byte[] _text = new byte[256];
     private int _length;
     private long _second = -1;
-    private readonly char[] _secondText = new char[19];
 
     /// <summary>The line so far.</summary>
-    public ReadOnlySpan<char> Text => _text.AsSpan(0, _length);
+    public ReadOnlySpan<byte> Text => _text.AsSpan(0, _length);
+
+    /// <summary>The thread's own, empty: for a line that is handed over before the next one is begun.</summary>
+    public static LineBuffer OfThread() => (_ofThread ??= new LineBuffer()).Clear();
 
     /// <summary>Begins another line.</summary>
     public LineBuffer Clear()
     {
+        if (_text.Length > MostKept) _text = new byte[256];
         _length = 0;
         return this;
     }
 
-    public LineBuffer Append(char letter)
-    {
-        Room(1)[0] = letter;
-        _length++;
-        return this;
-    }
-
-    public LineBuffer Append(ReadOnlySpan<char> text)
+    /// <summary>Appends bytes of UTF-8.</summary>
+    public LineBuffer Append(ReadOnlySpan<byte> text)
     {
         text.CopyTo(Room(text.Length));
         _length += text.Length;
         return this;
     }
 
+    /// <summary>Appends text that has no line ends.</summary>
+    public LineBuffer Append(ReadOnlySpan<char> text)
+    {
+        _length += Encoding.UTF8.GetBytes(text, Room(Encoding.UTF8.GetMaxByteCount(text.Length)));
+        return this;
+    }
+
     public LineBuffer Append(long number)
     {
-        number.TryFormat(Room(20), out var written, default, CultureInfo.InvariantCulture);
+        Utf8Formatter.TryFormat(number, Room(20), out var written);
         _length += written;
         return this;
     }
@@ -53,8 +66,8 @@ internal sealed class LineBuffer
 
     /// <summary>Appends a time with milliseconds (UTC), which most lines share but for those.</summary>
     /// <param name="at">The time.</param>
-    /// <param name="separator">Between the seconds and their fraction.</param>
-    public LineBuffer Append(DateTimeOffset at, char separator)
+    /// <param name="separator">Between the seconds and their fraction; ASCII.</param>
+    public LineBuffer Append(DateTimeOffset at, byte separator)
     {
         var time = at.UtcDateTime;
         var second = time.Ticks / TimeSpan.TicksPerSecond;
@@ -64,36 +77,35 @@ internal sealed class LineBuffer
             _second = second;
         }
 
-        Append(_secondText).Append(separator);
+        Append(_secondText);
         var fraction = time.Millisecond;
-        var room = Room(3);
-        (room[0], room[1], room[2]) = ((char)('0' + fraction / 100), (char)('0' + fraction / 10 % 10), (char)('0' + fraction % 10));
-        _length += 3;
+        var room = Room(4);
+        (room[0], room[1], room[2], room[3]) = (separator, (byte)('0' + fraction / 100), (byte)('0' + fraction / 10 % 10), (byte)('0' + fraction % 10));
+        _length += 4;
         return this;
     }
 
     /// <summary>Appends text that stays on its line: a model's name or a client's header must not be able to forge one, nor to move the cursor.</summary>
     public LineBuffer AppendOneLine(ReadOnlySpan<char> text)
     {
-        if (!text.ContainsAnyInRange('\0', '\x1f') && !text.ContainsAnyInRange('\x7f', '\x9f')) return Append(text);
-        foreach (var letter in text)
+        while (text.IndexOfAnyInRange('\0', '\x1f') is var first && text.IndexOfAnyInRange('\x7f', '\x9f') is var second && (first >= 0 || second >= 0))
         {
-            switch (letter)
+            var at = first < 0 ? second : second < 0 ? first : Math.Min(first, second);
+            Append(text[..at]);
+            Append(text[at] switch
             {
-                case '\n': Append("\\n"); break;
-                case '\r': break;
-                case '\t': Append(' '); break;
-                case var c when char.IsControl(c): Append('?'); break;
-                default: Append(letter); break;
-            }
+                '\n' => "\\n"u8,
+                '\r' => ""u8,
+                '\t' => " "u8,
+                _ => "?"u8,
+            });
+            text = text[(at + 1)..];
         }
 
-        return this;
+        return Append(text);
     }
 
-    public override string ToString() => Text.ToString();
-
-    private Span<char> Room(int count)
+    private Span<byte> Room(int count)
     {
         if (_text.Length - _length < count) Array.Resize(ref _text, Math.Max(2 * _text.Length, _length + count));
         return _text.AsSpan(_length);

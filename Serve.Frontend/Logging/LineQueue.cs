@@ -1,58 +1,68 @@
-using System.Collections.Concurrent;
 using Serve.Core.Observability;
 
 namespace Serve.Frontend.Logging;
 
 /// <summary>
-/// Lines on their way to an output. A thread of its own writes, so that a slow terminal or disk never holds up a request;
-/// what it cannot keep up with is dropped, counted, and told of in the log. It is woken for many lines at a time: waking it
-/// for each would cost a request more than the line does.
+/// Lines on their way to an output: bytes in a buffer, behind one another. A thread of its own writes them, so that a slow
+/// terminal or disk never holds up a request; what it cannot keep up with is dropped, counted, and told of in the log. It is
+/// woken for many lines at a time: waking it for each would cost a request more than the line does.
 /// </summary>
 internal sealed class LineQueue : IDisposable
 {
     private const int MostWaiting = 10_000;
-    private const int MostAtOnce = 1000;
 
-    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(20);
+    // What a burst has made longer is left to the collector.
+    private const int MostKept = 1 << 20;
 
-    private readonly ConcurrentQueue<QueuedLine> _lines = new();
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(50);
+
     private readonly ManualResetEventSlim _wake = new(false, spinCount: 0);
     private readonly ManualResetEventSlim _ends = new(false, spinCount: 0);
-    private readonly LineBuffer _text = new();
     private readonly ILineOutput _output;
-    private readonly Func<string, string> _warn;
+    private readonly Action<string, LineBuffer> _warn;
     private readonly LogMetrics _metrics;
     private readonly Thread _writer;
-    private int _waiting;
+
+    // All below belongs to the gate, but for what is being written.
+    private readonly Lock _gate = new();
+    private byte[] _filling = new byte[4096];
+    private byte[] _writing = new byte[4096];
+    private int _length;
+    private int _lines;
     private long _dropped;
-    private volatile bool _isClosed;
+    private bool _isClosed;
 
     /// <param name="output">The output; the queue's from now on.</param>
     /// <param name="name">The log's name.</param>
     /// <param name="warn">Makes a warning one line of this log.</param>
-    public LineQueue(ILineOutput output, string name, Func<string, string> warn)
+    public LineQueue(ILineOutput output, string name, Action<string, LineBuffer> warn)
     {
         (_output, _warn, _metrics) = (output, warn, ServeMetrics.Log(name));
         _writer = new Thread(Run) { IsBackground = true, Name = $"log {name}" };
         _writer.Start();
     }
 
-    /// <summary>Adds a line, or drops it.</summary>
-    public void Add(string line) => Add(new QueuedLine { Text = line });
-
     /// <summary>Adds a line, or drops it. Hot path.</summary>
-    public void Add(in QueuedLine line)
+    /// <param name="line">UTF-8, without its end.</param>
+    public void Add(ReadOnlySpan<byte> line)
     {
-        if (_isClosed) return;
-        if (Interlocked.Increment(ref _waiting) > MostWaiting)
+        lock (_gate)
         {
-            Interlocked.Decrement(ref _waiting);
-            Interlocked.Increment(ref _dropped);
-            return;
+            if (_isClosed) return;
+            if (_lines == MostWaiting)
+            {
+                _dropped++;
+                return;
+            }
+
+            if (_filling.Length - _length <= line.Length) Array.Resize(ref _filling, Math.Max(2 * _filling.Length, _length + line.Length + 1));
+            line.CopyTo(_filling.AsSpan(_length));
+            _length += line.Length;
+            _filling[_length++] = (byte)'\n';
+            if (_lines++ > 0) return;
         }
 
-        _lines.Enqueue(line);
-        if (!_wake.IsSet) _wake.Set();
+        _wake.Set();
     }
 
     /// <summary>Writes what is waiting, then ends.</summary>
@@ -68,7 +78,7 @@ internal sealed class LineQueue : IDisposable
 
     private void Run()
     {
-        while (!_isClosed)
+        while (true)
         {
             _wake.Wait();
             _ends.Wait(Gathering);
@@ -76,34 +86,39 @@ internal sealed class LineQueue : IDisposable
             // Before it looks: what comes from now on wakes it again, the end too.
             _wake.Reset();
             var isLast = _ends.IsSet;
-            while (WriteSome())
-            {
-                // Until nothing waits.
-            }
-
-            if (isLast) return;
+            if (!WriteWaiting() || isLast) return;
         }
     }
 
-    private bool WriteSome()
+    private bool WriteWaiting()
     {
-        // Once for all of them: every request's thread writes there. Nobody else takes lines away.
-        var count = Math.Min(_lines.Count, MostAtOnce);
-        Interlocked.Add(ref _waiting, -count);
-        for (var i = 0; i < count && _lines.TryDequeue(out var line); i++)
+        int length;
+        long dropped;
+        lock (_gate)
         {
-            line.AppendTo(_text.Clear());
-            _output.Write(_text.Text);
+            (_filling, _writing) = (_writing, _filling);
+            (length, dropped) = (_length, _dropped);
+            (_length, _lines, _dropped) = (0, 0, 0);
         }
 
-        if (Interlocked.Exchange(ref _dropped, 0) is > 0 and var dropped)
+        var lost = length == 0 ? 0 : _output.Write(_writing.AsSpan(0, length));
+        if (_writing.Length > MostKept) _writing = new byte[4096];
+        if (dropped > 0)
         {
             _metrics.Dropped(dropped);
-            _output.Write(_warn($"{dropped} lines were dropped: the output was too slow"));
+            lost += _output.Write(Warning($"{dropped} lines were dropped: the output was too slow"));
         }
 
-        if (_output.Flush() is > 0 and var lost) _metrics.Dropped(lost);
-        _isClosed = _output.IsClosed;
-        return count == MostAtOnce && !_isClosed;
+        if (lost > 0) _metrics.Dropped(lost);
+        if (!_output.IsClosed) return true;
+        lock (_gate) _isClosed = true;
+        return false;
+    }
+
+    private ReadOnlySpan<byte> Warning(string text)
+    {
+        var line = LineBuffer.OfThread();
+        _warn(text, line);
+        return line.Append("\n"u8).Text;
     }
 }

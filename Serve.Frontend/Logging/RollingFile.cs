@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.Win32.SafeHandles;
 
@@ -16,17 +15,12 @@ namespace Serve.Frontend.Logging;
 /// </remarks>
 internal sealed partial class RollingFile : ILineOutput
 {
-    private const int MostPending = 256 << 10;
-
     private readonly string _folder;
     private readonly string _name;
     private readonly long _mostBytes;
     private readonly int _mostFiles;
     private readonly TimeProvider _time;
     private readonly Action<string> _tell;
-    private readonly MemoryStream _pending = new();
-    private int _pendingLines;
-    private int _lost;
     private SafeFileHandle? _handle;
     private long _length;
     private DateOnly _day;
@@ -51,53 +45,46 @@ internal sealed partial class RollingFile : ILineOutput
     private DateOnly Today => DateOnly.FromDateTime(_time.GetUtcNow().UtcDateTime);
 
     /// <inheritdoc/>
-    public void Write(ReadOnlySpan<char> line)
+    public int Write(ReadOnlySpan<byte> lines)
     {
-        var bytes = Encoding.UTF8.GetByteCount(line) + 1;
-        if (_pending.Length > 0 && (_pending.Length + bytes > MostPending || _length + _pending.Length + bytes > _mostBytes)) WriteOut();
-        var at = (int)_pending.Length;
-        _pending.SetLength(at + bytes);
-        var room = _pending.GetBuffer().AsSpan(at, bytes);
-        Encoding.UTF8.GetBytes(line, room);
-        room[^1] = (byte)'\n';
-        _pendingLines++;
-    }
+        try
+        {
+            while (!lines.IsEmpty)
+            {
+                if (_handle is null) Open();
+                var some = lines[..Fitting(lines, _mostBytes - _length)];
+                if (_length > 0 && (Today != _day || some.IsEmpty))
+                {
+                    PutAside();
+                    continue;
+                }
 
-    /// <inheritdoc/>
-    public int Flush()
-    {
-        WriteOut();
-        var lost = _lost;
-        _lost = 0;
-        return lost;
+                // One that is longer than a file has it for itself.
+                if (some.IsEmpty) some = lines[..(lines.IndexOf((byte)'\n') + 1)];
+                RandomAccess.Write(_handle!, some, _length);
+                _length += some.Length;
+                lines = lines[some.Length..];
+            }
+
+            if (_isFailing) _tell($"{CurrentPath} can be written again");
+            _isFailing = false;
+            return 0;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            if (!_isFailing) _tell($"{CurrentPath} cannot be written, and lines are lost until it can: {e.Message}");
+            _isFailing = true;
+            DropPart();
+            return lines.Count((byte)'\n');
+        }
     }
 
     /// <inheritdoc/>
     public void Dispose() => Close();
 
-    private void WriteOut()
-    {
-        if (_pending.Length == 0) return;
-        try
-        {
-            if (_handle is null) Open();
-            if (_length > 0 && (Today != _day || _length + _pending.Length > _mostBytes)) PutAside();
-            RandomAccess.Write(_handle!, _pending.GetBuffer().AsSpan(0, (int)_pending.Length), _length);
-            _length += _pending.Length;
-            if (_isFailing) _tell($"{CurrentPath} can be written again");
-            _isFailing = false;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            _lost += _pendingLines;
-            if (!_isFailing) _tell($"{CurrentPath} cannot be written, and lines are lost until it can: {e.Message}");
-            _isFailing = true;
-            DropPart();
-        }
-
-        _pending.SetLength(0);
-        _pendingLines = 0;
-    }
+    // The bytes of the whole lines among the first so many.
+    private static int Fitting(ReadOnlySpan<byte> lines, long most) =>
+        lines.Length <= most ? lines.Length : lines[..(int)Math.Max(0, most)].LastIndexOf((byte)'\n') + 1;
 
     private void Open()
     {

@@ -45,7 +45,7 @@ internal sealed class ServerLogs : ILoggerProvider
         _workers = [Open(InFolder("model_log"), "model", lines)];
         _server = [console, Open(InFolder("ts_log"), "server", lines)];
 
-        RollingFile InFolder(string name) => new(folder, name, logging.FileSize, logging.Files, time, text => console.Queue.Add(Warning(console.Format, text)));
+        RollingFile InFolder(string name) => new(folder, name, logging.FileSize, logging.Files, time, text => console.Add(Warning(text)));
     }
 
     /// <inheritdoc/>
@@ -61,9 +61,9 @@ internal sealed class ServerLogs : ILoggerProvider
         _lock?.Dispose();
     }
 
-    private Route Open(ILineOutput output, string name, ILineFormat format) => new(format, new LineQueue(output, name, text => Warning(format, text)));
+    private Route Open(ILineOutput output, string name, ILineFormat format) => new(format, new LineQueue(output, name, (text, line) => format.Format(Warning(text), line)));
 
-    private string Warning(ILineFormat format, string text) => format.Format(new LogEntry(_time.GetUtcNow(), LogLevel.Warning, "log", text));
+    private LogEntry Warning(string text) => new(_time.GetUtcNow(), LogLevel.Warning, "log", text);
 
     // Two servers would write over each other's lines.
     private static FileStream Lock(string folder)
@@ -83,16 +83,29 @@ internal sealed class ServerLogs : ILoggerProvider
     private void Write(string category, LogLevel level, EventId id, string message, Exception? exception, IReadOnlyList<KeyValuePair<string, object?>>? fields)
     {
         var entry = new LogEntry(_time.GetUtcNow(), level, category, message, exception, fields, LogTrace.Current);
-        foreach (var log in id.Name switch { LogEventNames.Access => _access, LogEventNames.WorkerOutput => _workers, _ => _server }) log.Queue.Add(log.Format.Format(entry));
+        foreach (var log in id.Name switch { LogEventNames.Access => _access, LogEventNames.WorkerOutput => _workers, _ => _server }) log.Add(entry);
     }
 
     private void Write(string category, in AccessLine access)
     {
         var at = _time.GetUtcNow();
-        foreach (var log in _access) log.Queue.Add(new QueuedLine { Access = access, Format = log.Format, At = at, Category = category, TraceId = LogTrace.Current });
+        foreach (var log in _access)
+        {
+            var line = LineBuffer.OfThread();
+            log.Format.Format(access, at, category, LogTrace.Current, line);
+            log.Queue.Add(line.Text);
+        }
     }
 
-    private sealed record Route(ILineFormat Format, LineQueue Queue);
+    private sealed record Route(ILineFormat Format, LineQueue Queue)
+    {
+        public void Add(in LogEntry entry)
+        {
+            var line = LineBuffer.OfThread();
+            Format.Format(entry, line);
+            Queue.Add(line.Text);
+        }
+    }
 
     private sealed class Logger(ServerLogs logs, string category) : ILogger
     {

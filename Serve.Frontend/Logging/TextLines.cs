@@ -7,37 +7,43 @@ namespace Serve.Frontend.Logging;
 internal sealed class TextLines(bool colours) : ILineFormat
 {
     /// <inheritdoc/>
-    public string Format(in LogEntry entry)
+    public void Format(in LogEntry entry, LineBuffer line)
     {
-        var line = new LineBuffer();
         AppendHead(line, entry.At, entry.Level, entry.Category);
         line.AppendOneLine(entry.Message);
-        if (entry.TraceId is { } trace) line.Append(" trace ").Append(trace);
-        if (entry.Exception is { } exception) line.Append(": ").AppendOneLine(exception.ToString());
-        return line.ToString();
+        if (entry.TraceId is { } trace) line.Append(" trace "u8).Append(trace);
+        if (entry.Exception is { } exception) line.Append(": "u8).AppendOneLine(exception.ToString());
     }
 
     /// <inheritdoc/>
-    public void Format(in AccessLine line, DateTimeOffset at, string category, string? traceId, LineBuffer text)
+    public void Format(in AccessLine access, DateTimeOffset at, string category, string? traceId, LineBuffer line)
     {
-        AppendHead(text, at, LogLevel.Information, category);
-        line.AppendTo(text);
-        text.Append(' ').Append(line.RequestId ?? "");
-        if (traceId is not null) text.Append(" trace ").Append(traceId);
+        AppendHead(line, at, LogLevel.Information, category);
+        access.AppendTo(line);
+        line.Append(" "u8).Append(access.RequestId);
+        if (traceId is not null) line.Append(" trace "u8).Append(traceId);
     }
 
     private void AppendHead(LineBuffer line, DateTimeOffset at, LogLevel level, string category)
     {
-        var (name, colour) = level switch
+        var name = level switch
         {
-            LogLevel.Trace => ("trace", "\e[2m"),
-            LogLevel.Debug => ("debug", "\e[2m"),
-            LogLevel.Information => ("info ", "\e[32m"),
-            LogLevel.Warning => ("warn ", "\e[33m"),
-            _ => ("error", "\e[31m"),
+            LogLevel.Trace => "trace"u8,
+            LogLevel.Debug => "debug"u8,
+            LogLevel.Information => "info "u8,
+            LogLevel.Warning => "warn "u8,
+            _ => "error"u8,
         };
-        if (colours) line.Append("\e[2m").Append(at, '.').Append("Z\e[0m ").Append(colour).Append(name).Append("\e[0m ");
-        else line.Append(at, '.').Append("Z ").Append(name).Append(' ');
-        line.Append(category).Append(": ");
+        if (colours) line.Append("\e[2m"u8).Append(at, (byte)'.').Append("Z\e[0m "u8).Append(Colour(level)).Append(name).Append("\e[0m "u8);
+        else line.Append(at, (byte)'.').Append("Z "u8).Append(name).Append(" "u8);
+        line.Append(category).Append(": "u8);
     }
+
+    private static ReadOnlySpan<byte> Colour(LogLevel level) => level switch
+    {
+        LogLevel.Trace or LogLevel.Debug => "\e[2m"u8,
+        LogLevel.Information => "\e[32m"u8,
+        LogLevel.Warning => "\e[33m"u8,
+        _ => "\e[31m"u8,
+    };
 }

@@ -4,12 +4,12 @@ namespace Serve.Frontend.Logging;
 internal sealed class TorchServeAccessLines : ILineFormat
 {
     /// <inheritdoc/>
-    public string Format(in LogEntry entry) => new LineBuffer().Append(entry.At, ',').Append(" - /").AppendOneLine(entry.Message).ToString();
+    public void Format(in LogEntry entry, LineBuffer line) => line.Append(entry.At, (byte)',').Append(" - /"u8).AppendOneLine(entry.Message);
 
     /// <inheritdoc/>
-    public void Format(in AccessLine line, DateTimeOffset at, string category, string? traceId, LineBuffer text)
+    public void Format(in AccessLine access, DateTimeOffset at, string category, string? traceId, LineBuffer line)
     {
         // Neither the request's id nor its trace, which TorchServe does not log.
-        line.AppendTo(text.Append(at, ',').Append(" - /"));
+        access.AppendTo(line.Append(at, (byte)',').Append(" - /"u8));
     }
 }

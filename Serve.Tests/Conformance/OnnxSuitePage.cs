@@ -21,7 +21,7 @@ internal static partial class OnnxSuitePage
             | need the system's locale en_US.UTF-8: served where it is, refused where it is not | {Count(results, OnnxSuiteOutcome.NeedsLocale)} |
             | are refused at load, with the reason | {Count(results, OnnxSuiteOutcome.Refused)} |
 
-            {results.Values.Count(result => result.Batches)} of them have a batch dimension; the shapes of the others are fixed.
+            {Batching(results.Values.Count(result => result.Batches))}
 
             ## Refused
 
@@ -51,6 +51,10 @@ internal static partial class OnnxSuitePage
 
     private static IEnumerable<OnnxTestCase> Of(IReadOnlyList<OnnxTestCase> tests, IReadOnlyDictionary<string, OnnxSuiteResult> results, OnnxSuiteOutcome outcome) =>
         tests.Where(test => results[test.Model].Outcome == outcome);
+
+    private static string Batching(int count) => count == 0
+        ? "None of them has a batch dimension, so each request runs alone."
+        : $"{count} of them have a batch dimension; the shapes of the others are fixed.";
 
     private static string Names(IEnumerable<OnnxTestCase> tests) => string.Join(", ", tests.Select(test => $"`{test.Model}`"));
 

@@ -41,6 +41,9 @@ public sealed class LogTests(ITestOutputHelper output) : IDisposable
         Assert.Equal("information", await LevelAsync(HttpMethod.Get, "/logging"));
         Assert.Equal("error", await LevelAsync(HttpMethod.Put, "/logging?level=error"));
         await server.GetAsync("/ping");
+
+        // A line is written after the answer; on the same connection, the next answer comes after that.
+        await server.GetAsync("/livez");
         Assert.Equal("information", await LevelAsync(HttpMethod.Put, "/logging?level=information"));
         await server.GetAsync("/nowhere");
         await server.WaitForLogAsync(line => line.StartsWith("{\"time\":", StringComparison.Ordinal) && line.Contains("\"target\":\"/nowhere\",\"protocol\":\"HTTP/1.1\",\"status\":404", StringComparison.Ordinal));

@@ -78,22 +78,24 @@ internal sealed class ManagedState
     public RegistrySnapshot Capture(IEnumerable<ModelSnapshot> registered)
     {
         var models = registered.ToDictionary(model => model.Name, StringComparer.Ordinal);
+        var waiting = _waiting.ToLookup(pair => pair.Key.Model, pair => pair.Value, StringComparer.Ordinal);
+        var unregistered = _unregistered.ToLookup(pair => pair.Model, pair => pair.Version, StringComparer.Ordinal);
         return new RegistrySnapshot
         {
             Models =
             [
                 .. _changed.Order(StringComparer.Ordinal)
-                    .Select(name => Capture(name, models.GetValueOrDefault(name)))
+                    .Select(name => Capture(name, models.GetValueOrDefault(name), waiting[name], unregistered[name]))
                     .Where(model => model.Versions.Count + model.Unregistered.Count > 0),
             ],
         };
     }
 
-    private ModelSnapshot Capture(string name, ModelSnapshot? registered) => new()
+    private ModelSnapshot Capture(string name, ModelSnapshot? registered, IEnumerable<VersionSnapshot> waiting, IEnumerable<string> unregistered) => new()
     {
         Name = name,
         Default = _waitingDefaults.GetValueOrDefault(name) ?? registered?.Default,
-        Versions = [.. (registered?.Versions ?? []).Concat(_waiting.Where(pair => pair.Key.Model == name).Select(pair => pair.Value)).OrderBy(version => version.Version, VersionOrder.Instance)],
-        Unregistered = [.. _unregistered.Where(pair => pair.Model == name).Select(pair => pair.Version).Order(VersionOrder.Instance)],
+        Versions = [.. (registered?.Versions ?? []).Concat(waiting).OrderBy(version => version.Version, VersionOrder.Instance)],
+        Unregistered = [.. unregistered.Order(VersionOrder.Instance)],
     };
 }

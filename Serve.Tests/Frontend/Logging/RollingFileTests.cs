@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using Serve.Frontend.Logging;
 
@@ -56,8 +57,7 @@ public sealed class RollingFileTests : IDisposable
     public void Lines_that_come_together_are_split_where_a_file_is_full()
     {
         using var file = Open(mostBytes: 8, mostFiles: 5);
-        foreach (var line in (string[])["one", "two", "six", "ten", "a line that is longer than a file", "end"]) file.Write(line);
-        Assert.Equal(0, file.Flush());
+        Write(file, "one", "two", "six", "ten", "a line that is longer than a file", "end");
         Assert.Equal(["end\n", "one\ntwo\n", "six\nten\n", "a line that is longer than a file\n"], Names().Select(Read));
     }
 
@@ -68,11 +68,8 @@ public sealed class RollingFileTests : IDisposable
         var path = Path.Combine(_folder, "log.log");
         File.CreateSymbolicLink(path, "/dev/full");
         using var file = Open();
-        file.Write("lost");
-        file.Write("too");
-        Assert.Equal(2, file.Flush());
-        file.Write("lost as well");
-        Assert.Equal(1, file.Flush());
+        Assert.Equal(2, file.Write("lost\ntoo\n"u8));
+        Assert.Equal(1, file.Write("lost as well\n"u8));
         Assert.Contains("lines are lost", Assert.Single(_told), StringComparison.Ordinal);
 
         File.Delete(path);
@@ -88,8 +85,7 @@ public sealed class RollingFileTests : IDisposable
         Write(file, "one");
         file.Dispose();
         Directory.Delete(_folder, recursive: true);
-        file.Write("lost");
-        Assert.Equal(1, file.Flush());
+        Assert.Equal(1, file.Write("lost\n"u8));
         Directory.CreateDirectory(_folder);
         Write(file, "two");
         Assert.Equal("two\n", Read("log"));
@@ -99,11 +95,7 @@ public sealed class RollingFileTests : IDisposable
 
     private RollingFile Open(long mostBytes = 1000, int mostFiles = 3) => new(_folder, "log", mostBytes, mostFiles, _time, _told.Add);
 
-    private static void Write(RollingFile file, string line)
-    {
-        file.Write(line);
-        Assert.Equal(0, file.Flush());
-    }
+    private static void Write(RollingFile file, params string[] lines) => Assert.Equal(0, file.Write(Encoding.UTF8.GetBytes(string.Concat(lines.Select(line => line + "\n")))));
 
     private string Read(string name) => File.ReadAllText(Path.Combine(_folder, name + ".log"));
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
@@ -98,11 +99,11 @@ public sealed class ServerLogsTests : IDisposable
     public void What_an_output_cannot_keep_up_with_is_dropped_and_told_of()
     {
         var output = new GatedOutput();
-        using (var queue = new LineQueue(output, "test", text => $"WARNING {text}"))
+        using (var queue = new LineQueue(output, "test", (text, line) => line.Append("WARNING "u8).Append(text)))
         {
-            queue.Add("first");
+            queue.Add("first"u8);
             output.Entered.Wait(TestContext.Current.CancellationToken);
-            for (var i = 0; i < 12_000; i++) queue.Add("more");
+            for (var i = 0; i < 12_000; i++) queue.Add("more"u8);
             output.Gate.Set();
         }
 
@@ -137,14 +138,13 @@ public sealed class ServerLogsTests : IDisposable
 
         public bool IsClosed => false;
 
-        public void Write(ReadOnlySpan<char> line)
+        public int Write(ReadOnlySpan<byte> lines)
         {
-            Lines.Add(line.ToString());
+            Lines.AddRange(Encoding.UTF8.GetString(lines).TrimEnd('\n').Split('\n'));
             Entered.Set();
             Gate.Wait();
+            return 0;
         }
-
-        public int Flush() => 0;
 
         public void Dispose()
         {
