@@ -81,7 +81,7 @@ public sealed partial class ModelRegistry
             {
                 if (_isDisposed) throw new ServiceUnavailableException("The server stops.", TimeSpan.FromSeconds(5));
                 before = _table.Get(source.Name)?.Versions.GetValueOrDefault(source.Version);
-                version = new ModelVersion(source, WithInstances(configuration), workers: null, isLoadedAtStartup: false, _environment, _loggers, before) { Request = request };
+                version = new ModelVersion(source, WithInstances(configuration), workers: null, isLoadedAtStartup: false, _environment, _loggers, Namesakes(source.Name, source.Version).FirstOrDefault()) { Request = request };
                 _replacements.Add(version);
             }
         }
@@ -91,17 +91,23 @@ public sealed partial class ModelRegistry
             throw;
         }
 
+        Task? left;
         try
         {
             await version.StartWorkersAsync().ConfigureAwait(false);
             if (version.ReadyWorkers < version.Configuration.MinWorkers) throw Failed(version);
             if (load.Check?.Invoke(version) is { } fault) throw new BadRequestException(fault);
-            TakePlace(version, before, isDefault);
+            left = TakePlace(version, before, isDefault);
         }
         catch
         {
-            lock (_gate) _replacements.Remove(version);
-            await version.DrainAsync(TimeSpan.Zero, _time).ConfigureAwait(false);
+            lock (_gate)
+            {
+                _replacements.Remove(version);
+                left = Leave(version, TimeSpan.Zero);
+            }
+
+            await left.ConfigureAwait(false);
             DiscardUnshared(source, before);
             throw;
         }
@@ -109,15 +115,15 @@ public sealed partial class ModelRegistry
         await _writer.SaveAsync().ConfigureAwait(false);
         if (before is not null)
         {
-            await before.DrainAsync(_configuration.DrainTimeout, _time).ConfigureAwait(false);
+            await left!.ConfigureAwait(false);
             DiscardUnshared(before.Source, version);
         }
 
         return version;
     }
 
-    // The version takes requests from now on; those that another version had already go on there.
-    private void TakePlace(ModelVersion version, ModelVersion? before, bool isDefault)
+    // The version takes requests from now on; those that another version had already go on there. The task ends when that is gone.
+    private Task? TakePlace(ModelVersion version, ModelVersion? before, bool isDefault)
     {
         lock (_gate)
         {
@@ -130,9 +136,11 @@ public sealed partial class ModelRegistry
             entry ??= new ModelEntry(version.Name, version, System.Collections.Immutable.ImmutableSortedDictionary.Create<string, ModelVersion>(VersionOrder.Instance));
             _table.Put(entry with { Default = isDefault || entry.Default == before ? version : entry.Default, Versions = entry.Versions.SetItem(version.Version, version) });
             before?.LeaveTo(version);
-            version.Publish();
+            TakeOver(version);
+            var left = before is null ? null : Leave(before, _configuration.DrainTimeout);
             Log.Registered(_log, version.Name, version.Version, version.Source.Url);
             foreach (var warning in version.Source.Warnings) Log.Warning(_log, version.Name, version.Version, warning);
+            return left;
         }
     }
 
@@ -145,17 +153,16 @@ public sealed partial class ModelRegistry
 
     private async Task RemoveAsync(string model, Func<string, bool> isUnwanted)
     {
-        List<ModelVersion> removed = [];
+        List<(ModelVersion Version, Task Left)> removed = [];
         lock (_gate)
         {
-            if (_table.Get(model) is { } entry) removed.AddRange(entry.Versions.Values.Where(version => isUnwanted(version.Version)));
-            foreach (var version in removed) Remove(version);
+            if (_table.Get(model) is { } entry) removed.AddRange(entry.Versions.Values.Where(version => isUnwanted(version.Version)).Select(version => (version, Remove(version, _configuration.DrainTimeout))));
         }
 
         await _writer.SaveAsync().ConfigureAwait(false);
         try
         {
-            await Task.WhenAll(removed.Select(DrainAndDiscardAsync)).WaitAsync(_configuration.UnregisterTimeout, _time).ConfigureAwait(false);
+            await Task.WhenAll(removed.Select(one => DiscardAsync(one.Version, one.Left))).WaitAsync(_configuration.UnregisterTimeout, _time).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {

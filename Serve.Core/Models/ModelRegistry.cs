@@ -116,9 +116,6 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         foreach (var version in _table.Versions) version.ObserveDevices();
     }
 
-    /// <summary>Requests whose answer is not written yet, of all versions that are registered, or were when the server stopped.</summary>
-    public int RequestsInFlight => _table.Versions.Sum(static version => version.Metrics.InFlight);
-
     /// <summary>All versions of all models.</summary>
     public IReadOnlyList<ModelVersion> AllVersions => [.. _table.Versions];
 
@@ -160,9 +157,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         await settled.WaitAsync(cancellation).ConfigureAwait(false);
         if (version.ReadyWorkers >= workers) return version;
         var failure = Failed(version);
-        Remove(version);
-        await version.DrainAsync(TimeSpan.Zero, _time).ConfigureAwait(false);
-        _opener.Discard(source);
+        await DiscardAsync(version, Remove(version, TimeSpan.Zero)).ConfigureAwait(false);
         await SaveAsync().ConfigureAwait(false);
         throw failure;
     }
@@ -224,11 +219,8 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     public async Task UnregisterAsync(string model, string? version, CancellationToken cancellation)
     {
         ModelVersion? found;
-        lock (_gate)
-        {
-            found = Unregister(model, version);
-        }
-
+        Task left;
+        lock (_gate) (found, left) = Unregister(model, version);
         try
         {
             await SaveAsync().ConfigureAwait(false);
@@ -236,16 +228,14 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         catch (ServeException)
         {
             // It is gone until a restart, which may bring it back: what was fetched for it stays.
-            if (found is not null) await DrainAndDisposeAsync(found).ConfigureAwait(false);
+            await left.ConfigureAwait(false);
             throw;
         }
 
         if (found is null) return;
-
-        var drained = DrainAndDiscardAsync(found);
         try
         {
-            await drained.WaitAsync(_configuration.UnregisterTimeout, _time, cancellation).ConfigureAwait(false);
+            await DiscardAsync(found, left).WaitAsync(_configuration.UnregisterTimeout, _time, cancellation).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -266,7 +256,14 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         List<ModelVersion> all;
         lock (_gate) all = [.. _table.Versions, .. _replacements];
         foreach (var version in all) version.BeginDrain();
-        await Task.WhenAll(all.Select(DrainAndDisposeAsync)).ConfigureAwait(false);
+        List<Task> left;
+        lock (_gate)
+        {
+            foreach (var version in all) Leave(version, _configuration.DrainTimeout);
+            left = [.. _leaving.Values];
+        }
+
+        await Task.WhenAll(left).ConfigureAwait(false);
         await _monitor.DisposeAsync().ConfigureAwait(false);
         _environment.Spawner.Dispose();
         _snapshots?.Dispose();
@@ -325,13 +322,14 @@ public sealed partial class ModelRegistry : IAsyncDisposable
 
             configuration = WithInstances(configuration);
             if (workers is not null) configuration = configuration with { MinWorkers = workers.Min, MaxWorkers = workers.Max };
-            var version = new ModelVersion(source, configuration, workers, isLoadedAtStartup, _environment, _loggers) { Request = request };
+            var version = new ModelVersion(source, configuration, workers, isLoadedAtStartup, _environment, _loggers, Namesakes(source.Name, source.Version).FirstOrDefault()) { Request = request };
             entry ??= new ModelEntry(source.Name, version, ImmutableSortedDictionary.Create<string, ModelVersion>(VersionOrder.Instance));
 
             // At start the store is read in version order and the highest becomes the default; later, as in TorchServe, the
             // default stays until it is set, and so it does for a model that the management API has changed.
             var isChosen = _managed.Registered(source.Name, source.Version) || isLoadedAtStartup && !_managed.IsChanged(source.Name);
             _table.Put(entry with { Default = isChosen ? version : entry.Default, Versions = entry.Versions.Add(source.Version, version) });
+            TakeOver(version);
             Log.Registered(_log, source.Name, source.Version, source.Url);
             foreach (var warning in source.Warnings) Log.Warning(_log, source.Name, source.Version, warning);
             return version;
@@ -340,41 +338,18 @@ public sealed partial class ModelRegistry : IAsyncDisposable
 
     private static ModelConfiguration WithInstances(ModelConfiguration configuration) => configuration with { Instances = DefaultInstances.For(configuration, Environment.ProcessorCount) };
 
-    /// <summary>Takes a version out of the table, under the gate; null for one that only a snapshot knows.</summary>
-    private ModelVersion? Unregister(string model, string? version)
+    /// <summary>Takes a version out of the table, under the gate; null for one that only a snapshot knows. The task ends when it is gone.</summary>
+    private (ModelVersion? Version, Task Left) Unregister(string model, string? version)
     {
         if (version is not null && _table.Get(model)?.Versions.ContainsKey(version) != true && _managed.IsWaiting(model, version))
         {
             _managed.Unregister(model, version, comesBack: true);
-            return null;
+            return (null, Task.CompletedTask);
         }
 
         var found = Resolve(model, version);
         if (found.IsDefault && _table.Get(model)!.Versions.Count > 1) throw new InvalidModelVersionException($"Cannot remove default version for model {model}");
-        Remove(found);
-        return found;
-    }
-
-    private void Remove(ModelVersion version)
-    {
-        lock (_gate)
-        {
-            if (!_table.Remove(version)) return;
-            _managed.Unregister(version.Name, version.Version, version.ComesBack);
-            Log.Unregistered(_log, version.Name, version.Version);
-        }
-    }
-
-    private async Task DrainAndDiscardAsync(ModelVersion version)
-    {
-        await version.DrainAsync(_configuration.DrainTimeout, _time).ConfigureAwait(false);
-        _opener.Discard(version.Source);
-    }
-
-    private async Task DrainAndDisposeAsync(ModelVersion version)
-    {
-        await version.DrainAsync(_configuration.DrainTimeout, _time).ConfigureAwait(false);
-        version.Source.Dispose();
+        return (found, Remove(found, _configuration.DrainTimeout));
     }
 
     private int CountWorkers()

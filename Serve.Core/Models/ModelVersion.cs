@@ -322,9 +322,14 @@ public sealed partial class ModelVersion
         await ScaleAsync(0, 0, TimeSpan.Zero).ConfigureAwait(false);
         await _scheduler.WhenIdle().ConfigureAwait(false);
         _scheduler.Dispose();
-        if (!_isPublished) return;
-        Metrics.Dispose();
-        _cacheMetrics?.Dispose();
+    }
+
+    /// <summary>Takes its series out of the scrape, after it has drained.</summary>
+    /// <param name="namesakes">Those of the same name and version that are there yet, and have the same series.</param>
+    internal void RemoveMetrics(IReadOnlyCollection<ModelVersion> namesakes)
+    {
+        if (namesakes.Count == 0) Metrics.Dispose();
+        if (namesakes.All(static other => other._cacheMetrics is null)) _cacheMetrics?.Dispose();
     }
 
     internal void Check(bool forgiveSilence)

@@ -260,6 +260,11 @@ public sealed class RepositoryTests : IClassFixture<HandlerServer>, IDisposable
         Assert.Equal(3, await _server.MetricAsync("""serve_response_cache_hits_total{model="kept_answers",version="1.0"}"""));
         Assert.True(await _server.MetricAsync("""serve_response_cache_bytes{model="kept_answers",version="1.0"}""") > 0);
 
+        // Without a cache nothing is told of one.
+        await LoadAsync("kept_answers", """{"response_cache":{"enable":false}}""");
+        Assert.DoesNotContain("kept_answers", await _server.ScrapeAsync("serve_response_cache_hits_total", "serve_response_cache_bytes"), StringComparison.Ordinal);
+        Assert.Equal(6, await _server.MetricAsync("""serve_requests_total{model="kept_answers",version="1.0",code="200"}"""));
+
         int Count(string what) => stats.GetProperty("inference_stats").GetProperty(what).GetProperty("count").GetInt32();
     }
 
