@@ -90,7 +90,16 @@ public sealed partial class ModelRegistry
             source = await Task.Run(() => _store.Open(stored, cancellation: cancellation), cancellation).ConfigureAwait(false);
         }
 
-        AddAtStartup(source, null, null, () => IsWanted(source.Name, source.Version));
+        try
+        {
+            AddAtStartup(source, null, null, () => IsWanted(source.Name, source.Version));
+        }
+        catch (ServeException)
+        {
+            // Another call registers it, or the server stops.
+            _opener.Discard(source);
+            throw;
+        }
     }
 
     /// <summary>Registers what was opened, unless the management API has decided otherwise meanwhile.</summary>
