@@ -267,14 +267,14 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         await _monitor.DisposeAsync().ConfigureAwait(false);
         _environment.Spawner.Dispose();
         _snapshots?.Dispose();
-        if (_snapshots is null) _downloads.RemoveAll();
         try
         {
+            if (_snapshots is null) _downloads.RemoveAll();
             Directory.Delete(_environment.Settings.RuntimeFolder, recursive: false);
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Somebody else keeps files there (a configured runtimeFolder): it stays.
+            // Somebody else keeps files there (a configured runtimeFolder), or it is not to be written any more: it stays.
         }
     }
 

@@ -131,15 +131,34 @@ internal sealed partial class ServeHost : IAsyncDisposable
         _shutdown.BeginDrain();
         LogStopping();
         _overview.Dispose();
-        await _loading.StopAsync();
-        await _registry.DisposeAsync();
-        await CloseConnectionsAsync(_drainTimeout - Stopwatch.GetElapsedTime(began));
-        await _app.DisposeAsync();
-        foreach (var pipeline in _grpc) pipeline.Dispose();
-        foreach (var listener in _listeners) listener.Dispose();
-        _access.Dispose();
-        _tracing?.Dispose();
+        try
+        {
+            await _loading.StopAsync();
+            await _registry.DisposeAsync();
+        }
+        finally
+        {
+            await CloseAsync(_drainTimeout - Stopwatch.GetElapsedTime(began));
+        }
+
         LogStopped();
+    }
+
+    // Whatever went wrong before: the key file, which has tokens in the clear, must not stay behind, nor spans unsent.
+    private async Task CloseAsync(TimeSpan left)
+    {
+        try
+        {
+            await CloseConnectionsAsync(left);
+            await _app.DisposeAsync();
+        }
+        finally
+        {
+            foreach (var pipeline in _grpc) pipeline.Dispose();
+            foreach (var listener in _listeners) listener.Dispose();
+            _access.Dispose();
+            _tracing?.Dispose();
+        }
     }
 
     // Whoever reads an answer slowly has the rest of the time. Connections in the middle of a handshake or of a request's head

@@ -98,7 +98,17 @@ internal sealed class Downloads(string folder, IArchiveFetcher? fetcher)
     }
 
     /// <summary>Removes a download whose version is gone.</summary>
-    public void Remove(string file) => File.Delete(PathOf(file));
+    public void Remove(string file)
+    {
+        try
+        {
+            File.Delete(PathOf(file));
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // The server stops, and has removed them all.
+        }
+    }
 
     /// <summary>Removes the folder with everything in it.</summary>
     public void RemoveAll()
