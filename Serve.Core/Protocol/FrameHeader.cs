@@ -44,10 +44,7 @@ public enum FrameType : byte
     /// <summary>Worker to frontend: heartbeat and figures.</summary>
     Gauge = 12,
 
-    /// <summary>Frontend to worker: nothing more will come.</summary>
-    Drain = 13,
-
-    /// <summary>Frontend to worker: leave.</summary>
+    /// <summary>Frontend to worker: leave. It comes when the worker has drained; 13 is not used.</summary>
     Stop = 14,
 
     /// <summary>Frontend to worker: the client has taken parts of an answer.</summary>

@@ -57,9 +57,6 @@ public sealed class FrameReader : IDisposable
     /// <summary>The body of the frame that <see cref="TryRead"/> yielded; valid until the next call of any method.</summary>
     public ReadOnlySpan<byte> Body => _large is not null ? _large.AsSpan(0, _header.Length) : _buffer.AsSpan(_bodyStart, _header.Length);
 
-    /// <summary>Whether more of the current chunk is at hand, so that <see cref="TryRead"/> may succeed without waiting.</summary>
-    public bool HasBufferedBytes => _end - _start >= FrameHeader.Size;
-
     /// <summary>Whether the peer answers within microseconds, so that it is worth letting others run before waiting for it.</summary>
     public bool IsPeerQuick { get; set; }
 

@@ -61,8 +61,6 @@ internal sealed class FrameIntake(FrameReader reader, FrameSender sender, TimePr
             case FrameType.Recall:
                 Recall(Pipeline);
                 break;
-            case FrameType.Drain:
-                break; // what is there is finished anyway, and nothing more will come
             case FrameType.Load:
                 throw new ProtocolException("A second Load.");
         }

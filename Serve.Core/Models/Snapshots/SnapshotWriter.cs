@@ -9,7 +9,7 @@ namespace Serve.Core.Models.Snapshots;
 /// </summary>
 /// <param name="folder">Where they go; null: changes are not kept.</param>
 /// <param name="capture">Everything that holds now.</param>
-internal sealed class SnapshotWriter(SnapshotFolder? folder, Func<RegistrySnapshot> capture) : IDisposable
+internal sealed class SnapshotWriter(SnapshotFolder? folder, Func<RegistrySnapshot> capture)
 {
     private readonly SemaphoreSlim _turn = new(1);
     private long _changes;
@@ -41,7 +41,4 @@ internal sealed class SnapshotWriter(SnapshotFolder? folder, Func<RegistrySnapsh
             _turn.Release();
         }
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => _turn.Dispose();
 }
