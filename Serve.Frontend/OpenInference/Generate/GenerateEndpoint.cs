@@ -73,7 +73,7 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
         answers.Answered(context, status, started, ServerTracing.Of(context));
     }
 
-    private static async Task<long> AnswerOnceAsync(HttpContext context, TensorRequest request, ModelVersion version, ModelSignature signature, InferenceResponse first)
+    private async Task<long> AnswerOnceAsync(HttpContext context, TensorRequest request, ModelVersion version, ModelSignature signature, InferenceResponse first)
     {
         if (version.IsDecoupled)
         {
@@ -81,7 +81,7 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
         }
         else
         {
-            await first.JoinPartsAsync(long.MaxValue);
+            await first.JoinPartsAsync(maxRequestBytes);
         }
 
         using var document = new PooledBuffer(1024);

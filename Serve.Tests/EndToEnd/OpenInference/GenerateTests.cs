@@ -12,7 +12,7 @@ public sealed class GenerateServer : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _server = await HandlerServer.StartAsync(null);
-        await Task.WhenAll(_server.ServeAsync("tokens", "GenerateHandler"), _server.ServeAsync("capitals", "CapitalsHandler", "batchSize: 4"), _server.ServeAsync("repeat", "RepeatInt32Handler", "batchSize: 8"), _server.ServeAsync("echo", "EchoHandler"));
+        await Task.WhenAll(_server.ServeAsync("tokens", "GenerateHandler"), _server.ServeAsync("capitals", "CapitalsHandler", "batchSize: 4"), _server.ServeAsync("repeat", "RepeatInt32Handler", "batchSize: 8"), _server.ServeAsync("echo", "EchoHandler"), _server.ServeAsync("endless", "EndlessHandler"));
     }
 
     public async ValueTask DisposeAsync()
@@ -119,6 +119,18 @@ public sealed class GenerateTests : IClassFixture<GenerateServer>
 
             Assert.True(answer.Status == status, $"{route}: {answer.Status} {answer.Text}");
             Assert.Contains(message, answer.Json.GetProperty("error").GetString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task An_answer_without_end_is_given_up_when_it_is_larger_than_a_request_may_be()
+    {
+        foreach (var route in (string[])["generate", "generate_stream"])
+        {
+            var answer = await PostAsync($"/v2/models/endless/{route}", """{"text_input":"a"}""");
+
+            Assert.True((int)answer.Status == 507, $"{route}: {answer.Status} {answer.Text}");
+            Assert.Contains("maxRequestSize", answer.Json.GetProperty("error").GetString(), StringComparison.Ordinal);
         }
     }
 
