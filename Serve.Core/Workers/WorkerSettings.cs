@@ -27,7 +27,7 @@ public sealed record WorkerSettings
     /// <summary>What workers may keep between starts.</summary>
     public required Protocol.CacheMessage Cache { get; init; }
 
-    /// <summary>Environment variables with tokens: not for workers, which run the code of models.</summary>
+    /// <summary>Environment variables with tokens and keys: not for workers, which run the code of models.</summary>
     public required IReadOnlyList<string> SecretVariables { get; init; }
 
     /// <summary>From the server's configuration; makes the folder if it is not there.</summary>
@@ -62,6 +62,7 @@ public sealed record WorkerSettings
                     .Where(source => source.Kind == TokenSourceKind.Variable).Select(source => source.Value),
             ],
         };
+                .. TracingSettings.HeaderVariables,
     }
 
     /// <summary>Makes the folder again if somebody has tidied it away, as cleaners of temporary folders do.</summary>
