@@ -229,7 +229,7 @@ public static class ServeMetrics
 
     private static readonly Counter Traces = Metrics.CreateCounter("serve_traces_total", "Inferences that were traced: sampled, and ended.");
 
-    private static readonly Counter TracesLost = Metrics.CreateCounter("serve_traces_dropped_total", "Inferences that were sampled and whose spans are lost, because the collector did not take them, or not as fast as they came.");
+    internal static readonly Counter TracesLost = Metrics.CreateCounter("serve_traces_dropped_total", "Inferences that were sampled and whose spans are lost, because the collector did not take them, or not as fast as they came.");
 
     /// <summary>An inference that is traced has ended.</summary>
     internal static void TraceEnded() => Traces.Inc();
