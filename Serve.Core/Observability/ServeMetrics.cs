@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.InteropServices;
 using Prometheus;
 
@@ -46,8 +45,7 @@ public static class ServeMetrics
 
         Registry.AddBeforeCollectCallback(() => Allocated.IncTo(GC.GetTotalAllocatedBytes()));
 
-        var version = typeof(ServeMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
-        BuildInfo.WithLabels(version, RuntimeInformation.FrameworkDescription).Set(1);
+        BuildInfo.WithLabels(ServeVersion.Text, RuntimeInformation.FrameworkDescription).Set(1);
     }
 
     private static ExemplarBehavior SetExemplars() => Metrics.DefaultFactory.ExemplarBehavior = new ExemplarBehavior();
