@@ -316,11 +316,11 @@ public sealed partial class ModelVersion
             Log.DrainTimedOut(_log, limit.TotalSeconds, _scheduler.PendingRequests);
         }
 
-        _scheduler.FailQueued(() => Refuse(ModelState.Draining));
+        // From here on requests are refused that were accepted before: by the cache, which runs one again when the one that it
+        // had joined fails, or at a worker that is stopped over them, perhaps one that was leaving already.
+        _scheduler.Close(() => Refuse(ModelState.Draining));
         await ScaleAsync(0, 0, TimeSpan.Zero).ConfigureAwait(false);
-
-        // What a worker had that was stopped over it went back into the queue.
-        _scheduler.FailQueued(() => Refuse(ModelState.Draining));
+        await _scheduler.WhenIdle().ConfigureAwait(false);
         _scheduler.Dispose();
         if (!_isPublished) return;
         Metrics.Dispose();

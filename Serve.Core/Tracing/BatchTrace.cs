@@ -19,7 +19,7 @@ internal sealed class BatchTrace(int rows, int requests, long begun, int members
 
     public ulong Span { get; } = TraceParent.NewSpan();
 
-    /// <summary>A traced request had ended before the batch began.</summary>
+    /// <summary>One of its traced requests has no part in its span: it had ended before the batch began, or is dropped.</summary>
     public void Without() => Interlocked.Decrement(ref _left);
 
     /// <summary>Adds a member that has ended; with the last one the batch's span is written. The writer's.</summary>

@@ -67,6 +67,9 @@ public sealed class TraceWriter : IDisposable
         {
             Interlocked.Decrement(ref _waiting);
             ServeMetrics.TracesDropped(1);
+
+            // Or the batches' spans would wait for it.
+            foreach (var batch in trace.Batches) batch.Without();
             return;
         }
 
@@ -110,9 +113,6 @@ public sealed class TraceWriter : IDisposable
             if (!IsFull && _time.GetElapsedTime(_first) < _options.Delay) break;
             Send();
         }
-
-        // What there was no room for wakes nobody by itself.
-        if (!_ended.IsEmpty) _wake.Set();
     }
 
     private bool IsFull => _filling.Count >= _options.MostSpans || _filling.IsLong;
@@ -139,7 +139,15 @@ public sealed class TraceWriter : IDisposable
     {
         // Not on this thread, which has the next ones to write.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        if (!await _export.SendAsync(spans, _late.Token).ConfigureAwait(false)) ServeMetrics.TracesDropped(spans.Traces);
-        spans.Clear();
+        var isTaken = false;
+        try
+        {
+            isTaken = await _export.SendAsync(spans, _late.Token).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (!isTaken) ServeMetrics.TracesDropped(spans.Traces);
+            spans.Clear();
+        }
     }
 }

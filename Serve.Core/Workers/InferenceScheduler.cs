@@ -35,6 +35,7 @@ internal sealed class InferenceScheduler : IDisposable
     private readonly List<ScheduledRequest> _late = [];
     private readonly List<ScheduledRequest> _failed = [];
     private TaskCompletionSource? _idle;
+    private Func<Exception>? _refusal;
 
     /// <summary>Creates the scheduler of one version.</summary>
     /// <param name="title">The version as error messages name it, for example <c>model "m", version 1.0</c>.</param>
@@ -116,7 +117,7 @@ internal sealed class InferenceScheduler : IDisposable
     /// <param name="isClients">Whether the client named it: then it is for the whole of an answer in parts; else for the first part, and each further one has <c>responseTimeout</c> after the one before.</param>
     /// <param name="clientGone">Cancelled when the client leaves.</param>
     /// <param name="rows">Rows of a batch that it fills.</param>
-    /// <exception cref="ServiceUnavailableException">The queue is full, or the answer would come too late.</exception>
+    /// <exception cref="ServiceUnavailableException">The queue is full, or the answer would come too late; or as <see cref="Close"/> says.</exception>
     public ValueTask<InferenceResponse> Submit(RequestPayload payload, int lane, TimeSpan timeout, bool isClients, CancellationToken clientGone, int rows = 1)
     {
         var now = _time.GetTimestamp();
@@ -133,10 +134,12 @@ internal sealed class InferenceScheduler : IDisposable
         Admission admission;
         int queued;
         bool answersSoon;
+        Func<Exception>? refusal;
         Aftermath after;
         lock (_gate)
         {
-            admission = _dispatcher.Admit(request);
+            refusal = _refusal;
+            admission = refusal is null ? _dispatcher.Admit(request) : default;
             queued = _dispatcher.QueuedRequests;
             answersSoon = AnswersSoon;
             after = EndTurn();
@@ -146,10 +149,10 @@ internal sealed class InferenceScheduler : IDisposable
         // could be woken to send them.
         if (!answersSoon || after.Frames.AreUrgent) after.Frames.Flush(evenIfBusy: false);
         _metrics.SetQueueLength(queued);
-        if (!admission.IsAdmitted)
+        if (refusal is not null || !admission.IsAdmitted)
         {
             payload.Release();
-            request.TryFail(Refuse(admission, queued, timeout));
+            request.TryFail(refusal?.Invoke() ?? Refuse(admission, queued, timeout));
         }
         else if (clientGone.CanBeCanceled)
         {
@@ -212,6 +215,7 @@ internal sealed class InferenceScheduler : IDisposable
     public bool RemoveWorker(IRequestTarget worker, WorkerLossReason reason, out ScheduledRequest[] failed)
     {
         Aftermath after;
+        Func<Exception>? refusal;
         bool isExplained;
         lock (_gate)
         {
@@ -222,11 +226,15 @@ internal sealed class InferenceScheduler : IDisposable
             isExplained = _dispatcher.RemoveWorker(slot, reason, _failed);
             worker.Slot = null;
             failed = [.. _failed];
-            for (var i = failed.Length; i < running; i++) _metrics.RequestRetried();
+            refusal = _refusal;
+            for (var i = failed.Length; refusal is null && i < running; i++) _metrics.RequestRetried();
             after = EndTurn();
         }
 
         after.Run();
+
+        // What it had went back into line, where nobody comes any more.
+        if (refusal is not null) FailQueued(refusal);
         return isExplained;
     }
 
@@ -314,6 +322,17 @@ internal sealed class InferenceScheduler : IDisposable
         after.Run();
     }
 
+    /// <summary>
+    /// Takes nothing more: answers with an error what waits, what comes from now on, and what comes back from workers that go.
+    /// What workers have stays theirs, so that <see cref="WhenIdle"/> is sure to end when they have left.
+    /// </summary>
+    /// <param name="refusal">Makes the error; called without a lock.</param>
+    public void Close(Func<Exception> refusal)
+    {
+        lock (_gate) _refusal = refusal;
+        FailQueued(refusal);
+    }
+
     /// <summary>Completes when nothing waits, nothing runs, and nothing late is unanswered.</summary>
     public Task WhenIdle()
     {
@@ -325,7 +344,7 @@ internal sealed class InferenceScheduler : IDisposable
         }
     }
 
-    /// <summary>Stops the timer. Every request has been answered before.</summary>
+    /// <summary>Stops the timer. It was closed, and is idle: every request has been answered.</summary>
     public void Dispose()
     {
         lock (_gate) _timer.Dispose();

@@ -11,7 +11,8 @@ namespace Serve.Frontend.Hosting;
 
 /// <summary>
 /// What is recorded of every answer of a listener over HTTP, once, by whoever wrote it: its count, and its line in the access
-/// log. A layer around all requests that waits for their answers would cost each of them more than the line does.
+/// log. A layer around all requests that waits for their answers would cost each of them more than the line does. Preflights,
+/// and what Kestrel refuses by itself, are counted only.
 /// </summary>
 /// <param name="metrics">Counts answers.</param>
 /// <param name="log">The access log; null: there is none.</param>
@@ -25,10 +26,10 @@ internal sealed class AnswerRecorder(HttpMetrics metrics, ILogger? log)
     public void Answered(HttpContext context, int status, long started, RequestTrace? trace)
     {
         metrics.Answered(status);
-        if (log is not null) Log(log, context, started, trace);
+        if (log is not null) Log(log, context, status, started, trace);
     }
 
-    private static void Log(ILogger log, HttpContext context, long started, RequestTrace? trace)
+    private static void Log(ILogger log, HttpContext context, int status, long started, RequestTrace? trace)
     {
         var request = context.Request;
         using var ofTrace = LogTrace.Of(trace);
@@ -38,7 +39,7 @@ internal sealed class AnswerRecorder(HttpMetrics metrics, ILogger? log)
             request.Method,
             TargetOf(request),
             request.Protocol,
-            context.Response.StatusCode,
+            status,
             (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds,
             CommonHeaders.IdOf(context)).LogTo(log);
     }

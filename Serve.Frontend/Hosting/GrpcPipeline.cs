@@ -90,7 +90,7 @@ internal sealed class GrpcPipeline : IDisposable
         services.AddLogging();
         var diagnostics = new DiagnosticListener("Serve.Grpc");
         services.AddSingleton(diagnostics).AddSingleton<DiagnosticSource>(diagnostics);
-        services.AddSingleton(new ErrorInterceptor(_log, static call => CommonHeaders.IdOf(call.GetHttpContext())));
+        services.AddSingleton(new ErrorInterceptor(_log, static call => CommonHeaders.IdOf(call.GetHttpContext()), static call => ServerTracing.Of(call.GetHttpContext())));
         services.AddGrpc(grpc =>
         {
             // Of what is packed, unpacked.

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
+using Serve.Core.Observability;
 using Serve.Frontend.Tracing;
 using Serve.Management.Http;
 
@@ -73,8 +74,13 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, A
         catch (Exception e)
         {
             var error = ErrorResponse.From(e, context);
-            if (error.Status == 500 && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, CommonHeaders.IdOf(context));
-            answers.Answered(context, await ErrorResponse.WriteAsync(context, error), started, ServerTracing.Of(context));
+            var trace = ServerTracing.Of(context);
+            if (error.Status == 500 && e is not ServeException)
+            {
+                using (LogTrace.Of(trace)) LogUnexpected(e, context.Request.Method, context.Request.Path, CommonHeaders.IdOf(context));
+            }
+
+            answers.Answered(context, await ErrorResponse.WriteAsync(context, error), started, trace);
         }
     };
 

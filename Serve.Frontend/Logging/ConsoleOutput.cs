@@ -1,4 +1,5 @@
 using System.Text;
+using Serve.Core.Errors;
 
 namespace Serve.Frontend.Logging;
 
@@ -16,6 +17,11 @@ internal sealed class ConsoleOutput(TextWriter writer) : ILineOutput
             writer.Write(Encoding.UTF8.GetString(lines));
             writer.Flush();
             return 0;
+        }
+        catch (IOException e) when (DiskSpace.IsExhausted(e))
+        {
+            // A file, on a disk that may have room again.
+            return lines.Count((byte)'\n');
         }
         catch (IOException)
         {

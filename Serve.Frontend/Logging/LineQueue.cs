@@ -10,6 +10,7 @@ namespace Serve.Frontend.Logging;
 internal sealed class LineQueue : IDisposable
 {
     private const int MostWaiting = 10_000;
+    private const int MostBytes = 16 << 20;
 
     // What a burst has made longer is left to the collector.
     private const int MostKept = 1 << 20;
@@ -49,7 +50,7 @@ internal sealed class LineQueue : IDisposable
         lock (_gate)
         {
             if (_isClosed) return;
-            if (_lines == MostWaiting)
+            if (_lines == MostWaiting || (_lines > 0 && _length + line.Length > MostBytes))
             {
                 _dropped++;
                 return;
@@ -117,7 +118,8 @@ internal sealed class LineQueue : IDisposable
 
     private ReadOnlySpan<byte> Warning(string text)
     {
-        var line = LineBuffer.OfThread();
+        // Not the thread's own: the output may have something to tell while it writes this.
+        var line = new LineBuffer();
         _warn(text, line);
         return line.Append("\n"u8).Text;
     }

@@ -9,12 +9,15 @@ internal static class CollectorClient
 {
     private const int MostAnswerBytes = 64 << 10;
 
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(2);
+
     /// <summary>A client for the collector.</summary>
     /// <exception cref="ConfigurationException">A certificate cannot be used.</exception>
     public static HttpClient For(TracingOptions options)
     {
         // What is sent must not become part of a trace itself.
-        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ActivityHeadersPropagator = null };
+        // A collector that vanished without a word, or moved, is looked for again.
+        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ActivityHeadersPropagator = null, PooledConnectionLifetime = Lifetime };
         if (options.CaFile is { } authorities)
         {
             var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };

@@ -2,6 +2,8 @@ using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
+using Serve.Core.Observability;
+using Serve.Core.Tracing;
 using Serve.Management.Http;
 
 namespace Serve.Management.Grpc;
@@ -9,7 +11,8 @@ namespace Serve.Management.Grpc;
 /// <summary>Turns what a method throws into the status that its client gets.</summary>
 /// <param name="log">Where unexpected errors are told.</param>
 /// <param name="idOf">A call's id, for the log.</param>
-internal sealed partial class ErrorInterceptor(ILogger log, Func<ServerCallContext, string?> idOf) : Interceptor
+/// <param name="traceOf">A call's trace, likewise; null: it is not traced.</param>
+internal sealed partial class ErrorInterceptor(ILogger log, Func<ServerCallContext, string?> idOf, Func<ServerCallContext, RequestTrace?> traceOf) : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {
@@ -52,7 +55,11 @@ internal sealed partial class ErrorInterceptor(ILogger log, Func<ServerCallConte
     private RpcException Rpc(Exception e, ServerCallContext context, bool readsStream = false)
     {
         var error = GrpcStatus.From(e, context, readsStream);
-        if (error.Status == 500 && e is not ServeException) LogUnexpected(e, context.Method, idOf(context));
+        if (error.Status == 500 && e is not ServeException)
+        {
+            using (LogTrace.Of(traceOf(context))) LogUnexpected(e, context.Method, idOf(context));
+        }
+
         return GrpcStatus.ToRpc(OpenInferenceError.IsForGrpc(context.Method) ? OpenInferenceError.Of(error) : error);
     }
 

@@ -99,7 +99,7 @@ public sealed class FrameFuzzTests
             Assert.DoesNotContain("could not be handled", reason, StringComparison.Ordinal);
             scheduler.RemoveWorker(worker, WorkerLossReason.Stopped, out var failed);
             scheduler.FailLost(failed, WorkerLossReason.Stopped, reason);
-            scheduler.FailQueued(() => new InvalidOperationException("left over"));
+            scheduler.Close(() => new InvalidOperationException("left over"));
             Assert.Equal(0, scheduler.PendingRequests);
             foreach (var request in requests) Assert.True(ReadToEnd(request).Wait(TimeSpan.FromSeconds(30)), "A request is not answered.");
         });

@@ -112,6 +112,39 @@ public sealed class ServerLogsTests : IDisposable
         Assert.Equal("WARNING 2000 lines were dropped: the output was too slow", Assert.Single(output.Lines, line => line.StartsWith("WARNING", StringComparison.Ordinal)));
     }
 
+    [Fact]
+    public void A_few_lines_that_are_very_long_are_dropped_too()
+    {
+        var output = new GatedOutput();
+        using (var queue = new LineQueue(output, "test", (text, line) => line.Append(text)))
+        {
+            queue.Add("first"u8);
+            output.Entered.Wait(TestContext.Current.CancellationToken);
+            var line = new byte[1 << 20];
+            line.AsSpan().Fill((byte)'x');
+            for (var i = 0; i < 20; i++) queue.Add(line);
+            output.Gate.Set();
+        }
+
+        Assert.Equal(["first", .. Enumerable.Repeat(new string('x', 1 << 20), 15), "5 lines were dropped: the output was too slow"], output.Lines);
+    }
+
+    [Fact]
+    public void A_full_disk_behind_standard_output_costs_lines_and_not_the_log()
+    {
+        var full = new IOException("No space left on device") { HResult = 28 };
+        using var writer = new FailingWriter { Error = full };
+        using var output = new ConsoleOutput(writer);
+        Assert.Equal(2, output.Write("one\ntwo\n"u8));
+        Assert.False(output.IsClosed);
+
+        writer.Error = null;
+        Assert.Equal(0, output.Write("three\n"u8));
+        writer.Error = new IOException("Broken pipe") { HResult = 32 };
+        Assert.Equal(1, output.Write("four\n"u8));
+        Assert.True(output.IsClosed);
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static void LogAccess(ILogger log) => new AccessLine(IPAddress.Loopback, 4711, "POST", "/predictions/m", "HTTP/1.1", 200, 12, "my-id").LogTo(log);
@@ -150,6 +183,17 @@ public sealed class ServerLogsTests : IDisposable
         {
             Entered.Dispose();
             Gate.Dispose();
+        }
+    }
+
+    private sealed class FailingWriter : StringWriter
+    {
+        public IOException? Error { get; set; }
+
+        public override void Write(string? value)
+        {
+            if (Error is not null) throw Error;
+            base.Write(value);
         }
     }
 }
