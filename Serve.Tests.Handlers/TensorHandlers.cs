@@ -10,7 +10,7 @@ public abstract class StreamingTensorHandler : IBatchHandler, IDeclaresTensors
 {
     public bool Streams => true;
 
-    public bool IsDecoupled => true;
+    public virtual bool IsDecoupled => true;
 
     public abstract ModelSignature Tensors { get; }
 
@@ -86,6 +86,23 @@ public sealed class GenerateHandler : StreamingTensorHandler
             call.Response.SetTensors(OutputTensor.OfTexts("text_output", [1], $"{text} {i}"));
             if (!await call.SendPartAsync().ConfigureAwait(false)) return;
         }
+    }
+}
+
+/// <summary>Answers each call once, in parts, and comes to no end.</summary>
+public sealed class EndlessHandler : StreamingTensorHandler
+{
+    private readonly string _part = new('x', 64 << 10);
+
+    public override bool IsDecoupled => false;
+
+    public override ModelSignature Tensors { get; } = new(
+        [new("text_input", TensorElement.String, [1])], [new("text_output", TensorElement.String, [1])], RowBatching.None);
+
+    protected override async Task AnswerAsync(HandlerCall call)
+    {
+        do call.Response.SetTensors(OutputTensor.OfTexts("text_output", [1], _part));
+        while (await call.SendPartAsync().ConfigureAwait(false));
     }
 }
 

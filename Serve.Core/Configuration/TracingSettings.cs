@@ -7,6 +7,9 @@ internal static class TracingSettings
 {
     private const string FilePrefix = "file:";
 
+    /// <summary>The environment variables that hold headers themselves, and so the collector's key: this server's own and OpenTelemetry's.</summary>
+    public static IReadOnlyList<string> HeaderVariables { get; } = [EnvironmentNames.Of("tracing.headers"), "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"];
+
     /// <summary>Lays the settings over what holds so far.</summary>
     /// <param name="settings">One source's settings.</param>
     /// <param name="below">What holds for keys that it does not set.</param>

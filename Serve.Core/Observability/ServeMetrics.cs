@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.InteropServices;
 using Prometheus;
 
@@ -46,8 +45,7 @@ public static class ServeMetrics
 
         Registry.AddBeforeCollectCallback(() => Allocated.IncTo(GC.GetTotalAllocatedBytes()));
 
-        var version = typeof(ServeMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
-        BuildInfo.WithLabels(version, RuntimeInformation.FrameworkDescription).Set(1);
+        BuildInfo.WithLabels(ServeVersion.Text, RuntimeInformation.FrameworkDescription).Set(1);
     }
 
     private static ExemplarBehavior SetExemplars() => Metrics.DefaultFactory.ExemplarBehavior = new ExemplarBehavior();
@@ -229,7 +227,7 @@ public static class ServeMetrics
 
     private static readonly Counter Traces = Metrics.CreateCounter("serve_traces_total", "Inferences that were traced: sampled, and ended.");
 
-    private static readonly Counter TracesLost = Metrics.CreateCounter("serve_traces_dropped_total", "Inferences that were sampled and whose spans are lost, because the collector did not take them, or not as fast as they came.");
+    internal static readonly Counter TracesLost = Metrics.CreateCounter("serve_traces_dropped_total", "Inferences that were sampled and whose spans are lost, because the collector did not take them, or not as fast as they came.");
 
     /// <summary>An inference that is traced has ended.</summary>
     internal static void TraceEnded() => Traces.Inc();

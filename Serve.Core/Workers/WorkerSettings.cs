@@ -1,5 +1,6 @@
 using Serve.Core.Configuration;
 using Serve.Core.Configuration.Tokens;
+using Serve.Core.Security;
 
 namespace Serve.Core.Workers;
 
@@ -27,15 +28,16 @@ public sealed record WorkerSettings
     /// <summary>What workers may keep between starts.</summary>
     public required Protocol.CacheMessage Cache { get; init; }
 
-    /// <summary>Environment variables with tokens: not for workers, which run the code of models.</summary>
+    /// <summary>Environment variables with tokens and keys: not for workers, which run the code of models.</summary>
     public required IReadOnlyList<string> SecretVariables { get; init; }
 
     /// <summary>From the server's configuration; makes the folder if it is not there.</summary>
     /// <param name="configuration">The server's settings.</param>
     /// <exception cref="Errors.InternalServerException">The worker's executable is not there.</exception>
+    /// <exception cref="IOException">The folder cannot be made, or is not this user's alone.</exception>
     public static WorkerSettings From(ServerConfiguration configuration)
     {
-        var folder = configuration.RuntimeFolder is { } configured ? PrivateFolder(configured) : Directory.CreateTempSubdirectory("serve-").FullName;
+        var folder = configuration.RuntimeFolder is { } configured ? PrivateFolder.Open(configured) : Directory.CreateTempSubdirectory("serve-").FullName;
         var executable = configuration.WorkerExecutable
             ?? Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "serve-worker.exe" : "serve-worker");
         if (!File.Exists(executable))
@@ -60,21 +62,11 @@ public sealed record WorkerSettings
                     .Where(source => source.Kind == TokenSourceKind.Variable).Select(source => source.Value),
                 .. configuration.Tracing.Headers.Select(header => TracingSettings.SourceOf(header, out _, out _)).OfType<TokenSource>()
                     .Where(source => source.Kind == TokenSourceKind.Variable).Select(source => source.Value),
+                .. TracingSettings.HeaderVariables,
             ],
         };
     }
 
     /// <summary>Makes the folder again if somebody has tidied it away, as cleaners of temporary folders do.</summary>
-    internal void EnsureRuntimeFolder() => PrivateFolder(RuntimeFolder);
-
-    // Whoever may write there may pretend to be a worker.
-    private static string PrivateFolder(string path)
-    {
-        path = Path.GetFullPath(path);
-        if (OperatingSystem.IsWindows()) return Directory.CreateDirectory(path).FullName;
-        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
-        if ((File.GetUnixFileMode(path) & Others) != 0) throw new Errors.InternalServerException($"The folder {path} (runtimeFolder) is open to others; its mode must be 0700.");
-        return path;
-    }
+    internal void EnsureRuntimeFolder() => PrivateFolder.Open(RuntimeFolder);
 }

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using System.Reflection;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
+using Serve.Core.Observability;
 using Serve.Frontend.Hosting;
 
 namespace Serve.Frontend.Commands;
@@ -9,8 +9,7 @@ namespace Serve.Frontend.Commands;
 /// <summary>The command line: its commands, and what becomes of their failures.</summary>
 internal static class ServeCommandLine
 {
-    public static string Version { get; } =
-        typeof(ServeCommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+    public static string Version => ServeVersion.Text;
 
     /// <summary>Runs one command.</summary>
     /// <returns>One of <see cref="ExitCode"/>.</returns>

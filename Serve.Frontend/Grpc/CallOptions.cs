@@ -10,9 +10,12 @@ internal static class CallOptions
 {
     /// <summary>Reads priority and timeout; the deadline (<c>grpc-timeout</c>) counts where it is earlier.</summary>
     /// <exception cref="ResponseTimeoutException">The deadline has passed.</exception>
-    public static InferenceOptions Read(ServerCallContext context)
+    public static InferenceOptions Read(ServerCallContext context) => RequestOptions.Read(context.GetHttpContext().Request.Headers).Within(context);
+
+    /// <summary>What was asked for, and no later than the call's deadline.</summary>
+    /// <exception cref="ResponseTimeoutException">The deadline has passed.</exception>
+    public static InferenceOptions Within(this InferenceOptions options, ServerCallContext context)
     {
-        var options = RequestOptions.Read(context.GetHttpContext().Request.Headers);
         if (context.Deadline == DateTime.MaxValue) return options;
 
         var left = context.Deadline - DateTime.UtcNow;

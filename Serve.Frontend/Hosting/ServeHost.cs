@@ -188,8 +188,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
         var (ofInference, ofManagement) = (AnswersOf(inference), AnswersOf(management));
         var models = new ModelLookup(registry, loading);
         var kserve = new KServePredict(models, configuration.MaxRequestSize, shutdown, tracing);
-        var endpoint = new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, ofInference, tracing, loggers.CreateLogger<InferenceEndpoint>());
-        var tensors = new InferEndpoint(control.Models, control.SharedMemory, configuration.MaxRequestSize, inline, shutdown, ofInference, tracing, loggers.CreateLogger<InferEndpoint>());
+        var failures = new RequestFailures(shutdown, loggers.CreateLogger<RequestFailures>());
+        var endpoint = new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, ofInference, tracing, failures);
+        var tensors = new InferEndpoint(control.Models, control.SharedMemory, configuration.MaxRequestSize, inline, shutdown, ofInference, tracing, failures);
         inference.Pipeline = PipelineOf(inference, ofInference).Build(
             app.Services,
             routes =>
@@ -200,7 +201,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 new Probes(ping, loading).Map(routes);
                 routes.MapKServeModels(registry);
                 routes.MapOpenInferenceControl(control);
-                routes.MapGenerate(new GenerateEndpoint(control.Models, configuration.MaxRequestSize, shutdown, ofInference, tracing, loggers.CreateLogger<GenerateEndpoint>()));
+                routes.MapGenerate(new GenerateEndpoint(control.Models, configuration.MaxRequestSize, shutdown, ofInference, tracing, failures, loggers.CreateLogger<GenerateEndpoint>()));
                 routes.MapOpenInferenceInfer(tensors);
             },
             context => InferenceRoutes.TryPredict(context, endpoint, registry) ?? InferRoutes.TryInfer(context, tensors, registry));
@@ -213,7 +214,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             routes.MapOverview(overview);
             access.MapTokens(routes);
             routes.MapConsole();
-            routes.MapConsolePredictions(new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, ofManagement, tracing, loggers.CreateLogger<InferenceEndpoint>()));
+            routes.MapConsolePredictions(new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, ofManagement, tracing, failures));
         });
         metrics.Pipeline = PipelineOf(metrics, AnswersOf(metrics)).Build(app.Services, routes => routes.MapMetrics(registry, configuration.Metrics.TorchserveNames ? TorchServe(registry, listeners) : null));
         app.Run(static context => Listener.Of(context).Pipeline(context));

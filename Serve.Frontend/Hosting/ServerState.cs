@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Serve.Core.Configuration;
+using Serve.Core.Security;
 
 namespace Serve.Frontend.Hosting;
 
@@ -34,10 +35,10 @@ internal sealed record ServerState(
 
     /// <summary>Writes the file; only this user can read it.</summary>
     /// <returns>Its path.</returns>
+    /// <exception cref="IOException">It cannot be written, or the folder is not this user's alone.</exception>
     public string Write(string folder)
     {
-        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
-        else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        PrivateFolder.Open(folder);
 
         // Moved into place: whoever finds the file finds all of it.
         var path = PathOf(folder, ManagementAddress);
@@ -61,12 +62,14 @@ internal sealed record ServerState(
     }
 
     /// <summary>The running server with that management address; null if there is none.</summary>
-    public static ServerState? Find(string folder, string managementAddress) => ReadLive(PathOf(folder, managementAddress));
+    /// <exception cref="IOException">Somebody else may have written what is in the folder.</exception>
+    public static ServerState? Find(string folder, string managementAddress) => IsThere(folder) ? ReadLive(PathOf(folder, managementAddress)) : null;
 
     /// <summary>The only running server of a folder; null if there is none, or more than one.</summary>
+    /// <exception cref="IOException">Somebody else may have written what is in the folder.</exception>
     public static ServerState? FindOnly(string folder)
     {
-        if (!Directory.Exists(folder)) return null;
+        if (!IsThere(folder)) return null;
         var live = Directory.GetFiles(folder, Prefix + "*" + Suffix).Select(ReadLive).OfType<ServerState>().Take(2).ToList();
         return live is [var only] ? only : null;
     }
@@ -87,6 +90,14 @@ internal sealed record ServerState(
 
         process?.Dispose();
         return null;
+    }
+
+    // What is read decides which process gets a signal, and which address a token.
+    private static bool IsThere(string folder)
+    {
+        if (!Directory.Exists(folder)) return false;
+        PrivateFolder.Check(folder);
+        return true;
     }
 
     private static ServerState? ReadLive(string path)

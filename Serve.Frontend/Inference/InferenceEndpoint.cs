@@ -1,14 +1,11 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
-using Serve.Core.Tracing;
 using Serve.Frontend.Hosting;
 using Serve.Frontend.Tracing;
-using Serve.Management.Http;
 
 namespace Serve.Frontend.Inference;
 
@@ -16,7 +13,7 @@ namespace Serve.Frontend.Inference;
 /// One inference request from its headers to its answer: read the body, name the version, run, write. Hot path: one
 /// asynchronous layer, no closures. It answers its own errors and records its own answers.
 /// </summary>
-internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLookup models, long maxRequestBytes, bool inline, Shutdown shutdown, AnswerRecorder answers, ServerTracing? tracing, ILogger log)
+internal sealed class InferenceEndpoint(ModelRegistry registry, ModelLookup models, long maxRequestBytes, bool inline, Shutdown shutdown, AnswerRecorder answers, ServerTracing? tracing, RequestFailures failures)
 {
     // What handling more bytes than these takes, other connections of a thread must not wait for.
     private const int BriefBytes = 64 << 10;
@@ -76,7 +73,7 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
         {
             payload?.Release();
             if (target is not null) route.Trace?.For(target.Name, target.Version);
-            status = await FailAsync(context, e, route.Trace);
+            status = await failures.AnswerAsync(context, e, route.Trace);
             target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes: 0, route.Trace);
         }
         finally
@@ -88,16 +85,4 @@ internal sealed partial class InferenceEndpoint(ModelRegistry registry, ModelLoo
     }
 
     private string OnlyModel() => registry.Names is [var only] ? only : throw new BadRequestException("Parameter model_name is required.");
-
-    private Task<int> FailAsync(HttpContext context, Exception e, RequestTrace? trace)
-    {
-        var error = ErrorResponse.From(e, context);
-        using (LogTrace.Of(trace))
-            if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, CommonHeaders.IdOf(context));
-        if (shutdown.IsDraining) context.Response.Headers.Connection = "close";
-        return ErrorResponse.WriteAsync(context, error);
-    }
-
-    [LoggerMessage(20, LogLevel.Error, "{Method} {Path} failed unexpectedly, request {RequestId}")]
-    private partial void LogUnexpected(Exception exception, string method, string path, string? requestId);
 }

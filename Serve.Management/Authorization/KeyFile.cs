@@ -22,7 +22,7 @@ internal sealed class KeyFile : IDisposable
     private readonly IReadOnlyDictionary<string, TokenSet> _sets;
 
     /// <summary>What is in the file. In the clear, as it is there.</summary>
-    private readonly Dictionary<string, KeyEntry> _entries = [];
+    private Dictionary<string, KeyEntry> _entries = [];
 
     /// <summary>Makes all tokens and writes the file.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
@@ -31,8 +31,7 @@ internal sealed class KeyFile : IDisposable
     {
         (_path, _lifetime, _time) = (path, lifetime, time);
         _sets = new Dictionary<string, TokenSet> { ["management"] = management, ["inference"] = inference, ["token"] = Api };
-        foreach (var type in _sets.Keys) Make(type);
-        Write();
+        Replace(_sets.Keys);
     }
 
     /// <summary>The key that opens <c>/token</c>.</summary>
@@ -41,15 +40,12 @@ internal sealed class KeyFile : IDisposable
     /// <summary>Replaces one token.</summary>
     /// <param name="type"><c>management</c>, <c>inference</c> or <c>token</c>.</param>
     /// <returns>False: there is no such one.</returns>
+    /// <exception cref="IOException">The file cannot be written: the old one stays valid.</exception>
+    /// <exception cref="UnauthorizedAccessException">Likewise.</exception>
     public bool Renew(string? type)
     {
         if (type is null || !_sets.ContainsKey(type)) return false;
-        lock (_gate)
-        {
-            Make(type);
-            Write();
-        }
-
+        lock (_gate) Replace([type]);
         return true;
     }
 
@@ -66,29 +62,44 @@ internal sealed class KeyFile : IDisposable
         }
     }
 
-    private void Make(string type)
+    // In force only when they stand in the file: tokens that nobody can read lock everybody out.
+    private void Replace(IEnumerable<string> types)
+    {
+        var keys = types.Select(Make).ToList();
+        var entries = new Dictionary<string, KeyEntry>(_entries);
+        foreach (var (type, entry, _) in keys) entries[type] = entry;
+        Write(new KeyFileBody(entries["management"], entries["inference"], entries["token"]));
+        _entries = entries;
+        foreach (var (type, _, token) in keys) _sets[type].Set(Source, [token]);
+    }
+
+    private (string Type, KeyEntry Entry, AccessToken Token) Make(string type)
     {
         var (key, isApi) = (AccessToken.NewText(), type == "token");
         DateTimeOffset? expires = isApi ? null : _time.GetUtcNow() + _lifetime;
-        _entries[type] = new KeyEntry(key, expires?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture));
         Span<byte> hash = stackalloc byte[AccessToken.HashBytes];
         AccessToken.TryHash(key, hash);
-        _sets[type].Set(Source, [new AccessToken(hash, expires)]);
+        return (type, new KeyEntry(key, expires?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture)), new AccessToken(hash, expires));
     }
 
     // Moved into place: who reads it finds all of it, and at no moment can others read it.
-    private void Write()
+    private void Write(KeyFileBody body)
     {
         var temporary = $"{_path}.{Environment.ProcessId}";
         var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         File.Delete(temporary);
-        using (var file = new FileStream(temporary, options))
+        try
         {
-            JsonSerializer.Serialize(file, new KeyFileBody(_entries["management"], _entries["inference"], _entries["token"]), KeyFileJson.Default.KeyFileBody);
+            using (var file = new FileStream(temporary, options)) JsonSerializer.Serialize(file, body, KeyFileJson.Default.KeyFileBody);
+            File.Move(temporary, _path, overwrite: true);
         }
-
-        File.Move(temporary, _path, overwrite: true);
+        catch
+        {
+            // Half a file, on a disk that has no room for it, with tokens that hold already.
+            File.Delete(temporary);
+            throw;
+        }
     }
 }
 

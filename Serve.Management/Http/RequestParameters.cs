@@ -40,7 +40,7 @@ public sealed class RequestParameters
         if (text.Length == 0) return FromQuery(context);
         try
         {
-            using var document = JsonDocument.Parse(text);
+            using var document = StrictJson.Parse(text);
             if (document.RootElement.ValueKind != JsonValueKind.Object) throw new BadRequestException($"The JSON body must be an object with parameters, not {Kind(document.RootElement)}.");
             return new RequestParameters(context.Request.Query, document.RootElement.Clone());
         }

@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.CompilerServices;
 using Serve.Core.Devices;
 using Serve.Core.Devices.Host;
@@ -20,8 +19,6 @@ internal sealed class OverviewSource(ModelRegistry registry, Func<ServerHealth> 
 
     // Whoever asks should see something soon; the rates of the first overview are of this time.
     public static readonly TimeSpan FirstInterval = TimeSpan.FromSeconds(0.25);
-
-    private static readonly string Build = typeof(OverviewSource).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
     private readonly long _started = time.GetTimestamp();
 
@@ -66,7 +63,7 @@ internal sealed class OverviewSource(ModelRegistry registry, Func<ServerHealth> 
         {
             Time = time.GetUtcNow(),
             UptimeSeconds = Math.Round(time.GetElapsedTime(_started).TotalSeconds, 1),
-            Version = Build,
+            Version = ServeVersion.Text,
             InferenceAddress = inferenceAddress,
             Health = TextOf(health()),
             IntervalSeconds = Math.Round(elapsed.TotalSeconds, 3),

@@ -11,8 +11,8 @@ internal static class OverviewStream
     public const string MediaType = "text/event-stream";
 
     /// <summary>
-    /// Writes until the client leaves, its token is withdrawn or expires, or the server stops. Each write waits until the client has read enough of those before:
-    /// one that does not read costs its connection's buffer, and misses overviews.
+    /// Writes until the client leaves, its token is withdrawn or expires, or the server stops. Each write waits until the client
+    /// has read enough of those before: one that does not read costs its connection's buffer, and misses overviews.
     /// </summary>
     /// <param name="context">The request.</param>
     /// <param name="first">The first overview.</param>

@@ -134,6 +134,8 @@ public sealed class InferenceRouteTests : IClassFixture<RouteServer>
     [InlineData("""{"inputs": [1]}""", 400)]
     [InlineData("[1, 2]", 400)]
     [InlineData("{\"instances\": [1", 400)]
+    [InlineData("""{"\ud800": 1, "instances": [1]}""", 400)]
+    [InlineData("""{"instances": ["\ud800"]}""", 400)]
     [InlineData("", 400)]
     public async Task Instances_must_be_a_list(string body, int status)
     {

@@ -113,6 +113,18 @@ public sealed class ManagementApiTests : IClassFixture<ServerFixture>
         Assert.Equal((status, message), ((int)answer.Status, answer.Error.Message));
     }
 
+    [Theory]
+    [InlineData("""{"url": "\ud800"}""", "The request body is not valid JSON: the text at byte 8 has half a surrogate pair")]
+    [InlineData("""{"url": "x.mar", "\udc00": 1}""", "The request body is not valid JSON: the text at byte 17 has half a surrogate pair")]
+    public async Task A_body_with_half_a_character_is_the_clients_fault(string body, string message)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, _server.Management + "/models") { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+        var answer = await _server.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.Status);
+        Assert.StartsWith(message, answer.Error.Message, StringComparison.Ordinal);
+    }
+
     private void CopyVersion(string version)
     {
         var source = Path.Combine(_server.ModelStore, "fashion-vit", "1.0");

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Extensions.Time.Testing;
@@ -39,7 +40,7 @@ public sealed class TokenGuardTests
         var (inference, management) = (new TokenSet(_time), new TokenSet(_time));
         using var keys = new KeyFile(folder["key_file.json"], TimeSpan.FromMinutes(60), inference, management, _time);
         var (key, api) = (Key("inference"), Key("API"));
-        Assert.Equal("2026-11-28T13:00:00.000000Z", Entry("inference").GetProperty("expiration time").GetString());
+        Assert.Equal("2026-11-28T13:00:00.000000Z", EntryOf(folder["key_file.json"], "inference").GetProperty("expiration time").GetString());
 
         _time.Advance(TimeSpan.FromMinutes(60) - TimeSpan.FromTicks(1));
         Assert.True(Allows(inference, key));
@@ -54,13 +55,37 @@ public sealed class TokenGuardTests
         Assert.False(keys.Renew("nothing"));
         Assert.False(keys.Renew(null));
 
-        string Key(string type) => Entry(type).GetProperty("key").GetString()!;
+        string Key(string type) => KeyOf(folder["key_file.json"], type);
+    }
 
-        System.Text.Json.JsonElement Entry(string type)
-        {
-            using var text = System.Text.Json.JsonDocument.Parse(File.ReadAllBytes(folder["key_file.json"]));
-            return text.RootElement.GetProperty(type).Clone();
-        }
+    [Fact]
+    public void Keys_that_cannot_be_written_do_not_replace_those_that_are_known()
+    {
+        using var disk = SmallDisk.Mount("256k");
+        Assert.SkipWhen(disk is null, SmallDisk.NeedsRoot);
+        var (path, inference) = (disk["key_file.json"], new TokenSet(_time));
+        using var keys = new KeyFile(path, TimeSpan.FromMinutes(60), inference, new TokenSet(_time), _time);
+        var written = File.ReadAllText(path);
+        var fill = disk.Fill();
+
+        foreach (var type in (string[])["inference", "token"]) Assert.ThrowsAny<IOException>(() => keys.Renew(type));
+        Assert.Equal(written, File.ReadAllText(path));
+        Assert.True(Allows(inference, KeyOf(path, "inference")));
+        Assert.True(Allows(keys.Api, KeyOf(path, "API")));
+        Assert.Equal([fill, path], Directory.GetFiles(disk.Path).Order());
+
+        File.Delete(fill);
+        Assert.True(keys.Renew("inference"));
+        Assert.NotEqual(written, File.ReadAllText(path));
+        Assert.True(Allows(inference, KeyOf(path, "inference")));
+    }
+
+    private static string KeyOf(string path, string type) => EntryOf(path, type).GetProperty("key").GetString()!;
+
+    private static JsonElement EntryOf(string path, string type)
+    {
+        using var text = JsonDocument.Parse(File.ReadAllBytes(path));
+        return text.RootElement.GetProperty(type).Clone();
     }
 
     private static bool Allows(TokenSet set, string token)

@@ -111,6 +111,8 @@ public sealed class ImageClassifierTests
     [InlineData("application/json", "{\"data\":1}", "There is no picture in the request: a JSON body must be a base64 string")]
     [InlineData("application/json", "[", "There is no picture in the request: ")]
     [InlineData("application/json", "{", "The body is not valid JSON: ")]
+    [InlineData("application/json", """{"data":"\ud800"}""", "The body is not valid JSON: ")]
+    [InlineData("application/json", """{"\ud800":1,"data":"aGk="}""", "The body is not valid JSON: ")]
     [InlineData("text/plain", "data:image/png,abc", "The data URL is not of the form data:image/png;base64,….")]
     public void Text_that_is_no_picture_is_refused(string contentType, string body, string message)
     {

@@ -68,8 +68,9 @@ internal readonly struct EncodedInput : IDisposable
             ArrayPool<byte>.Shared.Return(text);
             return input;
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // InvalidOperationException: a string with invalid UTF-8 or half a surrogate pair.
             throw new BadRequestException($"The body is not valid JSON: {e.Message} ({wanted})", e);
         }
     }

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using System.Reflection;
 using Microsoft.Extensions.Logging;
 using Microsoft.ML.OnnxRuntime;
 using Serve.Core.Errors;
+using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Worker.Execution;
 using Serve.Worker.Pipeline;
@@ -71,8 +71,7 @@ internal sealed partial class WorkerProcess
 
     private void SayHello()
     {
-        var version = typeof(WorkerProcess).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
-        var hello = new HelloMessage(HelloMessage.Current, _arguments.Token, Environment.ProcessId, $"serve-worker {version}");
+        var hello = new HelloMessage(HelloMessage.Current, _arguments.Token, Environment.ProcessId, $"serve-worker {ServeVersion.Text}");
         ProtocolJson.Enqueue(_sender, FrameType.Hello, hello, ProtocolJson.Default.HelloMessage);
         _sender.FlushAndWait();
     }

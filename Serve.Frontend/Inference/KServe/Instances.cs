@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Serve.Core.Errors;
+using Serve.Management.Http;
 
 namespace Serve.Frontend.Inference.KServe;
 
@@ -19,7 +20,7 @@ internal static class Instances
         JsonDocument document;
         try
         {
-            document = JsonDocument.Parse(body);
+            document = StrictJson.Parse(body);
         }
         catch (JsonException e)
         {

@@ -1,10 +1,12 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
 using Serve.Core.Models;
 using Serve.Core.Models.Repository;
 using Serve.Core.Tensors;
+using Serve.Management.Http;
 
 namespace Serve.Frontend.OpenInference.Control;
 
@@ -37,7 +39,7 @@ internal sealed class ConfigOverride
     {
         try
         {
-            using var document = JsonDocument.Parse(text);
+            using var document = StrictJson.Parse(Encoding.UTF8.GetBytes(text));
             if (document.RootElement.ValueKind != JsonValueKind.Object) throw new BadRequestException("the config must be a JSON object");
             var config = new ConfigOverride();
             foreach (var field in document.RootElement.EnumerateObject()) config.Read(model, field);

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Serve.Core.Errors;
+using Serve.Management.Http;
 
 namespace Serve.Frontend.OpenInference.Control;
 
@@ -23,7 +24,7 @@ internal static class JsonBody
         await Task.Yield();
         try
         {
-            var document = JsonDocument.Parse(text.IsEmpty ? "{}"u8.ToArray() : text);
+            var document = StrictJson.Parse(text.IsEmpty ? "{}"u8.ToArray() : text);
             if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
             document.Dispose();
             throw new BadRequestException("failed to parse the request JSON buffer: it must be an object");

@@ -1,7 +1,7 @@
-using System.Reflection;
 using Serve.Core.Configuration;
 using Serve.Core.Handlers;
 using Serve.Core.Models;
+using Serve.Core.Observability;
 using Serve.Core.Tensors;
 using Serve.Frontend.OpenInference.Messages;
 using TensorMetadata = Serve.Frontend.OpenInference.Messages.ModelMetadataResponse.Types.TensorMetadata;
@@ -11,12 +11,10 @@ namespace Serve.Frontend.OpenInference.Control;
 /// <summary>What the server and its models are.</summary>
 internal sealed class MetadataReport(ServerConfiguration configuration, ModelRegistry registry, OpenInferenceModels models, bool hasSharedMemory)
 {
-    private static readonly string Version = typeof(MetadataReport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
-
     /// <summary>The server's name, version, and the extensions that are there.</summary>
     public ServerMetadataResponse OfServer()
     {
-        var server = new ServerMetadataResponse { Name = configuration.OpenInference.ServerName, Version = Version };
+        var server = new ServerMetadataResponse { Name = configuration.OpenInference.ServerName, Version = ServeVersion.Text };
         server.Extensions.AddRange(["classification", "model_repository", "model_repository(unload_dependents)", "schedule_policy", "model_configuration", "binary_tensor_data", "parameters", "statistics", "logging"]);
         if (hasSharedMemory) server.Extensions.Add("system_shared_memory");
         return server;

@@ -19,7 +19,7 @@ namespace Serve.Frontend.OpenInference.Generate;
 /// <c>generate</c>, which answers with one response, and <c>generate_stream</c>, which sends each response as an event when it
 /// is there. The same data plane as every other request's; a client that leaves ends it.
 /// </summary>
-internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long maxRequestBytes, Shutdown shutdown, AnswerRecorder answers, ServerTracing? tracing, ILogger log)
+internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long maxRequestBytes, Shutdown shutdown, AnswerRecorder answers, ServerTracing? tracing, RequestFailures failures, ILogger log)
 {
     private const string NotOne = "generate expects model to produce exactly 1 response, use generate stream for model that generates various number of responses";
 
@@ -66,14 +66,14 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
         {
             payload?.Release();
             if (target is not null) ServerTracing.Of(context)?.For(target.Name, target.Version);
-            status = await FailAsync(context, e);
+            status = await failures.AnswerAsync(context, e, ServerTracing.Of(context));
         }
 
         target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes, ServerTracing.Of(context));
         answers.Answered(context, status, started, ServerTracing.Of(context));
     }
 
-    private static async Task<long> AnswerOnceAsync(HttpContext context, TensorRequest request, ModelVersion version, ModelSignature signature, InferenceResponse first)
+    private async Task<long> AnswerOnceAsync(HttpContext context, TensorRequest request, ModelVersion version, ModelSignature signature, InferenceResponse first)
     {
         if (version.IsDecoupled)
         {
@@ -81,7 +81,7 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
         }
         else
         {
-            await first.JoinPartsAsync(long.MaxValue);
+            await first.JoinPartsAsync(maxRequestBytes);
         }
 
         using var document = new PooledBuffer(1024);
@@ -146,18 +146,6 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
         write(target);
         target.Write("\n\n"u8);
     }
-
-    private Task<int> FailAsync(HttpContext context, Exception e)
-    {
-        var error = ErrorResponse.From(e, context);
-        using (LogTrace.Of(ServerTracing.Of(context)))
-            if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, context.Response.Headers[CommonHeaders.RequestId].ToString());
-        if (shutdown.IsDraining) context.Response.Headers.Connection = "close";
-        return ErrorResponse.WriteAsync(context, error);
-    }
-
-    [LoggerMessage(23, LogLevel.Error, "{Method} {Path} failed unexpectedly, request {RequestId}")]
-    private partial void LogUnexpected(Exception exception, string method, string path, string requestId);
 
     [LoggerMessage(24, LogLevel.Debug, "a stream of {Model} broke off: {Why}")]
     private partial void LogBroken(string model, string why);

@@ -50,16 +50,7 @@ internal static class GenerateRequest
         var text = Encoding.UTF8.GetBytes(isList ? value.GetRawText() : $"[{value.GetRawText()}]");
         var json = new Utf8JsonReader(text);
         json.Read();
-        try
-        {
-            JsonTensorReader.Read(ref json, 0, text.Length, input, payload, mostBytes);
-        }
-        catch (InvalidOperationException e)
-        {
-            // Half a surrogate pair, escaped.
-            throw new BadRequestException($"input '{wanted.Name}': {e.Message}", e);
-        }
-
+        JsonTensorReader.Read(ref json, 0, text.Length, input, payload, mostBytes);
         input.Source = TensorSource.Parsed;
         return input;
     }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
 using Serve.Core.Models;
@@ -19,7 +18,7 @@ namespace Serve.Frontend.OpenInference.Infer;
 /// One inference request of the Open Inference Protocol over REST, from its headers to its answer. It answers its own errors
 /// and records its own answers. Hot path for binary tensors.
 /// </summary>
-internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMemoryRegions memory, long maxRequestBytes, bool inline, Shutdown shutdown, AnswerRecorder answers, ServerTracing? tracing, ILogger log)
+internal sealed class InferEndpoint(OpenInferenceModels models, SharedMemoryRegions memory, long maxRequestBytes, bool inline, Shutdown shutdown, AnswerRecorder answers, ServerTracing? tracing, RequestFailures failures)
 {
     // What handling more bytes than these takes, other connections of a thread must not wait for.
     private const int BriefBytes = 64 << 10;
@@ -83,7 +82,7 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
         {
             payload?.Release();
             if (target is not null) route.Trace?.For(target.Name, target.Version);
-            status = await FailAsync(context, e, route.Trace);
+            status = await failures.AnswerAsync(context, e, route.Trace);
             target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes: 0, route.Trace);
         }
         finally
@@ -119,16 +118,4 @@ internal sealed partial class InferEndpoint(OpenInferenceModels models, SharedMe
         || (answer.Body.Length > BriefBytes / 8 && !request.IsBinaryByDefault)
         || http.Headers.AcceptEncoding.Count > 0
         || request.Outputs.Exists(static output => output.Classes > 0);
-
-    private Task<int> FailAsync(HttpContext context, Exception e, RequestTrace? trace)
-    {
-        var error = ErrorResponse.From(e, context);
-        using (LogTrace.Of(trace))
-            if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, context.Response.Headers[CommonHeaders.RequestId].ToString());
-        if (shutdown.IsDraining) context.Response.Headers.Connection = "close";
-        return ErrorResponse.WriteAsync(context, error);
-    }
-
-    [LoggerMessage(22, LogLevel.Error, "{Method} {Path} failed unexpectedly, request {RequestId}")]
-    private partial void LogUnexpected(Exception exception, string method, string path, string requestId);
 }

@@ -1,9 +1,9 @@
 using System.Globalization;
-using System.Reflection;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Patterns;
+using Serve.Core.Observability;
 using Serve.Management.Authorization;
 
 namespace Serve.Management.Http.OpenApi;
@@ -40,7 +40,7 @@ internal sealed class OpenApiDocument
         return new JsonObject
         {
             ["openapi"] = "3.0.1",
-            ["info"] = new JsonObject { ["title"] = title, ["description"] = description, ["version"] = Version() },
+            ["info"] = new JsonObject { ["title"] = title, ["description"] = description, ["version"] = ServeVersion.Text },
             ["paths"] = document._paths,
             ["components"] = components,
         };
@@ -148,6 +148,4 @@ internal sealed class OpenApiDocument
     };
 
     private JsonObject Content(ApiContent content) => new() { ["schema"] = _schemas.Of(content) };
-
-    private static string Version() => typeof(OpenApiDocument).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using Serve.Core.Workers;
+using Serve.Tests.EndToEnd;
 
 namespace Serve.Tests.Core.Workers;
 
@@ -33,17 +34,22 @@ public sealed class WorkerProcessTests
     public async Task One_that_goes_on_is_killed_even_if_it_was_stopped()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Signals are Unix's.");
-        using var process = Start("kill -STOP $$; exit 1");
+        using var process = Start("kill -STOP $$; exit 1", out var pid);
+        await Eventually.HoldsAsync("it is stopped", () => File.ReadAllText($"/proc/{pid}/stat").Contains(") T ", StringComparison.Ordinal));
         process.Kill();
         await process.Exited;
         Assert.True((await process.EndsSoonAsync())!.Value.WasKilled);
         process.Kill();
     }
 
-    private static WorkerProcess Start(string command)
+    private static WorkerProcess Start(string command) => Start(command, out _);
+
+    private static WorkerProcess Start(string command, out int pid)
     {
         var process = new WorkerProcess("w", TimeProvider.System, NullLogger.Instance);
-        process.Started(Process.Start(new ProcessStartInfo("/bin/sh", ["-c", command]))!);
+        var shell = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", command]))!;
+        pid = shell.Id;
+        process.Started(shell);
         return process;
     }
 }

@@ -12,7 +12,7 @@ public sealed class GenerateServer : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _server = await HandlerServer.StartAsync(null);
-        await Task.WhenAll(_server.ServeAsync("tokens", "GenerateHandler"), _server.ServeAsync("capitals", "CapitalsHandler", "batchSize: 4"), _server.ServeAsync("repeat", "RepeatInt32Handler", "batchSize: 8"), _server.ServeAsync("echo", "EchoHandler"));
+        await Task.WhenAll(_server.ServeAsync("tokens", "GenerateHandler"), _server.ServeAsync("capitals", "CapitalsHandler", "batchSize: 4"), _server.ServeAsync("repeat", "RepeatInt32Handler", "batchSize: 8"), _server.ServeAsync("echo", "EchoHandler"), _server.ServeAsync("endless", "EndlessHandler"));
     }
 
     public async ValueTask DisposeAsync()
@@ -102,7 +102,11 @@ public sealed class GenerateTests : IClassFixture<GenerateServer>
     [InlineData("capitals", """{"text_input":5}""", HttpStatusCode.BadRequest, "is not a text")]
     [InlineData("capitals", """{"text_input":"a","text_input":"b"}""", HttpStatusCode.BadRequest, "stands twice")]
     [InlineData("capitals", """{"text_input":"a","x":null}""", HttpStatusCode.BadRequest, "must not be null")]
-    [InlineData("capitals", """{"text_input":"\ud800"}""", HttpStatusCode.BadRequest, "text_input")]
+    [InlineData("capitals", """{"text_input":"\ud800"}""", HttpStatusCode.BadRequest, "failed to parse the request JSON buffer: the text at byte 14 has half a surrogate pair")]
+    [InlineData("capitals", """{"text_input":"a","id":"\ud800"}""", HttpStatusCode.BadRequest, "failed to parse the request JSON buffer: the text at byte 23")]
+    [InlineData("capitals", """{"text_input":"a","colour":"\uDC00"}""", HttpStatusCode.BadRequest, "failed to parse the request JSON buffer: the text at byte 27")]
+    [InlineData("capitals", """{"text_input":"a","\ud800":1}""", HttpStatusCode.BadRequest, "failed to parse the request JSON buffer: the text at byte 18")]
+    [InlineData("capitals", """{"text_input":"a","parameters":{"\ud800":1}}""", HttpStatusCode.BadRequest, "failed to parse the request JSON buffer: the text at byte 32")]
     [InlineData("capitals", "[]", HttpStatusCode.BadRequest, "must be an object")]
     [InlineData("tokens", """{"text_input":"a","max_tokens":"many"}""", HttpStatusCode.BadRequest, "max_tokens is many")]
     [InlineData("echo", """{"text_input":"a"}""", HttpStatusCode.BadRequest, "has no tensors")]
@@ -116,6 +120,26 @@ public sealed class GenerateTests : IClassFixture<GenerateServer>
             Assert.True(answer.Status == status, $"{route}: {answer.Status} {answer.Text}");
             Assert.Contains(message, answer.Json.GetProperty("error").GetString(), StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task An_answer_without_end_is_given_up_when_it_is_larger_than_a_request_may_be()
+    {
+        foreach (var route in (string[])["generate", "generate_stream"])
+        {
+            var answer = await PostAsync($"/v2/models/endless/{route}", """{"text_input":"a"}""");
+
+            Assert.True((int)answer.Status == 507, $"{route}: {answer.Status} {answer.Text}");
+            Assert.Contains("maxRequestSize", answer.Json.GetProperty("error").GetString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task What_is_not_UTF_8_is_refused()
+    {
+        var answer = await _server.SendAsync(new HttpRequestMessage(HttpMethod.Post, "/v2/models/capitals/generate") { Content = new ByteArrayContent([.. "{\"text_input\":\"a\",\"id\":\""u8, 0xFF, .. "\"}"u8]) });
+
+        Assert.Equal((HttpStatusCode.BadRequest, "failed to parse the request JSON buffer: it is not valid UTF-8"), (answer.Status, answer.Json.GetProperty("error").GetString()));
     }
 
     private Task<Answer> PostAsync(string path, string json) => _server.SendAsync(new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(json) });

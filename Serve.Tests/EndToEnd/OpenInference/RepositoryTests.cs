@@ -123,6 +123,8 @@ public sealed class RepositoryTests : IClassFixture<HandlerServer>, IDisposable
     [InlineData("""{"version_policy":{"newest":{}}}""", "version_policy.newest of the config is not available")]
     [InlineData("""{"version_policy":{"specific":{"versions":[]}}}""", "must name at least one version")]
     [InlineData("[", "the config is not valid JSON")]
+    [InlineData("""{"name":"\ud800"}""", "the config is not valid JSON: the text at byte 8 has half a surrogate pair")]
+    [InlineData("""{"parameters":{"\ud800":{"string_value":"1"}}}""", "the config is not valid JSON: the text at byte 15")]
     public async Task What_a_configuration_cannot_have_is_refused_by_its_name(string config, string message)
     {
         if (!File.Exists(Path.Combine(_server.ModelStore, "strict.onnx"))) Add(_server, "strict.onnx");
@@ -231,6 +233,8 @@ public sealed class RepositoryTests : IClassFixture<HandlerServer>, IDisposable
     [InlineData("""{"parameters":{"config":{}}}""", "'config' must be a text")]
     [InlineData("""{"parameters":{"colour":"red"}}""", "unrecognized load parameter 'colour'")]
     [InlineData("""{"parameters":[]}""", "'parameters' must be an object")]
+    [InlineData("""{"parameters":{"\ud800":1}}""", "failed to parse the request JSON buffer: the text at byte 15")]
+    [InlineData("""{"parameters":{"config":"\ud800"}}""", "failed to parse the request JSON buffer: the text at byte 24")]
     public async Task Parameters_of_a_load_that_there_are_not_are_refused(string body, string message)
     {
         var answer = await PostAsync("/v2/repository/models/unsent/load", body);

@@ -145,6 +145,7 @@ public sealed class SharedMemoryTests : IClassFixture<SharedMemoryServer>, IDisp
     [InlineData("""{"key":"KEY","byte_size":-1}""", "'byte_size' must be a whole number")]
     [InlineData("""{"key":"KEY"}""", "'byte_size' is missing")]
     [InlineData("""{"byte_size":8}""", "'key' is missing")]
+    [InlineData("""{"key":"\ud800","byte_size":8}""", "failed to parse the request JSON buffer: the text at byte 7")]
     public async Task Regions_that_cannot_be_are_refused(string body, string message)
     {
         var answer = await PostAsync($"/v2/systemsharedmemory/region/{Unique()}/register", body.Replace("KEY", _key, StringComparison.Ordinal));

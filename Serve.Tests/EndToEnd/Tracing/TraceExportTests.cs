@@ -25,7 +25,7 @@ public sealed class TraceExportTests(ITestOutputHelper output)
         {
             await server.ServeAsync("told", "EchoHandler");
             for (var i = 0; i < 2; i++) Assert.Equal(HttpStatusCode.OK, (await server.PredictAsync("told", "x"u8.ToArray())).Status);
-            if (OperatingSystem.IsLinux()) Assert.DoesNotContain("EXPORT_KEY", await File.ReadAllTextAsync($"/proc/{(await server.WorkerPidsAsync("told")).Single()}/environ", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+            if (OperatingSystem.IsLinux()) Assert.DoesNotContain("EXPORT_KEY", await WorkerEnvironmentAsync(server, "told"), StringComparison.Ordinal);
 
             var spans = await collector.WaitForAsync(spans => spans.Count(span => span.IsServer) == 2);
             var roots = spans.Where(span => span.IsServer).ToList();
@@ -40,6 +40,27 @@ public sealed class TraceExportTests(ITestOutputHelper output)
             Assert.Equal(0, await server.StopAsync());
             Assert.DoesNotContain(server.Log, line => line.Contains("export-secret", StringComparison.Ordinal));
         }
+    }
+
+    [Theory]
+    [InlineData("OTEL_EXPORTER_OTLP_HEADERS")]
+    [InlineData("OTEL_EXPORTER_OTLP_TRACES_HEADERS")]
+    [InlineData("SERVE_TRACING_HEADERS")]
+    public async Task Code_of_models_does_not_see_a_key_that_stands_in_a_variable(string variable)
+    {
+        await using var collector = await Collector.StartAsync(isGrpc: true);
+        var environment = new Dictionary<string, string> { [variable] = "authorization=export-secret-0815", ["OTEL_SERVICE_NAME"] = "vision" };
+        await using var server = await TracedServer.StartAsync(output, environment, [], "--load-models", "none", "--tracing-endpoint", collector.Url);
+        await server.ServeAsync("told", "EchoHandler");
+        Assert.Equal(HttpStatusCode.OK, (await server.PredictAsync("told", "x"u8.ToArray())).Status);
+        await collector.WaitForAsync(spans => spans.Any(span => span.IsServer));
+        Assert.Equal("export-secret-0815", collector.Headers["authorization"]);
+        if (!OperatingSystem.IsLinux()) return;
+
+        var inherited = await WorkerEnvironmentAsync(server, "told");
+
+        Assert.Contains("OTEL_SERVICE_NAME=vision", inherited, StringComparison.Ordinal);
+        Assert.DoesNotContain("export-secret", inherited, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -75,4 +96,7 @@ public sealed class TraceExportTests(ITestOutputHelper output)
         Assert.Contains(message, text, StringComparison.Ordinal);
         Assert.DoesNotContain("top-secret", text, StringComparison.Ordinal);
     }
+
+    private static async Task<string> WorkerEnvironmentAsync(ServerFixture server, string model) =>
+        await File.ReadAllTextAsync($"/proc/{(await server.WorkerPidsAsync(model)).Single()}/environ", TestContext.Current.CancellationToken);
 }

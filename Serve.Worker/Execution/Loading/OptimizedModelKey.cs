@@ -1,5 +1,5 @@
-using System.Reflection;
 using Microsoft.ML.OnnxRuntime;
+using Serve.Core.Observability;
 
 namespace Serve.Worker.Execution.Loading;
 
@@ -9,13 +9,11 @@ internal static class OptimizedModelKey
     /// <summary>The form of the entries: a change of it makes all of them foreign.</summary>
     private const string Form = "serve optimized model 1";
 
-    private static readonly string Serve = typeof(OptimizedModelKey).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
-
     public static string Of(ModelDefinition definition, SessionPlan plan)
     {
         using var fingerprint = new ContentFingerprint();
         fingerprint.Add(Form);
-        fingerprint.Add(Serve);
+        fingerprint.Add(ServeVersion.Text);
         fingerprint.Add(OrtEnv.Instance().GetVersionString());
         fingerprint.Add(MachineFingerprint.Current);
         fingerprint.Add(plan.Fingerprint);

@@ -6,6 +6,7 @@ using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Core.Tracing;
+using Serve.Frontend.Grpc;
 using Serve.Frontend.OpenInference.Messages;
 using Serve.Frontend.OpenInference.SharedMemory;
 using Serve.Frontend.Tracing;
@@ -54,14 +55,7 @@ internal sealed class TensorRun(TensorCall call, ServerCallContext context, bool
         var rows = TensorRequestCheck.Check(_request, target, signature, payload.Body.Span, isJsonAnswered: false);
         payload.Follow(_trace);
         _request.Complete(payload);
-        var options = _request.Options(target.Configuration.PriorityLevels, rows);
-        if (context.Deadline != DateTime.MaxValue)
-        {
-            var left = context.Deadline - DateTime.UtcNow;
-            if (left <= TimeSpan.Zero) throw new ResponseTimeoutException("The call's deadline has passed.");
-            if (!(options.Timeout < left)) options = options with { Timeout = left };
-        }
-
+        var options = _request.Options(target.Configuration.PriorityLevels, rows).Within(context);
         target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(_started));
         _payload = null;
         payload.RequestId = CommonHeaders.IdOf(context.GetHttpContext());
