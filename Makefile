@@ -24,7 +24,7 @@ run: build ## Build and start the server with configs/serve.yaml
 test: sdk ## Build and run all tests; the last line is "N passed, N failed"
 	@build/test.sh $(CONFIGURATION)
 
-bench: build ## Measure the built server (12 minutes); BENCH="--only noop --rounds 3" passes options
+bench: build ## Measure the built server (25 minutes); BENCH="--only noop --rounds 3" passes options
 	@$(DOTNET) run --project benchmarks/Serve.Benchmarks -c $(CONFIGURATION) -v quiet -- $(BENCH)
 
 bench-parts: sdk ## Measure parts of it by themselves, with BenchmarkDotNet (3 minutes); PARTS="--filter *Frame* --job medium"
