@@ -1,10 +1,10 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
+using Microsoft.Extensions.ObjectPool;
 using Serve.Core.Handlers;
 using Serve.Core.Tensors;
 using Serve.Core.Tracing;
-using Microsoft.Extensions.ObjectPool;
 
 namespace Serve.Core.Protocol;
 

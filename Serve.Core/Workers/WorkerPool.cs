@@ -13,7 +13,7 @@ namespace Serve.Core.Workers;
 /// </summary>
 internal sealed class WorkerPool
 {
-    private static int s_lastId = 8999;
+    private static int _lastId = 8999;
 
     private readonly string _model;
     private readonly string _version;
@@ -204,7 +204,7 @@ internal sealed class WorkerPool
             (int)_settings.HeartbeatInterval.TotalMilliseconds,
             Math.Max(1, _hostWorkers()),
             _settings.Cache);
-        var id = Interlocked.Increment(ref s_lastId).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        var id = Interlocked.Increment(ref _lastId).ToString(System.Globalization.CultureInfo.InvariantCulture);
         return new PooledWorker(id, _settings, load, _scheduler, _metrics, _time, _log) { Changed = _changed, Lost = loss => _lastLoss = loss, Devices = _devices };
     }
 }
