@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Net;
@@ -12,6 +13,8 @@ internal sealed class LineBuffer
 
     // A longer one, with an exception for example, leaves its memory to the collector.
     private const int MostKept = 4096;
+
+    private static readonly SearchValues<char> Controls = SearchValues.Create([.. Enumerable.Range(0, 0xA0).Select(code => (char)code).Where(char.IsControl)]);
 
     [ThreadStatic]
     private static LineBuffer? _ofThread;
@@ -88,9 +91,9 @@ internal sealed class LineBuffer
     /// <summary>Appends text that stays on its line: a model's name or a client's header must not be able to forge one, nor to move the cursor.</summary>
     public LineBuffer AppendOneLine(ReadOnlySpan<char> text)
     {
-        while (text.IndexOfAnyInRange('\0', '\x1f') is var first && text.IndexOfAnyInRange('\x7f', '\x9f') is var second && (first >= 0 || second >= 0))
+        // One look for each: a worker's line may be long, and full of them.
+        while (text.IndexOfAny(Controls) is >= 0 and var at)
         {
-            var at = first < 0 ? second : second < 0 ? first : Math.Min(first, second);
             Append(text[..at]);
             Append(text[at] switch
             {
