@@ -23,8 +23,11 @@ internal sealed class ChunkBooking(InferenceScheduler scheduler, Dispatcher disp
 {
     private readonly List<RequestTrace> _traced = [];
 
-    /// <summary>The model decodes its requests: a worker has use for a row before the device is free.</summary>
-    public bool Decodes { get; private set; }
+    // Of the average, what one more request counts.
+    private const double Newest = 1 / 64.0;
+
+    /// <summary>What decoding a request takes on the average, in ticks of the clock: if that is long, a worker has use for a row before the device is free. NaN: not known yet.</summary>
+    public double DecodeTicks { get; private set; } = double.NaN;
 
     /// <summary>The model answers in parts.</summary>
     public bool Streams { get; private set; }
@@ -69,7 +72,7 @@ internal sealed class ChunkBooking(InferenceScheduler scheduler, Dispatcher disp
     {
         if (slot.Find(e.Id) is not InferenceRequest request) return null;
         var isWanted = !request.IsAbandoned;
-        Decodes |= e.Response is { Times.Decode: > 0 };
+        if (e.Response is not null) DecodeTicks = AverageWith(Ticks(e.Response.Times.Decode));
         if (e.Error is ServeException { Status: 504 } && request.Place == RequestPlace.Sent) dispatcher.GiveUp(slot, request);
         else dispatcher.Complete(slot, request, e.Response is { } response ? TicksOf(response.Times) : default);
         return isWanted ? request : null;
@@ -109,6 +112,8 @@ internal sealed class ChunkBooking(InferenceScheduler scheduler, Dispatcher disp
         metrics.BatchBegun(rows);
         if (TraceWriter.IsOn) Trace(slot, ids, rows, now);
     }
+
+    private double AverageWith(long ticks) => double.IsNaN(DecodeTicks) ? ticks : DecodeTicks + (ticks - DecodeTicks) * Newest;
 
     private BatchTicks TicksOf(in OutputTimes times) => new(Ticks(times.Decode), Ticks(times.Execute), Ticks(times.Encode));
 

@@ -22,6 +22,7 @@ internal sealed class InferenceScheduler : IDisposable
     private readonly AnswerCompleter _completer;
     private readonly Action<object?> _clientLeft;
     private readonly long _shortBatch;
+    private readonly long _shortDecode;
     private readonly long _partTimeout;
     private ulong _lastId;
 
@@ -52,7 +53,11 @@ internal sealed class InferenceScheduler : IDisposable
         _errors = new RequestErrors(title, configuration);
         _completer = new AnswerCompleter(completeInline, time, metrics, log);
         _clientLeft = state => Abandon((InferenceRequest)state!);
-        _shortBatch = time.TicksOf(TimeSpan.FromMilliseconds(0.2));
+        _shortDecode = time.TicksOf(TimeSpan.FromMicroseconds(20));
+
+        // Where several batches run at once, a batch that waits for another's answer leaves an instance idle: only if that is
+        // for less than waking threads takes.
+        _shortBatch = time.TicksOf(TimeSpan.FromMicroseconds(configuration.Instances == 1 ? 200 : 50));
         _partTimeout = time.TicksOf(configuration.ResponseTimeout);
         _frames = new DispatchFrames(_touched, time);
         _dispatcher = new Dispatcher(DispatcherOptions.Of(configuration), time, _frames);
@@ -434,9 +439,9 @@ internal sealed class InferenceScheduler : IDisposable
         return _errors.TooLate(_time.SpanOf(admission.PredictedTicks), timeout);
     }
 
-    // Under the gate. Not where rows are decoded, or several batches run at once: those want a row before the next answer.
-    // Nor where the next answer may be a part of a long one.
-    private bool AnswersSoon => !_booking.Decodes && !_booking.Streams && _configuration.Instances == 1 && _dispatcher.Cost.HasEvidence && _dispatcher.Cost.Mean(_configuration.BatchSize) < _shortBatch;
+    // Under the gate. Not where decoding takes long: those want a row before the next answer. Nor where the next answer may be
+    // a part of a long one.
+    private bool AnswersSoon => !(_booking.DecodeTicks >= _shortDecode) && !_booking.Streams && _dispatcher.Cost.HasEvidence && _dispatcher.Cost.Mean(_configuration.BatchSize) < _shortBatch;
 
     // Under the gate.
     private int Pending() => _dispatcher.QueuedRequests + _dispatcher.QuarantinedRequests + _dispatcher.OutstandingRows;

@@ -47,12 +47,42 @@ public sealed class FlushingTests
     }
 
     [Fact]
-    public void A_row_for_a_device_that_executes_several_batches_leaves_at_once()
+    public async Task A_row_that_is_only_copied_leaves_with_the_next_answer()
     {
-        using var run = new Run("instances", instances: 2, Quick);
+        using var run = new Run("copying", instances: 1, Quick);
+        var first = run.Submit();
+        Assert.True(run.Answer(1, decodeMicroseconds: 3));
+        (await first).Dispose();
+
+        _ = run.Submit();
+        run.Worker.Flushes.Clear();
+        _ = run.Submit();
+        Assert.Empty(run.Worker.Flushes);
+    }
+
+    [Fact]
+    public async Task What_decoding_takes_is_an_average()
+    {
+        using var run = new Run("average", instances: 1, Quick);
+        var requests = Enumerable.Range(0, 34).Select(_ => run.Submit()).ToArray();
+        Assert.True(run.Answer(1, decodeMicroseconds: 1));
+
+        // One of 500 µs among many of 1 µs is an exception, many of them are not.
+        Assert.True(run.Answer(2, decodeMicroseconds: 500));
+        for (var id = 3UL; id <= 33; id++) run.Answer(id, decodeMicroseconds: 500);
+        Assert.False(run.Answer(34, decodeMicroseconds: 500));
+        foreach (var request in requests) (await request).Dispose();
+    }
+
+    [Theory]
+    [InlineData(20, true)]
+    [InlineData(100, false)]
+    public void Where_several_batches_run_at_once_only_shorter_ones_take_the_next_row_along(int microseconds, bool waits)
+    {
+        using var run = new Run($"instances-{microseconds}", instances: 2, new WarmUpTime(32, microseconds));
         _ = run.Submit();
         _ = run.Submit();
-        Assert.Equal([true, false], run.Worker.Flushes);
+        Assert.Equal(waits ? [true] : [true, false], run.Worker.Flushes);
     }
 
     [Fact]
