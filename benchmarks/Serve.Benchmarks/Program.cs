@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Serve.Benchmarks;
 using Serve.Benchmarks.Peers;
+using Serve.Benchmarks.Processes;
 using Serve.Benchmarks.Reporting;
 using Serve.Benchmarks.Scenarios;
 using Spectre.Console;
@@ -43,17 +44,19 @@ var seconds = new Option<double>("--seconds") { Description = "How long one meas
 var rest = new Option<double>("--rest") { Description = "Seconds of rest before each round, for machines that others use too" };
 var fastPathOption = new Option<string>("--fast-path") { Description = "The server's fastPath; noop measures both", DefaultValueFactory = _ => "inline" };
 fastPathOption.AcceptOnlyFromAmong("pool", "inline");
+var keep = new Option<bool>("--keep-environment") { Description = "Measure with the shell's DOTNET_… and SERVE_… variables, which are left out otherwise" };
 var strict = new Option<bool>("--strict") { Description = "Exit with 1 when a bar is missed" };
 
 var command = new RootCommand("Measures the built server beside what limits it, in interleaved rounds, and says which promises hold. Needs Linux and `make build`.")
 {
-    only, rounds, seconds, rest, fastPathOption, strict,
+    only, rounds, seconds, rest, fastPathOption, keep, strict,
 };
 command.SetAction(arguments =>
 {
     var settings = new BenchmarkSettings(arguments.GetValue(only) is { Length: > 0 } chosen ? chosen : usual, Math.Max(1, arguments.GetValue(rounds)), arguments.GetValue(seconds), arguments.GetValue(rest), arguments.GetValue(fastPathOption)!);
     try
     {
+        if (!arguments.GetValue(keep) && InheritedSettings.Remove() is { Count: > 0 } removed) AnsiConsole.WriteLine($"Left out of the environment: {string.Join(", ", removed)}.");
         return Measure(settings, arguments.GetValue(strict));
     }
     catch (BenchmarkException e)
