@@ -102,8 +102,10 @@ public sealed class PipelineTests
         RunAtRandom(pipeline, new Random(11), rounds: 300, static (id, _) => $"{id}", static (_, _, _) => { });
     }
 
-    [Fact]
-    public void Every_request_that_is_decoded_gets_its_own_answer_whatever_is_cancelled_recalled_and_refused()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Every_request_that_is_decoded_gets_its_own_answer_whatever_is_cancelled_recalled_and_refused(bool mayRunOnReader)
     {
         using var folder = new HandlerModel();
         SmallModels.Identity(folder.File("model.onnx"), DataType.Int64, "batch", "n");
@@ -112,7 +114,7 @@ public sealed class PipelineTests
         var handler = new TensorHandler();
         handler.Load(new HandlerContext { ModelName = "test", ModelVersion = "1", ModelFolder = "", Configuration = new ModelConfiguration(), Signature = model.Signature, Logger = NullLogger.Instance });
         using var work = new OnnxWork(handler, model, new ModelConfiguration { BatchSize = 8 }, NullLogger.Instance);
-        using var pipeline = new RunningPipeline(work, TimeProvider.System, mayRunOnReader: false);
+        using var pipeline = new RunningPipeline(work, TimeProvider.System, mayRunOnReader);
 
         // One or two numbers a row (two shapes), one or two rows, or no JSON at all.
         RunAtRandom(pipeline, new Random(12), rounds: 150, BodyOf, static (id, status, text) =>
@@ -128,6 +130,42 @@ public sealed class PipelineTests
             var row = id % 3 == 0 ? $"[{id},{id + 1}]" : $"[{id}]";
             return id % 2 == 0 ? $"[{row},{row}]" : row;
         }
+    }
+
+    [Fact]
+    public void Tensors_move_to_the_readers_thread_and_what_a_decode_thread_reads_meanwhile_does_not_wait_for_them()
+    {
+        using var folder = new HandlerModel();
+        SmallModels.Identity(folder.File("model.onnx"), DataType.Int64, "batch", "n");
+        using var plan = SessionPlan.Create("test", new ModelConfiguration(), DeviceType.Cpu, 0, 1);
+        using var model = OnnxModel.Load(folder.File("model.onnx"), plan);
+        var handler = new TensorHandler();
+        handler.Load(new HandlerContext { ModelName = "test", ModelVersion = "1", ModelFolder = "", Configuration = new ModelConfiguration(), Signature = model.Signature, Logger = NullLogger.Instance });
+        using var work = new OnnxWork(handler, model, new ModelConfiguration { BatchSize = 8 }, NullLogger.Instance);
+        using var pipeline = new RunningPipeline(work, new FakeTimeProvider(), mayRunOnReader: true);
+
+        ulong id = 0;
+        while (!pipeline.RunsOnReader)
+        {
+            pipeline.RunTensor(++id, (long)id);
+            pipeline.Flush();
+            Assert.Equal(1u, pipeline.ReadOutput());
+        }
+
+        for (var i = 0; i < 50; i++)
+        {
+            // The reader takes the tensors of a chunk together.
+            for (var k = 0; k < 3; k++) pipeline.RunTensor(++id, (long)id);
+            pipeline.Flush();
+            for (var k = 0; k < 3; k++) Assert.Equal(3u, pipeline.ReadOutput());
+
+            // And then waits for more; what is decoded meanwhile is the device thread's.
+            pipeline.Run(++id, $"[{id}]");
+            pipeline.Flush();
+            pipeline.Read((answered, status, text) => Assert.Equal((id, 200, $"[{id}]"), (answered, status, text)), FrameType.Output);
+        }
+
+        Assert.True(pipeline.RunsOnReader);
     }
 
     [Fact]
@@ -301,12 +339,25 @@ public sealed class PipelineTests
 
         public RecordingHandler Handler { get; } = new();
 
+        public bool RunsOnReader => _pipeline.Pending.RunsOnReader;
+
         public void Run(ulong id, string body = "body", bool more = false)
         {
             var payload = RequestPayload.Rent(64);
             var length = (int)Encoding.UTF8.GetBytes(body, payload);
             payload.AddPart("body", null, 0, length);
             RunFrame.Enqueue(_sender, id, more, -1, 1, 0, payload);
+            payload.Release();
+        }
+
+        public void RunTensor(ulong id, long value)
+        {
+            var payload = RequestPayload.Rent(sizeof(long));
+            payload.CarriesTensors = true;
+            BitConverter.TryWriteBytes(payload.GetSpan(sizeof(long)), value);
+            payload.Advance(sizeof(long));
+            payload.AddTensor("x", TensorElement.Int64, [1, 1], 0, sizeof(long));
+            RunFrame.Enqueue(_sender, id, more: false, -1, 1, 0, payload);
             payload.Release();
         }
 

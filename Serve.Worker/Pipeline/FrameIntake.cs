@@ -74,7 +74,7 @@ internal sealed class FrameIntake(FrameReader reader, FrameSender sender, TimePr
         var request = pipeline.Pool.Rent();
         request.Accept(header.Id, reader.TakeBody(), header.Length, time.GetTimestamp(), time.TimestampFrequency, (header.Flags & FrameHeader.Tensors) != 0);
         if ((header.Flags & FrameHeader.Describe) != 0) pipeline.Describe(request);
-        else pipeline.Pending.Arrive(request, (header.Flags & FrameHeader.More) != 0);
+        else pipeline.Arrive(request, (header.Flags & FrameHeader.More) != 0);
     }
 
     private void Recall(WorkerPipeline pipeline)

@@ -28,6 +28,8 @@ internal sealed class HandlerWork(IBatchHandler handler, int batchSize) : IModel
 
     public long PaddedRows => 0;
 
+    public bool IsOnlyCopied(WorkerRequest request) => false;
+
     public DecodedRow Decode(WorkerRequest request) => new(request.Rows, 0);
 
     public IBatchRunner CreateRunner() => new Runner(this, handler);

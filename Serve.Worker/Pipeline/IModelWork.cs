@@ -33,7 +33,10 @@ internal interface IModelWork : IDisposable
     /// <summary>What batches took that runners were warmed up with.</summary>
     IReadOnlyList<WarmUpTime> WarmUpTimes { get; }
 
-    /// <summary>Decodes and preprocesses one request, on a decode thread. What it throws answers that request.</summary>
+    /// <summary>Whether decoding a request is no more than copying a few kilobytes, so that the reader's thread may do it.</summary>
+    bool IsOnlyCopied(WorkerRequest request);
+
+    /// <summary>Decodes and preprocesses one request, on a decode thread, or on the reader's where it <see cref="IsOnlyCopied"/>. What it throws answers that request.</summary>
     DecodedRow Decode(WorkerRequest request);
 
     /// <summary>The executor of one device thread, made, warmed up and used on it alone.</summary>

@@ -32,11 +32,12 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
         }
     }
 
-    /// <summary>A request has arrived.</summary>
+    /// <summary>A request has arrived. By the reader's thread.</summary>
     /// <param name="request">The request.</param>
     /// <param name="more">Another request of the same batch follows at once; none of them is ready before all are.</param>
+    /// <returns>Whether it must be decoded, which the caller sees to: here (<see cref="BeginDecoding"/>), or by a decode thread (<see cref="ToDecode"/>).</returns>
     /// <exception cref="ProtocolException">Its id is in use.</exception>
-    public void Arrive(WorkerRequest request, bool more)
+    public bool Arrive(WorkerRequest request, bool more)
     {
         lock (_gate)
         {
@@ -46,20 +47,19 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
             if (_former.NextWakeup < wakeup) WakeDeviceToWait();
             if (!work.Decodes)
             {
-                MakeReady(request, new DecodedRow(request.Rows, 0));
-                return;
+                MakeReady(request, new DecodedRow(request.Rows, 0), byReader: true);
+                return false;
             }
 
             request.Phase = RequestPhase.Decoding;
             request.IsWithDecoder = true;
             _decoding++;
             Observe(request.ArrivalTimestamp);
+            return true;
         }
-
-        ToDecode.Add(request);
     }
 
-    /// <summary>A decode thread begins with a request.</summary>
+    /// <summary>Decoding a request begins.</summary>
     /// <returns>False when it is cancelled or given back already; the request is released then.</returns>
     public bool BeginDecoding(WorkerRequest request)
     {
@@ -73,8 +73,11 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
         return false;
     }
 
-    /// <summary>A decode thread has written a request's row.</summary>
-    public void EndDecoding(WorkerRequest request, DecodedRow row)
+    /// <summary>A request's row is written.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="row">What its row is like.</param>
+    /// <param name="byReader">Whether the reader's thread wrote it.</param>
+    public void EndDecoding(WorkerRequest request, DecodedRow row, bool byReader)
     {
         lock (_gate)
         {
@@ -82,7 +85,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
             _stages.AddDecode(time.GetTimestamp() - request.DecodeStartTimestamp);
             if (request.Phase == RequestPhase.Decoding)
             {
-                MakeReady(request, row);
+                MakeReady(request, row, byReader);
                 return;
             }
         }
@@ -279,7 +282,7 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
 
     // All below: under the lock.
 
-    private void MakeReady(WorkerRequest request, DecodedRow row)
+    private void MakeReady(WorkerRequest request, DecodedRow row, bool byReader)
     {
         var now = time.GetTimestamp();
         if (request.Phase == RequestPhase.Decoding) _decoding--;
@@ -287,7 +290,9 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
         request.Rows = row.Rows;
         _former.MarkReady(request, row.ShapeClass, now);
         Observe(now);
-        if (!_runsOnReader) WakeDevice();
+
+        // The reader looks for batches after each chunk; a row that a decode thread wrote may be ready only after it has looked.
+        if (!_runsOnReader || !byReader) WakeDevice();
     }
 
     private void WakeDevice()

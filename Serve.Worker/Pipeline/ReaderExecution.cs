@@ -16,8 +16,9 @@ internal sealed class ReaderExecution(PendingRequests pending, BatchExecutor exe
             }
 
             executor.Execute(batch, runner);
-            shortcut.ObserveOnReader(batch);
+            var (isEmpty, began) = (batch.Requests.Count == 0, batch.ExecutionTimestamp);
             answers.Answer(batch);
+            if (!isEmpty) shortcut.ObserveOnReader(began);
         }
     }
 }

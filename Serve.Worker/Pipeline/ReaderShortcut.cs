@@ -5,12 +5,17 @@ namespace Serve.Worker.Pipeline;
 /// to 50 µs: more than some handlers do. A handler that turns out slower goes to the device thread for good, because while
 /// the reader executes it cannot take in a Cancel.
 /// </summary>
-internal sealed class ReaderShortcut(PendingRequests pending, bool isAllowed, TimeProvider time)
+internal sealed class ReaderShortcut(PendingRequests pending, bool isAllowed, int instances, TimeProvider time)
 {
     private const int Trial = 48;
-    private static readonly TimeSpan CheapMean = TimeSpan.FromMilliseconds(0.2);
     private static readonly TimeSpan TooSlow = TimeSpan.FromMilliseconds(20);
 
+    // Of executing and answering together.
+    private static readonly TimeSpan CheapWithAnswers = TimeSpan.FromMilliseconds(0.25);
+
+    // The reader executes one batch at a time. Where several might run at once, only what takes less than the hop is worth that.
+    private readonly TimeSpan _cheapMean = TimeSpan.FromMicroseconds(instances == 1 ? 200 : 50);
+    private readonly Lock _gate = new();
     private TimeSpan _sum;
     private int _batches;
     private bool _isDecided;
@@ -18,20 +23,25 @@ internal sealed class ReaderShortcut(PendingRequests pending, bool isAllowed, Ti
     /// <summary>A batch has executed on the device thread.</summary>
     public void Observe(Batch batch)
     {
-        if (!isAllowed || _isDecided || batch.Requests.Count == 0) return;
-        _sum += time.GetElapsedTime(batch.ExecutionTimestamp, batch.ExecutedTimestamp);
-        if (++_batches < Trial) return;
-        _isDecided = true;
-        pending.RunsOnReader = _sum / Trial < CheapMean;
+        if (!isAllowed || Volatile.Read(ref _isDecided) || batch.Requests.Count == 0) return;
+        lock (_gate)
+        {
+            // Several device threads may try batches.
+            if (_isDecided) return;
+            _sum += time.GetElapsedTime(batch.ExecutionTimestamp, batch.ExecutedTimestamp);
+            if (++_batches < Trial) return;
+            _isDecided = true;
+            pending.RunsOnReader = _sum / Trial < _cheapMean;
+        }
     }
 
-    /// <summary>A batch has executed on the reader's thread.</summary>
-    public void ObserveOnReader(Batch batch)
+    /// <summary>A batch has been executed and answered on the reader's thread.</summary>
+    /// <param name="began">When its execution began, as a timestamp.</param>
+    public void ObserveOnReader(long began)
     {
-        if (batch.Requests.Count == 0) return;
-        var took = time.GetElapsedTime(batch.ExecutionTimestamp, batch.ExecutedTimestamp);
+        var took = time.GetElapsedTime(began);
         _sum = ((_sum * (Trial - 1)) + (took * Trial)) / Trial;
-        if (_sum / Trial < CheapMean && took < TooSlow) return;
+        if (_sum / Trial < CheapWithAnswers && took < TooSlow) return;
         pending.RunsOnReader = false;
     }
 }

@@ -13,7 +13,7 @@ internal sealed class WorkerPipeline
     private readonly BatchExecutor _executor;
     private readonly AnswerThread _answerThread;
     private readonly DeviceThread _device;
-    private readonly DecodeThread _decoder;
+    private readonly Decoder _decoder;
     private int _decodeThreads;
 
     /// <param name="work">What is done with requests.</param>
@@ -34,9 +34,9 @@ internal sealed class WorkerPipeline
         if (work.Streams) Pool.PartSender = new PartSender(Pending, Answers);
         _answerThread = new AnswerThread(Pending, Answers);
         var executor = _executor = new BatchExecutor(Pending, sender, Answers, time);
-        var shortcut = new ReaderShortcut(Pending, mayRunOnReader && work.MayRunOnReader, time);
+        var shortcut = new ReaderShortcut(Pending, mayRunOnReader && work.MayRunOnReader, instances, time);
         _device = new DeviceThread(Pending, executor, _answerThread, shortcut);
-        _decoder = new DecodeThread(Pending, work, Answers, time);
+        _decoder = new Decoder(Pending, work, Answers, time);
         OnReader = new ReaderExecution(Pending, executor, work.CreateRunner(), _answerThread, shortcut);
     }
 
@@ -60,6 +60,16 @@ internal sealed class WorkerPipeline
         }
 
         StartThread("answer", _answerThread.Run);
+    }
+
+    /// <summary>A request has arrived. By the reader's thread, which decodes what is only copied: that takes less than waking a decode thread.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="more">Another request of the same batch follows at once.</param>
+    public void Arrive(WorkerRequest request, bool more)
+    {
+        if (!Pending.Arrive(request, more)) return;
+        if (_work.IsOnlyCopied(request)) _decoder.Begin(request, byReader: true);
+        else Pending.ToDecode.Add(request);
     }
 
     /// <summary>The first device thread's work, until the worker leaves.</summary>

@@ -42,6 +42,9 @@ internal sealed class WorkerRequest : FormerRow, ICallSink
     /// <summary>Its row, for a model of ONNX Runtime's; belongs to the request from decoding to the answer.</summary>
     public BatchRow? Row { get; set; }
 
+    /// <summary>Bytes of its Run, with everything that came with it.</summary>
+    public int FrameBytes { get; private set; }
+
     public long DecodeStartTimestamp { get; set; }
 
     public RequestPhase Phase { get; set; }
@@ -72,6 +75,7 @@ internal sealed class WorkerRequest : FormerRow, ICallSink
     public void Accept(ulong id, byte[] frame, int length, long now, long timestampFrequency, bool carriesTensors = false)
     {
         _frame = frame;
+        FrameBytes = length;
         var run = RunFrame.Parse(frame.AsSpan(0, length));
         Id = Request.Id = id;
         Lane = run.Lane;
