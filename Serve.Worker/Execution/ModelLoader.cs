@@ -87,6 +87,10 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
         {
             throw new InvalidModelException($"batchDimension is first, but it cannot be. {e.Message}", e);
         }
+        catch (UnbatchableOutputException e) when (model.HasGraphs)
+        {
+            throw new InvalidModelException($"cudaGraphs is true, but requests would have to run one by one, in shapes of their own. {e.Message} Set execution.cudaGraphs: false.", e);
+        }
         catch (UnbatchableOutputException e)
         {
             model.ServeWithoutBatching(e.Message);
@@ -102,6 +106,13 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
         try
         {
             runner.WarmUp();
+        }
+        catch (UnbatchableOutputException)
+        {
+            // Another handler and other rows take their place.
+            runner.Dispose();
+            work.LeaveModel();
+            throw;
         }
         catch (Microsoft.ML.OnnxRuntime.OnnxRuntimeException e)
         {
