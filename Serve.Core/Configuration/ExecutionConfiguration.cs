@@ -59,7 +59,7 @@ public sealed record ExecutionConfiguration
     /// </summary>
     public IReadOnlyList<int> Buckets { get; init; } = [];
 
-    /// <summary>More options of the CUDA provider by ONNX Runtime's names; they go before the keys here.</summary>
+    /// <summary>More options of the CUDA provider by ONNX Runtime's names; they go before the keys here. None that decides about CUDA graphs or the device.</summary>
     public IReadOnlyDictionary<string, string> CudaOptions { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Whether TensorRT keeps its engines in the server's cache folder; building one takes minutes. Default true.</summary>
@@ -68,7 +68,7 @@ public sealed record ExecutionConfiguration
     /// <summary>Whether TensorRT may compute a float32 model in 16 bits. Default false.</summary>
     public bool Fp16 { get; init; }
 
-    /// <summary>More options of the TensorRT provider by ONNX Runtime's names; they go before the keys here.</summary>
+    /// <summary>More options of the TensorRT provider by ONNX Runtime's names; they go before the keys here. None that decides about CUDA graphs or the device.</summary>
     public IReadOnlyDictionary<string, string> TensorrtOptions { get; init; } = new Dictionary<string, string>();
 }
 

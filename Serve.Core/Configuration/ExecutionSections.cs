@@ -6,6 +6,12 @@ internal static class ExecutionSections
     private static readonly string[] KeysOfTensorrt = ["engineCache", "fp16", "tensorrtOptions"];
     private static readonly string[] KnownProviders = ["tensorrt", "cuda", "cpu"];
 
+    // The server itself must know of these: with graphs one batch runs at a time, and memory is page-locked for the device.
+    private static readonly (string Option, string Instead)[] ReservedOptions =
+    [
+        ("enable_cuda_graph", "execution.cudaGraphs"), ("trt_cuda_graph_enable", "execution.cudaGraphs"), ("device_id", "deviceIds"),
+    ];
+
     public static ExecutionConfiguration BindExecution(SettingsReader settings, ExecutionConfiguration fallback)
     {
         var execution = fallback with
@@ -33,6 +39,8 @@ internal static class ExecutionSections
 
         settings.Finish();
         if (execution.Providers.Distinct().Count() < execution.Providers.Count) settings.Problem("providers", "names a provider twice; give each once");
+        RefuseReserved(settings, "cudaOptions", execution.CudaOptions);
+        RefuseReserved(settings, "tensorrtOptions", execution.TensorrtOptions);
         WarnAboutIdleKeys(settings, execution);
         return execution;
     }
@@ -48,6 +56,14 @@ internal static class ExecutionSections
 
         settings.Finish();
         return warmup;
+    }
+
+    private static void RefuseReserved(SettingsReader settings, string key, IReadOnlyDictionary<string, string> options)
+    {
+        foreach (var (option, instead) in ReservedOptions)
+        {
+            if (options.ContainsKey(option)) settings.Problem(key, $"{option} is not allowed here; use {instead}");
+        }
     }
 
     /// <summary>Keys of a provider that is not asked for. A GPU may still be asked for by <c>deviceType</c>, outside this section.</summary>

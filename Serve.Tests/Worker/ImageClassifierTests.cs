@@ -124,7 +124,17 @@ public sealed class ImageClassifierTests
         Assert.StartsWith(message, refused.Message, StringComparison.Ordinal);
     }
 
-    private static ImageClassifier Load(string[] labels, int topK, Dictionary<string, string> options)
+    [Fact]
+    public void A_model_that_takes_only_several_pictures_at_once_is_refused_when_it_is_loaded()
+    {
+        var signature = new ModelSignature([new TensorInfo("pixels", TensorElement.Float32, [8, 3, 28, 28])], [new TensorInfo("logits", TensorElement.Float32, [8, 4])], RowBatching.None);
+
+        var refused = Assert.Throws<InvalidModelException>(() => Load([], 1, [], signature));
+
+        Assert.Equal("image_classifier feeds one picture for each request, and the model's input 'pixels' of shape [8, 3, 28, 28] takes 8 at once; export it with a dynamic batch.", refused.Message);
+    }
+
+    private static ImageClassifier Load(string[] labels, int topK, Dictionary<string, string> options, ModelSignature? signature = null)
     {
         var handler = new ImageClassifier();
         handler.Load(new HandlerContext
@@ -133,7 +143,7 @@ public sealed class ImageClassifierTests
             ModelVersion = "1",
             ModelFolder = "",
             Labels = labels,
-            Signature = Signature,
+            Signature = signature ?? Signature,
             Logger = NullLogger.Instance,
             Configuration = FashionData.Configuration with { TopK = topK, HandlerOptions = options },
         });

@@ -1,5 +1,6 @@
 using System.Text;
 using Serve.Core.Configuration;
+using Serve.Core.Protocol;
 using DataType = Serve.Core.Onnx.Format.TensorProto.Types.DataType;
 
 namespace Serve.Tests.Worker;
@@ -39,6 +40,56 @@ public sealed class OnnxWorkerTests : IDisposable
             Assert.Equal(bodies[answer.Id], answer.Text);
             Assert.InRange(answer.Times.BatchRows, (answer.Id % 8) + 1, 8u);
         }
+    }
+
+    [Fact]
+    public void Memory_that_does_not_suffice_for_the_warm_up_fails_the_load_for_now()
+    {
+        // As many numbers as 2⁴⁵ and what stands in the request, which nobody has the memory for.
+        SmallModels.Write(_model.File("model.onnx"), graph =>
+        {
+            var wanted = graph.Node("wanted", "Add", [graph.Node("flat", "Reshape", [graph.Input("x", DataType.Int64, "batch", 1), graph.Constant("all", -1)]), graph.Constant("most", 1L << 45)]);
+            graph.Output(graph.Node("y", "Unsqueeze", [graph.Node("zeros", "ConstantOfShape", [wanted]), graph.Constant("first", 0)]), DataType.Float, "batch", "n");
+        });
+
+        var failure = WorkerConnection.LoadFailing(_model.Folder, new ModelConfiguration { BatchSize = 1 });
+
+        Assert.Equal((false, true), (failure.Permanent, failure.LacksMemory));
+        Assert.StartsWith("The memory of cpu:0 does not suffice for a batch of 1: ", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_embedder_that_divides_by_a_norm_is_warmed_up_with_zeros_all_the_same()
+    {
+        SmallModels.Write(_model.File("model.onnx"), graph =>
+        {
+            var x = graph.Input("x", DataType.Float, "batch", 3, 4, 4);
+            graph.Output(graph.Node("y", "Div", [x, graph.Node("mean", "GlobalAveragePool", [x])]), DataType.Float, "batch", 3, 4, 4);
+        });
+
+        using var worker = WorkerConnection.StartReady(_model.Folder, new ModelConfiguration
+        {
+            Handler = "image_embedder",
+            BatchSize = 2,
+            Preprocessing = new PreprocessingConfiguration { Resize = [4], Crop = [4], Mean = [-1], Std = [1] },
+        });
+
+        worker.Run(1, FashionData.Picture(0));
+        Assert.Equal(200, worker.ReadAnswer().Status);
+    }
+
+    [Fact]
+    public void A_handler_that_another_takes_the_place_of_is_disposed_of()
+    {
+        HandlerModel.CopyTestHandlers(_model.Folder);
+        SmallModels.Doubled(_model.File("model.onnx"));
+        using var worker = WorkerConnection.StartReady(_model.Folder, HandlerModel.Configuration("FarewellHandler"));
+        Assert.StartsWith("requests run one by one: ", Assert.Single(worker.Ready!.Notes!), StringComparison.Ordinal);
+
+        worker.Send(FrameType.Stop);
+
+        Assert.Equal(0, worker.WaitForExit());
+        Assert.Equal(2, worker.LogText.Split("Farewell.").Length - 1); // the first at once, the second at the end
     }
 
     [Fact]

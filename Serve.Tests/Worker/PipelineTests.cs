@@ -3,8 +3,10 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Serve.Core.Configuration;
+using Serve.Core.Errors;
 using Serve.Core.Handlers;
 using Serve.Core.Protocol;
+using Serve.Core.Scheduling;
 using Serve.Worker.BuiltIn;
 using Serve.Worker.Execution;
 using Serve.Worker.Pipeline;
@@ -208,6 +210,19 @@ public sealed class PipelineTests
         Assert.Equal((200, "[1]"), answers[1]);
     }
 
+    [Fact]
+    public void A_device_that_takes_no_more_work_ends_its_thread_when_what_it_had_is_answered()
+    {
+        using var work = new LostDeviceWork();
+        using var pipeline = new RunningPipeline(work, TimeProvider.System, mayRunOnReader: false);
+
+        pipeline.Run(1);
+        pipeline.Flush();
+
+        pipeline.Read((id, status, text) => Assert.Equal((1ul, 500, true), (id, status, text.Contains("CUDA failure 700", StringComparison.Ordinal))), FrameType.Output);
+        Assert.Equal("CUDA failure 700", pipeline.WaitForDeviceLoss().InnerException!.Message);
+    }
+
     private static void RunAtRandom(RunningPipeline pipeline, Random random, int rounds, Func<ulong, int, string> bodyOf, Action<ulong, int, string> check)
     {
         var open = new HashSet<ulong>();
@@ -311,6 +326,58 @@ public sealed class PipelineTests
         }
     }
 
+    /// <summary>Its only batch finds the device lost.</summary>
+    private sealed class LostDeviceWork : IModelWork, IBatchRunner
+    {
+        public object Handler => this;
+
+        public bool Decodes => false;
+
+        public int MaxBatchRows => 8;
+
+        public BatchBuckets Buckets => BatchBuckets.Any;
+
+        public bool MayRunOnReader => false;
+
+        public bool Streams => false;
+
+        public long CopiedRows => 0;
+
+        public long PaddedRows => 0;
+
+        public IReadOnlyList<WarmUpTime> WarmUpTimes => [];
+
+        public DecodedRow Decode(WorkerRequest request) => throw new NotSupportedException();
+
+        public IBatchRunner CreateRunner() => this;
+
+        public void WarmUp()
+        {
+        }
+
+        public void Execute(Batch batch)
+        {
+            batch.DeviceLoss = new InternalServerException("CUDA failure 700");
+            foreach (var request in batch.Requests) request.Call.Fail(batch.DeviceLoss);
+        }
+
+        public void Encode(WorkerRequest request)
+        {
+        }
+
+        public void Release(WorkerRequest request)
+        {
+        }
+
+        public void DisposeHandler()
+        {
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+
     private sealed class RunningPipeline : IDisposable
     {
         private readonly Socket _test;
@@ -321,6 +388,7 @@ public sealed class PipelineTests
         private readonly FrameSender _workerSender;
         private readonly WorkerPipeline _pipeline;
         private readonly Thread[] _threads;
+        private DeviceLostException? _deviceLoss;
 
         public RunningPipeline(RecordingHandler handler, bool mayRunOnReader)
             : this(new HandlerWork(handler, 8), handler.Time, mayRunOnReader) => Handler = handler;
@@ -334,12 +402,19 @@ public sealed class PipelineTests
             _pipeline.Start(decodeThreads: 1);
             var intake = new FrameIntake(_workerReader, _workerSender, time);
             intake.Serve(_pipeline);
-            _threads = [Start("reader", () => intake.Run()), Start("device", () => _pipeline.RunFirstDevice(work.CreateRunner()))];
+            _threads = [Start("reader", () => intake.Run()), Start("device", () => RunDevice(work.CreateRunner()))];
         }
 
         public RecordingHandler Handler { get; } = new();
 
         public bool RunsOnReader => _pipeline.Pending.RunsOnReader;
+
+        /// <summary>Waits until the device thread has ended because its device is lost.</summary>
+        public DeviceLostException WaitForDeviceLoss()
+        {
+            Assert.True(_threads[1].Join(TimeSpan.FromSeconds(30)), "the device thread goes on");
+            return _deviceLoss!;
+        }
 
         public void Run(ulong id, string body = "body", bool more = false)
         {
@@ -410,6 +485,18 @@ public sealed class PipelineTests
             _workerReader.Dispose();
             _test.Dispose();
             _worker.Dispose();
+        }
+
+        private void RunDevice(IBatchRunner runner)
+        {
+            try
+            {
+                _pipeline.RunFirstDevice(runner);
+            }
+            catch (DeviceLostException e)
+            {
+                _deviceLoss = e;
+            }
         }
 
         private static Thread Start(string name, Action run)

@@ -113,6 +113,32 @@ public sealed class TensorHandlerTests
     }
 
     [Fact]
+    public void More_elements_than_an_input_can_take_are_refused_before_all_of_them_are_read()
+    {
+        using var model = Identity(DataType.Double, "batch", 10);
+        var json = "[[" + string.Join(',', Enumerable.Repeat('0', 10_000_000)) + "]]";
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        var error = Assert.Throws<BadRequestException>(() => model.Run(json));
+
+        Assert.StartsWith("Input 'x': there are more than 65536 elements, which the input does not take at $[0][65536], byte ", error.Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 3 * json.Length); // the body, and two megabytes
+    }
+
+    [Fact]
+    public void A_list_of_many_strings_is_not_kept_for_the_next_request()
+    {
+        var reader = new TensorJsonReader();
+        reader.Strings.AddRange(Enumerable.Repeat("", 3_000_000));
+        reader.Clear();
+        Assert.Equal(0, reader.Strings.Capacity);
+
+        reader.Strings.AddRange(Enumerable.Repeat("", 1_000));
+        reader.Clear();
+        Assert.InRange(reader.Strings.Capacity, 1_000, int.MaxValue);
+    }
+
+    [Fact]
     public void A_model_without_batch_dimension_takes_whole_tensors()
     {
         using var model = Identity(DataType.Float, 2, 2);

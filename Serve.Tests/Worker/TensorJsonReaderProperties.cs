@@ -56,7 +56,7 @@ public sealed class TensorJsonReaderProperties
         var source = new Utf8JsonReader(bytes);
         source.Read();
         var reader = new TensorJsonReader();
-        reader.Read("x", element, ref source);
+        reader.Read("x", element, long.MaxValue, ref source);
         return reader;
     }
 

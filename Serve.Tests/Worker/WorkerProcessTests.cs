@@ -22,6 +22,18 @@ public sealed partial class WorkerProcessTests : IDisposable
     }
 
     [Fact]
+    public void A_frame_of_an_unknown_type_is_skipped_before_the_load_too()
+    {
+        using var worker = WorkerConnection.Start();
+        worker.Send((FrameType)200, 1, "new"u8);
+        worker.Send((FrameType)201, 2, "newer"u8);
+
+        worker.Load(_model.Folder, HandlerModel.Configuration("EchoHandler"));
+
+        worker.Read(FrameType.Ready);
+    }
+
+    [Fact]
     public void Stop_ends_a_worker_with_exit_code_0()
     {
         using var worker = StartReady("EchoHandler");

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
+using Serve.Worker.Execution;
 using Serve.Worker.Images;
 using Serve.Worker.Images.Decoding;
 
@@ -32,6 +33,11 @@ internal sealed partial class PictureInput
         }
 
         var input = signature.Inputs[0];
+        if (input.Shape.Count == 4 && input.Shape[0] is not (-1 or 1))
+        {
+            throw new InvalidModelException($"{handler} feeds one picture for each request, and the model's input '{input.Name}' of shape {ShapeText.Of([.. input.Shape])} takes {input.Shape[0]} at once; export it with a dynamic batch.");
+        }
+
         var preprocessing = ForChannelsOf(input, context.Configuration.Preprocessing);
         var resolved = PreprocessingResolver.Resolve(preprocessing, input);
         Log.JpegDecoder(context.Logger, ImageDecoders.JpegName(resolved));

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
+using Serve.Worker.Execution;
 
 namespace Serve.Worker.BuiltIn;
 
@@ -13,6 +14,9 @@ namespace Serve.Worker.BuiltIn;
 /// </summary>
 internal sealed class TensorHandler : IModelHandler, IWarmUp
 {
+    // As long as a tensor is small it is read to its end, and the answer says what is wrong with its shape.
+    private const long AlwaysReadElements = 64 << 10;
+
     // Remembered in HandlerRequest.State: the client wrote the batch dimension, although it has one row.
     private static readonly object BatchDimensionWritten = new();
 
@@ -24,6 +28,7 @@ internal sealed class TensorHandler : IModelHandler, IWarmUp
 
     private ModelSignature? _signature;
     private IReadOnlyList<TensorInfo> _inputs = [];
+    private long[] _mostElements = [];
     private RowBatching _batching;
 
     public void Load(HandlerContext context)
@@ -32,6 +37,7 @@ internal sealed class TensorHandler : IModelHandler, IWarmUp
         _signature = signature;
         _inputs = signature.Inputs;
         _batching = signature.Batching;
+        _mostElements = [.. _inputs.Select(input => MostElements(input, context.Configuration.BatchSize))];
     }
 
     public void WarmUp(ModelConfiguration configuration)
@@ -95,6 +101,15 @@ internal sealed class TensorHandler : IModelHandler, IWarmUp
         if (wrap) json.WriteEndArray();
     }
 
+    private long MostElements(TensorInfo input, int batchSize)
+    {
+        var most = TensorSlot.MaxInputBytes / Math.Max(1, input.ElementType.SizeBytes());
+        var ofOneRow = input.Shape.Skip(_batching == RowBatching.None ? 0 : 1);
+        if (ofOneRow.Any(dimension => dimension < 0)) return most;
+        var fixedTo = ofOneRow.Aggregate((double)(_batching == RowBatching.Dynamic ? batchSize : 1), static (product, dimension) => product * dimension);
+        return (long)Math.Min(most, Math.Max(fixedTo, AlwaysReadElements));
+    }
+
     private TensorJsonReader[] RentReaders()
     {
         var readers = _readers;
@@ -116,7 +131,7 @@ internal sealed class TensorHandler : IModelHandler, IWarmUp
         {
             json.Read();
             if (json.TokenType == JsonTokenType.StartObject) ParseObject(ref json, readers);
-            else if (_inputs.Count == 1) readers[0].Read(_inputs[0].Name, _inputs[0].ElementType, ref json);
+            else if (_inputs.Count == 1) readers[0].Read(_inputs[0].Name, _inputs[0].ElementType, _mostElements[0], ref json);
             else throw new BadRequestException($"The model has {_inputs.Count} inputs: the body must be an object with the lists {InputNames()}.");
 
             if (json.Read()) throw new BadRequestException($"Something follows the JSON value at byte {json.TokenStartIndex}.");
@@ -141,7 +156,7 @@ internal sealed class TensorHandler : IModelHandler, IWarmUp
             if (index < 0) throw new BadRequestException($"The model has no input '{json.GetString()}' (byte {json.TokenStartIndex}); its inputs are {InputNames()}.");
             if (readers[index].IsSet) throw new BadRequestException($"The input '{_inputs[index].Name}' is there twice, again at byte {json.TokenStartIndex}.");
             json.Read();
-            readers[index].Read(_inputs[index].Name, _inputs[index].ElementType, ref json);
+            readers[index].Read(_inputs[index].Name, _inputs[index].ElementType, _mostElements[index], ref json);
         }
     }
 

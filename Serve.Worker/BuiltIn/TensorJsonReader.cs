@@ -25,6 +25,8 @@ internal sealed class TensorJsonReader
     private readonly long[] _dimensions = new long[MaxRank + 1];
     private byte[] _bytes = new byte[4096];
     private int _length;
+    private long _left;
+    private long _mostElements;
     private TensorElement _element;
     private string _name = "";
 
@@ -47,16 +49,19 @@ internal sealed class TensorJsonReader
     {
         IsSet = false;
         Strings.Clear();
+        if (Strings.Capacity > MaxKeptBytes / IntPtr.Size) Strings.Capacity = 0;
         if (_bytes.Length > MaxKeptBytes) _bytes = new byte[4096];
     }
 
     /// <summary>Reads the value that <paramref name="json"/> stands on, to its end.</summary>
     /// <param name="name">The input's name, for messages.</param>
     /// <param name="element">The input's element type.</param>
+    /// <param name="mostElements">With more it is refused as soon as the first of them is read; a tensor has at most <see cref="Execution.TensorSlot.MaxInputBytes"/>.</param>
     /// <param name="json">Stands on the first token of the value; afterwards on the last.</param>
-    public void Read(string name, TensorElement element, ref Utf8JsonReader json)
+    public void Read(string name, TensorElement element, long mostElements, ref Utf8JsonReader json)
     {
         (_name, _element, _length, Rank, IsSet) = (name, element, 0, 0, true);
+        _left = _mostElements = mostElements;
         Strings.Clear();
         _dimensions.AsSpan().Fill(-1);
         _counts[0] = 0;
@@ -106,6 +111,7 @@ internal sealed class TensorJsonReader
 
     private void Append(ref Utf8JsonReader json, int depth)
     {
+        if (--_left < 0) throw Wrong(ref json, depth, $"there are more than {_mostElements} elements, which the input does not take");
         switch (_element)
         {
             case TensorElement.String:

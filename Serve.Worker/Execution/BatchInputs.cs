@@ -10,8 +10,17 @@ namespace Serve.Worker.Execution;
 /// </summary>
 internal sealed class BatchInputs(ModelSignature signature) : IDisposable
 {
+    // One burst of large rows does not keep its memory for ever: a buffer of which so many batches in turn needed less than a
+    // quarter is let go. Small ones stay.
+    private const int MostUnderused = 100;
+    private const int AlwaysKeptBytes = 16 << 20;
+
     private readonly NativeBuffer[] _buffers = [.. signature.Inputs.Select(_ => new NativeBuffer())];
+    private readonly int[] _underused = new int[signature.Inputs.Count];
     private readonly OrtValue?[] _values = new OrtValue?[signature.Inputs.Count];
+
+    /// <summary>Bytes that are kept for later batches.</summary>
+    public long CapacityBytes => _buffers.Sum(static buffer => (long)buffer.CapacityBytes);
 
     /// <summary>The tensors; valid until the next call, as long as the rows are not cleared.</summary>
     /// <param name="rows">At least one; all of one shape class.</param>
@@ -36,6 +45,7 @@ internal sealed class BatchInputs(ModelSignature signature) : IDisposable
         var element = ElementTypes.ToOnnx(first.Info.ElementType);
         if (rows.Length == 1 && size == totalRows)
         {
+            Shrink(input, 0);
             return OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, element, shape, first.Address, first.ByteLength);
         }
 
@@ -44,6 +54,7 @@ internal sealed class BatchInputs(ModelSignature signature) : IDisposable
 
         var rowBytes = (int)(bytes / totalRows);
         bytes += (long)rowBytes * (size - totalRows);
+        Shrink(input, bytes);
         var memory = _buffers[input].Reserve(checked((int)bytes));
         var offset = 0;
         foreach (var row in rows)
@@ -55,6 +66,13 @@ internal sealed class BatchInputs(ModelSignature signature) : IDisposable
 
         for (; offset < memory.Length; offset += rowBytes) memory.Slice(offset - rowBytes, rowBytes).CopyTo(memory[offset..]);
         return OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, element, shape, _buffers[input].Address, bytes);
+    }
+
+    private void Shrink(int input, long bytes)
+    {
+        var capacity = _buffers[input].CapacityBytes;
+        if (capacity <= AlwaysKeptBytes || bytes >= capacity / 4) _underused[input] = 0;
+        else if (++_underused[input] > MostUnderused) _buffers[input].Dispose();
     }
 
     private static OrtValue GatherStrings(int input, ReadOnlySpan<BatchRow> rows, long[] shape)

@@ -87,6 +87,10 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
         {
             throw new InvalidModelException($"batchDimension is first, but it cannot be. {e.Message}", e);
         }
+        catch (UnbatchableOutputException e) when (model.HasGraphs)
+        {
+            throw new InvalidModelException($"cudaGraphs is true, but requests would have to run one by one, in shapes of their own. {e.Message} Set execution.cudaGraphs: false.", e);
+        }
         catch (UnbatchableOutputException e)
         {
             model.ServeWithoutBatching(e.Message);
@@ -103,6 +107,13 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
         {
             runner.WarmUp();
         }
+        catch (UnbatchableOutputException)
+        {
+            // Another handler and other rows take their place.
+            runner.Dispose();
+            work.LeaveModel();
+            throw;
+        }
         catch (Microsoft.ML.OnnxRuntime.OnnxRuntimeException e)
         {
             throw RuntimeFailure.IsOutOfMemory(e)
@@ -117,7 +128,7 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
     private void TellFindings(OpenedModel opened, OnnxModel model)
     {
         if (opened.Definition.Outline is not { } original) return;
-        var subject = new DoctorSubject(original, opened.Opened.Optimized, !opened.Plan.IsCpuOnly, !opened.Plan.IsCpuOnly, _configuration.Execution.CudaGraphs);
+        var subject = DoctorSubject.Of(original, opened.Opened.Optimized, !opened.Plan.IsCpuOnly, !opened.Plan.IsCpuOnly, _configuration.Execution);
         foreach (var finding in GraphDoctor.Examine(subject))
         {
             if (finding.Severity == FindingSeverity.Advice) Log.Advice(logger, finding.Summary, finding.Cost ?? "");

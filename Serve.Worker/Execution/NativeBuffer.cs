@@ -32,14 +32,6 @@ internal sealed unsafe class NativeBuffer : IDisposable
         return new Span<byte>(_memory, bytes);
     }
 
-    public Span<byte> Slice(int start, int length)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(start);
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + length, CapacityBytes, nameof(length));
-        return new Span<byte>((byte*)_memory + start, length);
-    }
-
     public void Dispose()
     {
         NativeMemory.AlignedFree(_memory);

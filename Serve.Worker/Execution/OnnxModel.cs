@@ -16,7 +16,6 @@ internal sealed class OnnxModel : IDisposable
     private readonly string[] _inputNames;
     private readonly string[] _outputNames;
     private readonly PinnedMemory? _pinned;
-    private readonly bool _isOnGpu;
     private CudaGraphs? _graphs;
     private volatile bool _hasKnownOutputs;
 
@@ -27,10 +26,11 @@ internal sealed class OnnxModel : IDisposable
         _inputNames = [.. Signature.Inputs.Select(input => input.Name)];
         _outputNames = [.. Signature.Outputs.Select(output => output.Name)];
         Device = plan.Device;
+        IsOnGpu = Device.StartsWith("gpu:", StringComparison.Ordinal);
+        BoundsRows = plan.UsesTensorRt;
         Notes = [.. plan.Notes];
         if (noBatch is not null) Notes.Add(noBatch);
-        _isOnGpu = Device.StartsWith("gpu:", StringComparison.Ordinal);
-        if (_isOnGpu) _pinned = TryPin(session, int.Parse(Device.AsSpan(4), CultureInfo.InvariantCulture));
+        if (IsOnGpu) _pinned = TryPin(session, int.Parse(Device.AsSpan(4), CultureInfo.InvariantCulture));
         if (Signature.Batching == RowBatching.FixedOne)
         {
             Notes.Add("the model was exported with a fixed batch of one: rows run one by one; re-export with a dynamic batch");
@@ -41,6 +41,11 @@ internal sealed class OnnxModel : IDisposable
 
     /// <summary>For example <c>cpu:0</c>.</summary>
     public string Device { get; }
+
+    public bool IsOnGpu { get; }
+
+    /// <summary>Whether a batch may not be larger than the configuration says: TensorRT's engines are built for that much.</summary>
+    public bool BoundsRows { get; }
 
     /// <summary>Sentences for whoever describes the model.</summary>
     public List<string> Notes { get; }
@@ -65,8 +70,8 @@ internal sealed class OnnxModel : IDisposable
         }
     }
 
-    /// <summary>Memory for rows: page-locked where a GPU reads it.</summary>
-    public RowMemory AllocateRows(long bytes) => _pinned?.Allocate(bytes) ?? RowMemory.Allocate(bytes);
+    /// <summary>Memory for rows: page-locked where a GPU reads it, and ordinary when there is no more of that; the GPU then waits for its copy.</summary>
+    public RowMemory AllocateRows(long bytes) => _pinned?.TryAllocate(bytes) ?? RowMemory.Allocate(bytes);
 
     /// <summary>Whether batches are recorded as CUDA graphs and replayed.</summary>
     public bool HasGraphs => _graphs is not null;
@@ -100,7 +105,7 @@ internal sealed class OnnxModel : IDisposable
 
         // A binding copies inputs to another device when it is made, not when it runs: for a GPU the tensors are handed over
         // each time.
-        if (!_isOnGpu) _session.RunWithBinding(options, view.Bind(_session));
+        if (!IsOnGpu) _session.RunWithBinding(options, view.Bind(_session));
         else _session.Run(options, _inputNames, view.Inputs, _outputNames, view.Outputs);
         return null;
     }

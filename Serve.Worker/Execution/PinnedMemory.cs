@@ -23,7 +23,8 @@ internal sealed class PinnedMemory : IDisposable
         }
     }
 
-    public RowMemory Allocate(long bytes) => RowMemory.AllocatePinned(_allocator, _info, bytes);
+    /// <returns>Null when there is not so much.</returns>
+    public RowMemory? TryAllocate(long bytes) => RowMemory.TryAllocatePinned(_allocator, _info, bytes);
 
     public void Dispose()
     {

@@ -8,9 +8,6 @@ namespace Serve.Worker.Execution;
 /// </summary>
 internal sealed class RowLayout
 {
-    // More virtual memory than this for one slab is not asked for: such rows keep memory of their own.
-    private const long MaxSlabBytes = 2L << 30;
-
     private readonly long[][] _inputShapes;
     private readonly long[][] _outputShapes;
 
@@ -54,7 +51,8 @@ internal sealed class RowLayout
         return _inputShapes[0].AsSpan(skip).SequenceEqual(shape[skip..]);
     }
 
-    public bool FitsSlab(int rows) => (InputBytes.Sum() + OutputBytes.Sum()) <= MaxSlabBytes / rows;
+    /// <summary>Bytes of one row: its inputs, and its outputs where their shapes are fixed.</summary>
+    public long RowBytes => InputBytes.Sum() + OutputBytes.Sum();
 
     /// <summary>The shape of an input for so many rows.</summary>
     public long[] InputShape(int input, int rows) => ForRows(_inputShapes[input], rows);

@@ -42,10 +42,18 @@ internal sealed unsafe class RowMemory : IDisposable
     }
 
     /// <summary>Page-locked memory of a session's CUDA provider.</summary>
-    public static RowMemory AllocatePinned(OrtAllocator allocator, OrtMemoryInfo info, long bytes)
+    /// <returns>Null when there is not so much: page-locked memory ends before the machine's does.</returns>
+    public static RowMemory? TryAllocatePinned(OrtAllocator allocator, OrtMemoryInfo info, long bytes)
     {
-        var value = OrtValue.CreateAllocatedTensorValue(allocator, TensorElementType.UInt8, [Math.Max(bytes, 1)]);
-        fixed (byte* address = value.GetTensorMutableRawData()) return new RowMemory((nint)address, info, value);
+        try
+        {
+            var value = OrtValue.CreateAllocatedTensorValue(allocator, TensorElementType.UInt8, [Math.Max(bytes, 1)]);
+            fixed (byte* address = value.GetTensorMutableRawData()) return new RowMemory((nint)address, info, value);
+        }
+        catch (OnnxRuntimeException)
+        {
+            return null;
+        }
     }
 
     public void Dispose()

@@ -31,7 +31,10 @@ internal sealed class SessionPlan : IDisposable
     public IReadOnlyList<string> Notes => _notes;
 
     /// <summary>Whether the optimized graph can be written down: what TensorRT compiles cannot.</summary>
-    public bool CanSaveOptimized => _providers.All(provider => provider.Kind != ProviderKind.TensorRt);
+    public bool CanSaveOptimized => !UsesTensorRt;
+
+    /// <summary>Whether TensorRT compiles the model, or parts of it.</summary>
+    public bool UsesTensorRt => _providers.Exists(provider => provider.Kind == ProviderKind.TensorRt);
 
     /// <summary>ONNX Runtime's providers in order, as the configuration calls them.</summary>
     public IReadOnlyList<string> ProviderNames => [.. _providers.Select(provider => provider.Kind.ToString().ToLowerInvariant()), "cpu"];

@@ -5,8 +5,14 @@ namespace Serve.Worker.Execution;
 /// them share a batch is known only when it closes (docs/decisions/0004). Usually they are neighbours then; where they are
 /// not, <see cref="Pack"/> moves as few as it can.
 /// </summary>
-internal sealed class SlabPool(RowLayout layout, int slabRows, int usualSlabs, Func<long, RowMemory> allocate) : IDisposable
+/// <param name="layout">The rows'.</param>
+/// <param name="slabRows">Rows of a slab.</param>
+/// <param name="usualSlabs">How many slabs should suffice.</param>
+/// <param name="allocate">Where memory comes from.</param>
+/// <param name="budget">What the slabs of this and other pools may have together.</param>
+internal sealed class SlabPool(RowLayout layout, int slabRows, int usualSlabs, Func<long, RowMemory> allocate, SlabBudget budget) : IDisposable
 {
+    private readonly long _slabBytes = layout.RowBytes * slabRows;
     private readonly Lock _gate = new();
     private readonly Stack<RowSlab> _free = new();
     private readonly List<RowSlab> _used = [];
@@ -30,14 +36,16 @@ internal sealed class SlabPool(RowLayout layout, int slabRows, int usualSlabs, F
 
     /// <summary>Gives a row its slots.</summary>
     /// <param name="rows">How many, beside each other; at most a slab has.</param>
-    public RowPlace Take(int rows)
+    /// <returns>Null: it would take a new slab, and there may be none.</returns>
+    public RowPlace? TryTake(int rows)
     {
         lock (_gate)
         {
             if (_open is null || _open.Slots.Length - _open.End < rows)
             {
                 if (FindGap(rows) is { } gap) return gap;
-                _open = RentSlab();
+                if (_free.Count == 0 && !budget.TryTake(_slabBytes)) return null;
+                _open = _free.Count > 0 ? RentFree() : Create();
             }
 
             return Claim(_open, _open.End, rows);
@@ -88,7 +96,7 @@ internal sealed class SlabPool(RowLayout layout, int slabRows, int usualSlabs, F
         {
             _isClosed = true;
             _open = null;
-            while (_free.TryPop(out var slab)) slab.Dispose();
+            while (_free.TryPop(out var slab)) Drop(slab);
             for (var i = _used.Count - 1; i >= 0; i--)
             {
                 // A row that still has slots is with a thread that the process leaves behind; its last Release disposes of them.
@@ -207,18 +215,48 @@ internal sealed class SlabPool(RowLayout layout, int slabRows, int usualSlabs, F
         return null;
     }
 
+    // For a batch, which has to lie somewhere.
     private RowSlab RentSlab()
     {
-        if (!_free.TryPop(out var slab)) slab = new RowSlab(this, layout, slabRows, allocate);
+        if (_free.Count > 0) return RentFree();
+        budget.Take(_slabBytes);
+        return Create();
+    }
+
+    private RowSlab RentFree()
+    {
+        var slab = _free.Pop();
         _used.Add(slab);
         return slab;
+    }
+
+    // Its bytes are taken from the budget already.
+    private RowSlab Create()
+    {
+        try
+        {
+            var slab = new RowSlab(this, layout, slabRows, allocate);
+            _used.Add(slab);
+            return slab;
+        }
+        catch
+        {
+            budget.Return(_slabBytes);
+            throw;
+        }
     }
 
     private void ReturnSlab(RowSlab slab)
     {
         _used.Remove(slab);
         if (!_isClosed && _free.Count + _used.Count < usualSlabs) _free.Push(slab);
-        else slab.Dispose();
+        else Drop(slab);
+    }
+
+    private void Drop(RowSlab slab)
+    {
+        slab.Dispose();
+        budget.Return(_slabBytes);
     }
 
     private void MoveInto(in RowPlace target, ReadOnlySpan<BatchRow> rows)

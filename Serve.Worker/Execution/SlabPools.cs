@@ -9,8 +9,14 @@ namespace Serve.Worker.Execution;
 /// </summary>
 internal sealed class SlabPools : IDisposable
 {
-    // Clients choose such shapes; what they can make a worker keep is bounded.
+    // More virtual memory than this for one slab is not asked for: such rows keep memory of their own.
+    private const long MaxSlabBytes = 2L << 30;
+
+    // Clients choose the shapes where the model leaves them open; what they can make a worker keep is bounded. A slab stays as
+    // large as rows have filled it once, and on a GPU it is page-locked whole from the start.
     private const int MaxPools = 8;
+    private const long MaxSlabBytesOfShape = 256L << 20;
+    private const long MaxBytesOfShapes = 1L << 30;
 
     private readonly ModelSignature _signature;
     private readonly int _slabRows;
@@ -19,6 +25,7 @@ internal sealed class SlabPools : IDisposable
     private readonly SlabPool? _only;
     private readonly Lock _gate = new();
     private readonly List<SlabPool> _byShape = [];
+    private readonly SlabBudget _budget;
     private long _copiedBefore;
 
     /// <param name="signature">The model's.</param>
@@ -32,7 +39,9 @@ internal sealed class SlabPools : IDisposable
         // For each batch that executes another one, should its rows have to be copied; one that decodes, one that is next,
         // one that is being answered.
         _usualSlabs = (2 * instances) + 3;
-        if (RowLayout.OfFixed(signature) is { } layout && layout.FitsSlab(slabRows)) _only = Create(layout);
+        var layout = RowLayout.OfFixed(signature);
+        _budget = new SlabBudget(layout is null ? MaxBytesOfShapes : long.MaxValue);
+        if (layout is not null && FitsSlab(layout, MaxSlabBytes)) _only = Create(layout);
     }
 
     /// <summary>Rows that had to be copied because they lay apart from their batch's others.</summary>
@@ -57,9 +66,15 @@ internal sealed class SlabPools : IDisposable
     public RowPlace? TryTake(int rows, ReadOnlySpan<long> shape)
     {
         if (rows > _slabRows) return null;
-        if (_only is not null) return _only.Take(rows);
+        if (_only is not null) return _only.TryTake(rows);
         if (_signature.Inputs.Count != 1) return null;
-        lock (_gate) return OfShape(shape)?.Take(rows);
+        lock (_gate)
+        {
+            if (OfShape(shape) is not { } pool) return null;
+            var place = pool.TryTake(rows);
+            while (place is null && DropIdle(pool)) place = pool.TryTake(rows);
+            return place;
+        }
     }
 
     public void Dispose()
@@ -79,16 +94,16 @@ internal sealed class SlabPools : IDisposable
             if (pool.Layout.IsOfOnlyInput(shape)) return pool;
         }
 
-        if (RowLayout.OfOnlyInput(_signature, shape) is not { } layout || !layout.FitsSlab(_slabRows)) return null;
-        if (_byShape.Count == MaxPools && !DropIdle()) return null;
+        if (RowLayout.OfOnlyInput(_signature, shape) is not { } layout || !FitsSlab(layout, MaxSlabBytesOfShape)) return null;
+        if (_byShape.Count == MaxPools && !DropIdle(null)) return null;
         var created = Create(layout);
         _byShape.Add(created);
         return created;
     }
 
-    private bool DropIdle()
+    private bool DropIdle(SlabPool? wanted)
     {
-        var idle = _byShape.FindIndex(static pool => pool.IsIdle);
+        var idle = _byShape.FindIndex(pool => pool != wanted && pool.IsIdle);
         if (idle < 0) return false;
         _copiedBefore += _byShape[idle].CopiedRows;
         _byShape[idle].Dispose();
@@ -96,5 +111,7 @@ internal sealed class SlabPools : IDisposable
         return true;
     }
 
-    private SlabPool Create(RowLayout layout) => new(layout, _slabRows, _usualSlabs, _allocate);
+    private bool FitsSlab(RowLayout layout, long mostBytes) => layout.RowBytes <= mostBytes / _slabRows;
+
+    private SlabPool Create(RowLayout layout) => new(layout, _slabRows, _usualSlabs, _allocate, _budget);
 }

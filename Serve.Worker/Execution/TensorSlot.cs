@@ -7,8 +7,8 @@ namespace Serve.Worker.Execution;
 /// <summary>One input of one row: its shape and its elements, in the row's slot of a slab or in memory of its own that is reused for later requests.</summary>
 internal sealed class TensorSlot(TensorInfo info) : IDisposable
 {
-    // More than this in one input of one request is a mistake or an attack, and spans end at 2 GiB.
-    private const long MaxInputBytes = 1L << 30;
+    /// <summary>More than this in one input of one request is a mistake or an attack, and spans end at 2 GiB.</summary>
+    public const long MaxInputBytes = 1L << 30;
 
     private readonly NativeBuffer _memory = new();
     private readonly long[] _shape = new long[info.Shape.Count];
@@ -27,7 +27,8 @@ internal sealed class TensorSlot(TensorInfo info) : IDisposable
 
     public int ByteLength => (int)(_elements * Info.ElementType.SizeBytes());
 
-    public int CapacityBytes => _memory.CapacityBytes;
+    /// <summary>Bytes that are kept for later requests.</summary>
+    public long CapacityBytes => _memory.CapacityBytes + ((long)IntPtr.Size * _strings.Length);
 
     public nint Address => _address;
 

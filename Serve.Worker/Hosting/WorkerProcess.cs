@@ -80,13 +80,20 @@ internal sealed partial class WorkerProcess
     {
         do
         {
-            if (!_reader.TryRead()) continue;
-            return _reader.Header.Type switch
+            while (_reader.TryRead())
             {
-                FrameType.Load => ProtocolJson.Read(_reader.Body, ProtocolJson.Default.LoadMessage),
-                FrameType.Stop => null,
-                var other => throw new ProtocolException($"A {other} instead of Load."),
-            };
+                switch (_reader.Header.Type)
+                {
+                    case FrameType.Load:
+                        return ProtocolJson.Read(_reader.Body, ProtocolJson.Default.LoadMessage);
+                    case FrameType.Stop:
+                        return null;
+                    case var other when Enum.IsDefined(other):
+                        throw new ProtocolException($"A {other} instead of Load.");
+                }
+
+                // Any other type is of a newer frontend.
+            }
         }
         while (_reader.Receive());
 
@@ -102,7 +109,7 @@ internal sealed partial class WorkerProcess
             var started = Stopwatch.GetTimestamp();
             var loader = new ModelLoader(load, _logger);
             var model = loader.Load();
-            var pipeline = new WorkerPipeline(model.Work, load.Configuration.Instances, ParentProcess.IsTied, _sender, TimeProvider.System);
+            var pipeline = new WorkerPipeline(model.Work, load.Configuration.Instances, ParentProcess.IsTied, _sender, TimeProvider.System) { DeviceThreadEnded = LeaveWithDefect };
             pipeline.Start(load.Configuration.DecodeThreads > 0 ? load.Configuration.DecodeThreads : CpuBudget.DecodeThreads(load.HostWorkers));
             _work = model.Work;
             _intake.Serve(pipeline);
@@ -117,9 +124,14 @@ internal sealed partial class WorkerProcess
         }
         catch (Exception e)
         {
-            Log.DeviceThreadEnded(_logger, e);
-            ParentProcess.Leave(ExitCodes.Defect);
+            LeaveWithDefect(e);
         }
+    }
+
+    private void LeaveWithDefect(Exception error)
+    {
+        Log.DeviceThreadEnded(_logger, error);
+        ParentProcess.Leave(ExitCodes.Defect);
     }
 
     private void SayReady(LoadMessage load, string handler, LoadedModel model, TimeSpan took)

@@ -21,6 +21,7 @@ internal sealed class DecodeLimit(TimeProvider time, Func<TimeSpan>? processorTi
     private TimeSpan _limit = Timeout.InfiniteTimeSpan;
     private TimeSpan _startProcessor;
     private long _startClock;
+    private bool _isHandedOut;
 
     /// <summary>The calling thread's.</summary>
     public static DecodeLimit OfThread => _ofThread ??= new DecodeLimit(TimeProvider.System, ThreadProcessorClock.OfThisThread());
@@ -50,8 +51,15 @@ internal sealed class DecodeLimit(TimeProvider time, Func<TimeSpan>? processorTi
         {
             _limit = Timeout.InfiniteTimeSpan;
             _timer?.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            if (_source.TryReset()) return;
-            _source.Dispose();
+
+            // A source that was handed out is cancelled at any later time: it must not be the next decoding's, nor be disposed of.
+            if (!_isHandedOut)
+            {
+                if (_source.TryReset()) return;
+                _source.Dispose();
+            }
+
+            _isHandedOut = false;
             _source = new CancellationTokenSource();
         }
     }
@@ -59,8 +67,12 @@ internal sealed class DecodeLimit(TimeProvider time, Func<TimeSpan>? processorTi
     /// <inheritdoc/>
     public void Dispose()
     {
-        _timer?.Dispose();
-        _source.Dispose();
+        lock (_gate)
+        {
+            _limit = Timeout.InfiniteTimeSpan;
+            _timer?.Dispose();
+            if (!_isHandedOut) _source.Dispose();
+        }
     }
 
     private void Check()
@@ -79,16 +91,11 @@ internal sealed class DecodeLimit(TimeProvider time, Func<TimeSpan>? processorTi
                 return;
             }
 
+            _isHandedOut = true;
             late = _source;
         }
 
-        try
-        {
-            late.Cancel();
-        }
-        catch (ObjectDisposedException)
-        {
-            // The decoding has ended this moment.
-        }
+        // Outside the lock: callbacks may run. The decoding may have ended this moment.
+        late.Cancel();
     }
 }

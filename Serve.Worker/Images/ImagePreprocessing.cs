@@ -32,10 +32,8 @@ internal sealed record ImagePreprocessing
     /// <summary>Height and width of the middle that is kept; what a small picture lacks is black. Needed unless <see cref="ResizeExactly"/> is given: a model's input has one size.</summary>
     public (int Height, int Width)? Crop { get; init; }
 
+    /// <summary>PIL's way: the filter widens with the reduction.</summary>
     public Interpolation Interpolation { get; init; } = Interpolation.Bilinear;
-
-    /// <summary>PIL's way: the filter widens with the reduction. False samples as torch does on tensors, to within one level.</summary>
-    public bool Antialias { get; init; } = true;
 
     /// <summary>Each level is multiplied by this; the default divides by 255, as torchvision's ToTensor.</summary>
     public double Scale { get; init; } = 1.0 / 255;

@@ -153,7 +153,7 @@ internal sealed unsafe class ImagePreprocessor
         return new ResamplePlan(x, y, PlanFor(x), PlanFor(y));
     }
 
-    private AxisPlan PlanFor(in AxisGeometry axis) => _plans.Get(axis, _options.Interpolation, _options.Antialias);
+    private AxisPlan PlanFor(in AxisGeometry axis) => _plans.Get(axis, _options.Interpolation);
 
     private static int ElementBytes(ImageElement element) => element switch
     {

@@ -37,6 +37,18 @@ internal sealed class AnswerThread(PendingRequests pending, AnswerWriter answers
         lock (_gate) _free.Push(batch);
     }
 
+    /// <summary>Answers a batch after which the process ends, and those that wait here: returns when the answers are in the socket.</summary>
+    public void AnswerLast(Batch batch)
+    {
+        lock (_gate)
+        {
+            while (_executed.TryDequeue(out var earlier)) answers.WriteBatch(earlier);
+        }
+
+        answers.WriteBatch(batch);
+        answers.FlushAndWait();
+    }
+
     /// <summary>Runs until the worker leaves.</summary>
     public void Run()
     {

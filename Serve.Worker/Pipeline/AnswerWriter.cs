@@ -72,6 +72,9 @@ internal sealed class AnswerWriter(FrameSender sender, IModelWork work, TimeProv
     /// <summary>Has everything sent that was written.</summary>
     public void Flush() => sender.Flush(onThisThread: true);
 
+    /// <summary>The same, and waits until the socket has it.</summary>
+    public void FlushAndWait() => sender.FlushAndWait();
+
     private void WriteExecuted(WorkerRequest request, Batch batch, long executed)
     {
         var start = time.GetTimestamp();

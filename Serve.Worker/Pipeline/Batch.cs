@@ -24,9 +24,6 @@ internal sealed class Batch : IDisposable
     /// <summary>Rows that the requests fill together.</summary>
     public int Rows { get; private set; }
 
-    /// <summary>When it was closed.</summary>
-    public long BegunTimestamp { get; set; }
-
     /// <summary>When its execution began: Begun is in the socket by then.</summary>
     public long ExecutionTimestamp { get; set; }
 
@@ -37,6 +34,9 @@ internal sealed class Batch : IDisposable
 
     /// <summary>Whether parts of answers were sent, so that how long it executes is the requests' own affair.</summary>
     public bool Streams { get; set; }
+
+    /// <summary>Why the device takes no more work from this process; null: it does. The process leaves when the batch is answered.</summary>
+    public Exception? DeviceLoss { get; set; }
 
     /// <summary>Cancelled when nobody waits for any of the answers any more.</summary>
     public CancellationToken Cancellation => _cancellation.Token;
@@ -83,6 +83,7 @@ internal sealed class Batch : IDisposable
 
         // A source that was handed out may be cancelled at any later time: it must not reach the next batch.
         if (_isHandedOut) _cancellation = new CancellationTokenSource();
+        DeviceLoss = null;
         _overCount = 0;
         _anyCancelled = _isHandedOut = Streams = CarriesTensors = false;
     }

@@ -7,6 +7,7 @@ namespace Serve.Worker.Pipeline;
 internal sealed class DeviceThread(PendingRequests pending, BatchExecutor executor, AnswerThread answers, ReaderShortcut shortcut)
 {
     /// <summary>Runs until the worker leaves.</summary>
+    /// <exception cref="DeviceLostException">The device takes no more work from this process; what it had is answered.</exception>
     public void Run(IBatchRunner runner)
     {
         var batch = answers.Rent();
@@ -14,6 +15,12 @@ internal sealed class DeviceThread(PendingRequests pending, BatchExecutor execut
         {
             var nextIsWaiting = executor.Execute(batch, runner);
             shortcut.Observe(batch);
+            if (batch.DeviceLoss is { } loss)
+            {
+                answers.AnswerLast(batch);
+                throw new DeviceLostException(loss);
+            }
+
             if (nextIsWaiting) answers.Enqueue(batch);
             else answers.Answer(batch);
             batch = answers.Rent();

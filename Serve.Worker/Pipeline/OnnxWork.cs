@@ -34,6 +34,7 @@ internal sealed partial class OnnxWork : IModelWork
     private readonly TensorAnswer _tensorAnswer;
     private readonly List<WarmUpTime> _warmUpTimes = [];
     private readonly bool _triesRows;
+    private bool _saidNoAnswer;
     private long _paddedRows;
 
     public OnnxWork(IModelHandler handler, OnnxModel model, ModelConfiguration configuration, ILogger logger)
@@ -45,7 +46,7 @@ internal sealed partial class OnnxWork : IModelWork
         _slabs = new SlabPools(model.Signature, configuration.BatchSize, configuration.Instances, model.AllocateRows);
         _rows = new BatchRowPool(model.Signature, configuration.BatchSize, _slabs);
         _shapes = new ShapeClasses(model.Signature);
-        _tensors = new TensorIntake(model.Signature, configuration.BatchSize);
+        _tensors = new TensorIntake(model.Signature, configuration.BatchSize, model.BoundsRows);
         _tensorAnswer = new TensorAnswer(model.Signature);
     }
 
@@ -97,11 +98,17 @@ internal sealed partial class OnnxWork : IModelWork
 
     public void DisposeHandler() => _handler.Dispose();
 
-    public void Dispose()
+    /// <summary>Lets go of the handler and of the rows' memory, so that another work can use the model.</summary>
+    public void LeaveModel()
     {
         _handler.Dispose();
         _rows.Dispose();
         _slabs.Dispose();
+    }
+
+    public void Dispose()
+    {
+        LeaveModel();
         _model.Dispose();
     }
 
@@ -110,6 +117,8 @@ internal sealed partial class OnnxWork : IModelWork
     // are recorded by it, so with them every size is run.
     private void WarmUp(BatchExecution execution)
     {
+        var isFirst = _warmUpTimes.Count == 0;
+        if (isFirst && _triesRows && MaxBatchRows > 1 && new BatchProbe(_model.Signature, execution, _rows.Rent, _rows.Return).FindFault() is { } fault) throw new UnbatchableOutputException(fault);
         if (_model.HasGraphs)
         {
             foreach (var rows in Buckets.Sizes.ToArray().Reverse()) RunWarm(execution, rows, Math.Max(RunsToRecord, _warmup.Enabled ? _warmup.Runs : 0));
@@ -117,8 +126,6 @@ internal sealed partial class OnnxWork : IModelWork
             return;
         }
 
-        var isFirst = _warmUpTimes.Count == 0;
-        if (isFirst && _triesRows && MaxBatchRows > 1 && new BatchProbe(_model.Signature, execution, _rows.Rent, _rows.Return).FindFault() is { } fault) throw new UnbatchableOutputException(fault);
         if (!_warmup.Enabled) return;
         try
         {
@@ -134,7 +141,7 @@ internal sealed partial class OnnxWork : IModelWork
                 RunWarm(execution, rows, _warmup.Runs);
             }
         }
-        catch (OnnxRuntimeException e) when (_handler is not ImageClassifier and not ImageEmbedder)
+        catch (OnnxRuntimeException e) when (_handler is not ImageClassifier and not ImageEmbedder && !RuntimeFailure.IsOutOfMemory(e))
         {
             // Zeros of the smallest shape need not be an input that the model takes.
             Log.WarmUpRefused(_logger, RuntimeFailure.Describe(e));
@@ -159,14 +166,27 @@ internal sealed partial class OnnxWork : IModelWork
                 var began = Stopwatch.GetTimestamp();
                 using var outputs = execution.Run(rows, CancellationToken.None);
                 _warmUpTimes.Add(new WarmUpTime(count, (long)Stopwatch.GetElapsedTime(began).TotalMicroseconds));
-                if (_handler is not IWarmUp) continue; // a user's Postprocess may expect a request
-                var request = new WorkerRequest();
-                _handler.Postprocess(request.Request, rows[0].Outputs, request.Response);
+                if (_handler is IWarmUp) Postprocess(rows[0]); // a user's may expect a request
             }
         }
         finally
         {
             foreach (var row in rows) _rows.Return(row);
+        }
+    }
+
+    private void Postprocess(BatchRow row)
+    {
+        var request = new WorkerRequest();
+        try
+        {
+            _handler.Postprocess(request.Request, row.Outputs, request.Response);
+        }
+        catch (InternalServerException e)
+        {
+            // What a model makes of zeros need not be an answer: who divides by a norm gets NaN.
+            if (!_saidNoAnswer) Log.ZerosHaveNoAnswer(_logger, e.Message);
+            _saidNoAnswer = true;
         }
     }
 
@@ -181,6 +201,9 @@ internal sealed partial class OnnxWork : IModelWork
     {
         [LoggerMessage(1, LogLevel.Information, "Not warmed up: the model refuses zeros of the smallest shape ({Reason})")]
         public static partial void WarmUpRefused(ILogger logger, string reason);
+
+        [LoggerMessage(2, LogLevel.Information, "Zeros, with which the model is warmed up, have no answer ({Reason})")]
+        public static partial void ZerosHaveNoAnswer(ILogger logger, string reason);
     }
 
     private sealed class Runner(OnnxWork work) : IBatchRunner
@@ -200,8 +223,9 @@ internal sealed partial class OnnxWork : IModelWork
                 if (_execution.Run(_rows.AsSpan(0, count), batch.Cancellation) is { } outputs) batch.Keep(outputs);
                 if (work.Buckets.SizeOf(batch.Rows) - batch.Rows is > 0 and var padding) Interlocked.Add(ref work._paddedRows, padding);
             }
-            catch (Exception e) when (count == 1 || batch.Cancellation.IsCancellationRequested)
+            catch (Exception e) when (count == 1 || batch.Cancellation.IsCancellationRequested || IsDeviceLost(e))
             {
+                Observe(e, batch);
                 foreach (var request in batch.Requests) request.Call.Fail(RuntimeFailure.ToAnswer(e));
             }
             catch (Exception)
@@ -222,10 +246,19 @@ internal sealed partial class OnnxWork : IModelWork
                 }
                 catch (Exception e)
                 {
+                    Observe(e, batch);
                     request.Call.Fail(RuntimeFailure.ToAnswer(e));
                 }
             }
         }
+
+        private void Observe(Exception failure, Batch batch)
+        {
+            if (IsDeviceLost(failure)) batch.DeviceLoss = failure;
+        }
+
+        // On the CPU such words can only be a request's own, which an operator has put into its message.
+        private bool IsDeviceLost(Exception failure) => work._model.IsOnGpu && RuntimeFailure.IsDeviceLost(failure);
 
         public void Dispose() => _execution.Dispose();
     }

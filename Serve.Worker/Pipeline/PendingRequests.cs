@@ -335,7 +335,6 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
             return batch.Late.Count > 0;
         }
 
-        batch.BegunTimestamp = now;
         foreach (var request in batch.Requests)
         {
             request.Phase = RequestPhase.Begun;
@@ -344,6 +343,9 @@ internal sealed class PendingRequests(IModelWork work, RequestPool pool, int ins
 
         _executing++;
         Observe(now);
+
+        // The last row of a delayed batch makes all of them ready and wakes one device; who takes some of them wakes the next.
+        if (!_runsOnReader) WakeDevice();
         return true;
     }
 

@@ -1,10 +1,12 @@
 using Serve.Core.Handlers;
+using Serve.Core.Protocol;
 
 namespace Serve.Worker.Pipeline;
 
-/// <summary>Whether HTTP can carry what a handler answered.</summary>
+/// <summary>Whether HTTP and the worker protocol can carry what a handler answered, and it means the same at the other end.</summary>
 internal static class ResponseCheck
 {
+    private const int ClientGone = 499;
     private const int MaxHeaders = 256;
     private const int MaxHeaderCharacters = 16 << 10;
 
@@ -12,6 +14,8 @@ internal static class ResponseCheck
     public static string? Problem(HandlerResponse response)
     {
         if (response.Status is < 100 or > 599) return $"The handler set the status {response.Status}; HTTP has 100 to 599.";
+        if (response.Status == ClientGone) return $"The handler set the status {ClientGone}, which says to the server that the client is gone; use another.";
+        if (response.ContentType == OutputFrame.ErrorContentType) return $"The handler set the content type {OutputFrame.ErrorContentType}, which is of the server's own errors; use another, or throw a ServeException.";
         if (response.ContentType is { } contentType && IsBroken(contentType)) return "The handler set a content type with control characters, or one that is too long.";
         if (response.Headers.Count > MaxHeaders) return $"The handler set {response.Headers.Count} headers; {MaxHeaders} can be sent.";
 

@@ -40,6 +40,9 @@ internal sealed class WorkerPipeline
         OnReader = new ReaderExecution(Pending, executor, work.CreateRunner(), _answerThread, shortcut);
     }
 
+    /// <summary>Told when a device thread other than the first ends by an exception, on that thread; the first one's goes to its caller.</summary>
+    public Action<Exception>? DeviceThreadEnded { get; init; }
+
     public RequestPool Pool { get; } = new();
 
     public PendingRequests Pending { get; }
@@ -73,6 +76,7 @@ internal sealed class WorkerPipeline
     }
 
     /// <summary>The first device thread's work, until the worker leaves.</summary>
+    /// <exception cref="DeviceLostException">The device takes no more work from this process.</exception>
     public void RunFirstDevice(IBatchRunner runner) => _device.Run(runner);
 
     /// <summary>Answers what the handler says about itself, beside the batches: on a thread of its own, since it may take long.</summary>
@@ -119,7 +123,14 @@ internal sealed class WorkerPipeline
             }
 
             warm.SetResult();
-            _device.Run(runner);
+            try
+            {
+                _device.Run(runner);
+            }
+            catch (Exception e) when (DeviceThreadEnded is not null)
+            {
+                DeviceThreadEnded(e);
+            }
         });
         warm.Task.GetAwaiter().GetResult();
     }

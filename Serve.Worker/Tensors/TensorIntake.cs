@@ -11,10 +11,11 @@ namespace Serve.Worker.Tensors;
 /// </summary>
 /// <param name="signature">The model's.</param>
 /// <param name="batchSize">The most rows in one batch; with 1, a request's tensors are not rows of anything and run as they are.</param>
-internal sealed class TensorIntake(ModelSignature signature, int batchSize)
+/// <param name="boundsRows">Whether the device takes 1 to <paramref name="batchSize"/> rows and no other number.</param>
+internal sealed class TensorIntake(ModelSignature signature, int batchSize, bool boundsRows = false)
 {
-    private readonly ModelSignature _signature = signature.ForRequests(batchSize);
-    private readonly bool _isAlwaysWhole = signature.Batching == RowBatching.Dynamic && batchSize == 1;
+    private readonly ModelSignature _signature = boundsRows ? signature : signature.ForRequests(batchSize);
+    private readonly bool _isAlwaysWhole = signature.Batching == RowBatching.Dynamic && batchSize == 1 && !boundsRows;
 
     /// <summary>Writes the row.</summary>
     /// <exception cref="BadRequestException">Names, datatypes, shapes or lengths are not those that the model takes.</exception>
@@ -31,7 +32,7 @@ internal sealed class TensorIntake(ModelSignature signature, int batchSize)
             if (i == 0 && _signature.Batching == RowBatching.Dynamic)
             {
                 inputs.Rows = (int)Math.Clamp(room[0], 1, int.MaxValue);
-                inputs.IsWhole = room[0] == 0; // a batch of none, which cannot be part of another
+                inputs.IsWhole = room[0] == 0 && !boundsRows; // a batch of none, which cannot be part of another
             }
 
             inputs.Take(inputs.Find(part.Name), room[..rank], part.Data);

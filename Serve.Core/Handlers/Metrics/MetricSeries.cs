@@ -35,13 +35,16 @@ internal sealed class MetricSeries(string name, MetricType type, string unit, st
         }
 
         if (series.Counts is { } counts) counts[BucketOf(value)]++;
-        series.Value = type == MetricType.Gauge ? value : series.Value + value;
+        series.Value = type == MetricType.Gauge ? value : Sum(series.Value, value);
         return true;
     }
 
     public MetricMessage ToMessage() => new(
         name, type, unit, dimensions, type == MetricType.Histogram ? buckets : null,
         [.. _series.Select(series => new SeriesMessage(series.Key, series.Value.Value, series.Value.Counts is { } counts ? [.. counts] : null))]);
+
+    // What is sent must be a number: JSON has no infinity.
+    private static double Sum(double value, double added) => Math.Clamp(value + added, double.MinValue, double.MaxValue);
 
     private int BucketOf(double value)
     {

@@ -136,6 +136,53 @@ public sealed class SlabTests
     }
 
     [Fact]
+    public void Shapes_that_requests_choose_have_so_many_bytes_of_slabs_together()
+    {
+        // Nobody touches the memory, so it takes none.
+        var signature = new ModelSignature([new TensorInfo("x", TensorElement.UInt8, [-1, -1])], [new TensorInfo("y", TensorElement.UInt8, [-1, -1])], RowBatching.Dynamic);
+        long allocated = 0;
+        using var slabs = new SlabPools(signature, slabRows: 2, instances: 4, bytes =>
+        {
+            allocated += bytes;
+            return RowMemory.Allocate(bytes);
+        });
+        using var tooLarge = Row(129 << 20);
+        Assert.False(tooLarge.Inputs.IsPlaced); // a slab of two would be more than 256 MiB
+
+        var rows = Enumerable.Range(0, 30).Select(i => Row((100 << 20) + (i % 3))).ToArray();
+        Assert.Equal(10, rows.Count(row => row.Inputs.IsPlaced)); // five slabs of two
+        Assert.InRange(allocated, 1, 1 << 30);
+        foreach (var row in rows) row.Clear();
+
+        // What nobody uses makes room for another shape.
+        using var other = Row(99 << 20);
+        Assert.True(other.Inputs.IsPlaced);
+        foreach (var row in rows) row.Dispose();
+
+        BatchRow Row(int bytes)
+        {
+            var row = new BatchRow(signature, maxRows: 2, slabs);
+            row.Inputs.Allocate("x", bytes);
+            return row;
+        }
+    }
+
+    [Fact]
+    public void A_burst_of_many_strings_counts_among_what_a_row_keeps()
+    {
+        var signature = new ModelSignature([new TensorInfo("x", TensorElement.String, [-1, -1])], [new TensorInfo("y", TensorElement.String, [-1, -1])], RowBatching.Dynamic);
+        using var row = new BatchRow(signature, BatchSize);
+        row.Inputs.SetStrings("x", new string[1_000_000], 1_000_000);
+        row.Clear();
+
+        Assert.InRange(row.Inputs.CapacityBytes, 1_000_000 * IntPtr.Size, 2_000_000 * IntPtr.Size);
+    }
+
+    [Fact]
+    public void Page_locked_memory_that_is_not_there_is_no_error() =>
+        Assert.Null(RowMemory.TryAllocatePinned(Microsoft.ML.OnnxRuntime.OrtAllocator.DefaultInstance, Microsoft.ML.OnnxRuntime.OrtMemoryInfo.DefaultInstance, 1L << 60));
+
+    [Fact]
     public void Strings_have_no_slabs()
     {
         var signature = new ModelSignature([new TensorInfo("x", TensorElement.String, [-1, 2])], Fixed.Outputs, RowBatching.Dynamic);

@@ -59,22 +59,6 @@ public sealed class ResamplerTests
     }
 
     [Fact]
-    public void Without_antialiasing_two_or_four_neighbours_make_a_pixel()
-    {
-        var row = new byte[] { 0, 0, 0, 100, 100, 100, 200, 200, 200, 40, 40, 40 };
-        byte[] Resize(Interpolation interpolation, int width) => [..
-            new ImagePreprocessor(Pictures.PlainPixels(width, 1) with { Crop = null, ResizeExactly = (1, width), Interpolation = interpolation, Antialias = false })
-                .Preprocess(Pictures.Png(4, 1, row)).Chunk(3).Select(pixel => pixel[0])];
-
-        // torch.nn.functional.interpolate(align_corners=False), rounded.
-        Assert.Equal([50, 120], Resize(Interpolation.Bilinear, 2));
-        Assert.Equal([0, 25, 75, 125, 175, 160, 80, 40], Resize(Interpolation.Bilinear, 8));
-
-        // At a distance of 1/2 a pixel weighs 0.59375 and at 3/2 -0.09375: 59.375 - 18.75, and 118.75 + 23.75 - 9.375 - 3.75.
-        Assert.Equal([41, 129], Resize(Interpolation.Bicubic, 2));
-    }
-
-    [Fact]
     public void A_grey_tensor_is_pillow_s_luma_taken_before_resizing()
     {
         const int Width = 90, Height = 70;

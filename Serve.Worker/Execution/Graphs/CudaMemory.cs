@@ -76,6 +76,6 @@ internal sealed unsafe class CudaMemory : IDeviceMemory
 
     private void Check(int status, string what)
     {
-        if (status != 0) throw new InternalServerException($"CUDA: {what}: {Marshal.PtrToStringUTF8(_describe(status))} ({status.ToString(CultureInfo.InvariantCulture)})");
+        if (status != 0) throw new InternalServerException(string.Create(CultureInfo.InvariantCulture, $"CUDA failure {status}: {Marshal.PtrToStringUTF8(_describe(status))}; {what}"));
     }
 }

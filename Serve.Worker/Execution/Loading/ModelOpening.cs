@@ -1,7 +1,10 @@
 using Microsoft.Extensions.Logging;
+using Microsoft.ML.OnnxRuntime;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
+using Serve.Core.Handlers;
 using Serve.Core.Protocol;
+using Serve.Worker.Execution.Providers;
 
 namespace Serve.Worker.Execution.Loading;
 
@@ -13,7 +16,7 @@ namespace Serve.Worker.Execution.Loading;
 internal sealed record OpenedModel(ModelDefinition Definition, SessionPlan Plan, OpenedSession Opened, ModelConfiguration Configuration);
 
 /// <summary>From a Load to a session: finds the file, rewrites it where that is asked for, and opens it with the cache's help.</summary>
-internal static class ModelOpening
+internal static partial class ModelOpening
 {
     /// <param name="load">What to open.</param>
     /// <param name="wantsOutline">Whether the optimized graph is asked for even where getting it takes a while.</param>
@@ -31,8 +34,22 @@ internal static class ModelOpening
             var normalization = PixelNormalization.For(inputs, configuration);
             definition = definition with { Rewritten = normalization.Rewrite(definition.File), Rewriting = normalization.Fingerprint };
             configuration = configuration with { Preprocessing = normalization.Remaining(configuration.Preprocessing) };
+            inputs = [normalization.Input];
         }
 
+        try
+        {
+            return Open(load, definition, configuration, inputs, wantsOutline, logger);
+        }
+        catch (InvalidModelException e) when (inputs is not null && e.InnerException is OnnxRuntimeException cause && TensorRtOptions.LacksProfiles(cause.Message))
+        {
+            Log.WithoutProfiles(logger);
+            return Open(load, definition, configuration, inputs: null, wantsOutline, logger);
+        }
+    }
+
+    private static OpenedModel Open(LoadMessage load, ModelDefinition definition, ModelConfiguration configuration, IReadOnlyList<TensorInfo>? inputs, bool wantsOutline, ILogger logger)
+    {
         var plan = SessionPlan.Create(load.ModelName, configuration, load.Device.Type, load.Device.Index, load.HostWorkers, EngineFolder(load), inputs);
         try
         {
@@ -58,5 +75,11 @@ internal static class ModelOpening
         {
             throw new InvalidModelException($"TensorRT's engines cannot be kept in {cache.Folder} (cacheFolder): {e.Message}. Set another folder, or execution.engineCache: false.", e);
         }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Information, "TensorRT takes only parts of the model, so it gets no profile for the batch size: an engine is built anew for a batch that is larger than any before")]
+        public static partial void WithoutProfiles(ILogger logger);
     }
 }

@@ -30,8 +30,13 @@ internal sealed class PixelNormalization
         _preprocessing = preprocessing;
     }
 
-    /// <summary>The name of the input that takes the place of the model's own.</summary>
-    public string InputName => _input.Name + "_uint8";
+    /// <summary>The input that takes the place of the model's own.</summary>
+    public TensorInfo Input => new(InputName, TensorElement.UInt8, [.. PixelOrder.Select(dimension => _input.Shape[dimension]).Take(3), Channels(_input.Shape[PixelOrder[3]])]);
+
+    private string InputName => _input.Name + "_uint8";
+
+    // Which dimension of the model's is the batch, the row, the column, the channel.
+    private int[] PixelOrder => _preprocessing.Layout == TensorLayout.Nchw ? [0, 2, 3, 1] : [0, 1, 2, 3];
 
     /// <summary>Every number that decides about the result.</summary>
     public string Fingerprint => string.Create(CultureInfo.InvariantCulture,
@@ -63,7 +68,7 @@ internal sealed class PixelNormalization
     /// <exception cref="InvalidModelException">Its operators are too old.</exception>
     public void Prepend(ModelProto model)
     {
-        var operatorSet = model.OpsetImport.FirstOrDefault(set => set.Domain.Length == 0)?.Version ?? 1;
+        var operatorSet = model.OpsetImport.FirstOrDefault(set => set.Domain is "" or "ai.onnx")?.Version ?? 1;
         if (operatorSet < 7) throw Refuse($"needs operator set 7 or newer, and the model has {operatorSet}; export it anew");
 
         var graph = model.Graph;
@@ -97,11 +102,12 @@ internal sealed class PixelNormalization
     {
         var dimensions = original.Type.TensorType.Shape.Dim;
         var shape = new TensorShapeProto();
-        int[] order = _preprocessing.Layout == TensorLayout.Nchw ? [0, 2, 3, 1] : [0, 1, 2, 3];
-        foreach (var dimension in order) shape.Dim.Add(dimensions[dimension].Clone());
-        if (!shape.Dim[3].HasDimValue || shape.Dim[3].DimValue <= 0) shape.Dim[3] = new TensorShapeProto.Types.Dimension { DimValue = _preprocessing.ChannelCount };
+        foreach (var dimension in PixelOrder) shape.Dim.Add(dimensions[dimension].Clone());
+        shape.Dim[3] = new TensorShapeProto.Types.Dimension { DimValue = Channels(shape.Dim[3].HasDimValue ? shape.Dim[3].DimValue : -1) };
         return new ValueInfoProto { Name = InputName, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Uint8, Shape = shape } } };
     }
+
+    private long Channels(long ofModel) => ofModel > 0 ? ofModel : _preprocessing.ChannelCount;
 
     /// <summary>One number for each channel, shaped so that it spreads over the pixels.</summary>
     private string Constant(GraphProto graph, string name, Func<double, double, double> of)

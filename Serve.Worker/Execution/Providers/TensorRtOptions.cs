@@ -41,6 +41,13 @@ internal static class TensorRtOptions
         return options;
     }
 
+    /// <summary>
+    /// Whether a model failed to load because of the profiles. They name the model's inputs; where TensorRT takes only parts of
+    /// it, the parts have inputs of their own, and it wants profiles of all of them or of none.
+    /// </summary>
+    /// <param name="message">What ONNX Runtime said.</param>
+    public static bool LacksProfiles(string message) => message.Contains("no associated shape profiles provided", StringComparison.Ordinal);
+
     private static bool OnlyTheBatchIsDynamic(IReadOnlyList<TensorInfo> inputs) =>
         inputs.Count > 0 && inputs.All(input => input.Shape.Count > 0 && input.Shape[0] < 0 && input.Shape.Skip(1).All(dimension => dimension > 0));
 

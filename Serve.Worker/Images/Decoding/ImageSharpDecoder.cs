@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using Serve.Worker.Images.Formats;
 using SixLabors.ImageSharp;
@@ -16,7 +17,7 @@ namespace Serve.Worker.Images.Decoding;
 
 /// <summary>
 /// SixLabors.ImageSharp, set up for a server: bounded pooled memory, one thread, no metadata, the first frame only.
-/// Decodes every format; alpha is dropped and 16-bit samples are scaled, as PIL's <c>convert("RGB")</c> does for what it has.
+/// Decodes every format; alpha is dropped, as PIL's <c>convert("RGB")</c> does, and 16-bit samples are scaled.
 /// </summary>
 internal sealed class ImageSharpDecoder : IImageDecoder
 {
@@ -57,8 +58,18 @@ internal sealed class ImageSharpDecoder : IImageDecoder
     {
         var stream = _stream ??= new EncodedStream();
         Image<Rgb24>? image = null;
+        byte[]? opaque = null;
         try
         {
+            if (header.Format == ImageFormats.Gif && GifWalk.TransparencyOfFirstFrame(encoded) is >= 0 and var transparency)
+            {
+                // Where a pixel is transparent ImageSharp writes nothing, which is black; its colour is wanted.
+                opaque = ArrayPool<byte>.Shared.Rent(encoded.Length);
+                encoded.CopyTo(opaque);
+                opaque[transparency] &= 0xFE;
+                encoded = opaque.AsSpan(0, encoded.Length);
+            }
+
             fixed (byte* start = encoded)
             {
                 stream.Set(start, encoded.Length, cancellationToken);
@@ -84,6 +95,7 @@ internal sealed class ImageSharpDecoder : IImageDecoder
         finally
         {
             stream.Clear();
+            if (opaque is not null) ArrayPool<byte>.Shared.Return(opaque);
         }
     }
 

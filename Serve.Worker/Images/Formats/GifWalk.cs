@@ -4,6 +4,9 @@ namespace Serve.Worker.Images.Formats;
 internal static class GifWalk
 {
     private const byte Extension = 0x21;
+    private const byte GraphicControl = 0xF9;
+    private const byte GraphicControlBytes = 4;
+    private const byte HasTransparency = 1;
     private const byte Image = 0x2C;
     private const byte Trailer = 0x3B;
 
@@ -47,6 +50,26 @@ internal static class GifWalk
                     throw bytes.Broken($"a block of the unknown kind {bytes.Span[(int)offset]:X2}", offset);
             }
         }
+    }
+
+    /// <summary>
+    /// Where the first frame's graphic control extension says that one of its colours is transparent: the byte whose lowest
+    /// bit says so. For a picture that <see cref="Read"/> has accepted.
+    /// </summary>
+    /// <returns>−1: it does not.</returns>
+    public static int TransparencyOfFirstFrame(ReadOnlySpan<byte> data)
+    {
+        var bytes = new EncodedBytes(data, "GIF");
+        var position = 13L + ColourTableLength(data[10]);
+        var flags = -1;
+        while (bytes.Byte(position, "before any frame") == Extension)
+        {
+            var block = data[(int)position..];
+            if (block[1] == GraphicControl && block[2] == GraphicControlBytes) flags = (block[3] & HasTransparency) != 0 ? (int)position + 3 : -1;
+            position = SkipSubBlocks(bytes, position + 2, position, out _);
+        }
+
+        return flags;
     }
 
     private static int ColourTableLength(byte flags) => (flags & 0x80) == 0 ? 0 : 3 << ((flags & 7) + 1);

@@ -64,15 +64,11 @@ internal sealed class AxisPlan
     /// <summary>What the plan takes in memory, roughly.</summary>
     public long SizeBytes => 128 + (4L * (Starts.Length + Weights.Length)) + (2L * (BlockWeights.Length + PairWeights.Length));
 
-    public static AxisPlan Create(in AxisGeometry axis, Interpolation filter, bool antialias)
+    public static AxisPlan Create(in AxisGeometry axis, Interpolation filter)
     {
         if (axis.InputSize == axis.ResizedSize)
             return new AxisPlan(axis.First, axis.First + axis.Count, [], 0, []);
-        return antialias ? CreateAntialiased(axis, filter) : CreatePointSampled(axis, filter);
-    }
 
-    private static AxisPlan CreateAntialiased(in AxisGeometry axis, Interpolation filter)
-    {
         var scale = (double)axis.InputSize / axis.ResizedSize;
         var filterScale = Math.Max(scale, 1.0);
         var support = (filter == Interpolation.Bilinear ? 1.0 : 2.0) * filterScale;
@@ -92,7 +88,7 @@ internal sealed class AxisPlan
             var sum = 0.0;
             for (var tap = 0; tap < length; tap++)
             {
-                precise[tap] = Evaluate(filter, (tap + start - center + 0.5) * inverse, -0.5);
+                precise[tap] = Evaluate(filter, (tap + start - center + 0.5) * inverse);
                 sum += precise[tap];
             }
 
@@ -106,40 +102,6 @@ internal sealed class AxisPlan
         return Pack(starts, lengths, taps, weights, precise.Length);
     }
 
-    /// <summary>
-    /// What torch computes on tensors with antialias=False: two or four taps whatever the scale, edge pixels repeated, bicubic with a = -0.75.
-    /// torch rounds once and this twice: the results may differ by one level.
-    /// </summary>
-    private static AxisPlan CreatePointSampled(in AxisGeometry axis, Interpolation filter)
-    {
-        var scale = (double)axis.InputSize / axis.ResizedSize;
-        var widest = Math.Min(filter == Interpolation.Bilinear ? 2 : 4, axis.InputSize);
-        var before = filter == Interpolation.Bilinear ? 0 : 1;
-        var taken = filter == Interpolation.Bilinear ? 2 : 4;
-
-        var starts = new int[axis.Count];
-        var lengths = new int[axis.Count];
-        var weights = new int[axis.Count * widest];
-        Span<double> precise = stackalloc double[4];
-        for (var i = 0; i < axis.Count; i++)
-        {
-            var position = ((axis.First + i + 0.5) * scale) - 0.5;
-            if (filter == Interpolation.Bilinear)
-                position = Math.Max(position, 0.0);
-            var floor = (int)Math.Floor(position);
-            var start = Math.Clamp(floor - before, 0, axis.InputSize - widest);
-            precise.Clear();
-            for (var tap = floor - before; tap < floor - before + taken; tap++)
-                precise[Math.Clamp(tap, 0, axis.InputSize - 1) - start] += Evaluate(filter, tap - position, -0.75);
-            for (var tap = 0; tap < widest; tap++)
-                weights[(i * widest) + tap] = ToFixedPoint(precise[tap]);
-            starts[i] = start;
-            lengths[i] = widest;
-        }
-
-        return Pack(starts, lengths, widest, weights, widest);
-    }
-
     private static AxisPlan Pack(int[] starts, int[] lengths, int taps, int[] weights, int stride)
     {
         var packed = new int[starts.Length * taps];
@@ -148,8 +110,9 @@ internal sealed class AxisPlan
         return new AxisPlan(starts[0], starts[^1] + lengths[^1], starts, taps, packed);
     }
 
-    private static double Evaluate(Interpolation filter, double x, double a)
+    private static double Evaluate(Interpolation filter, double x)
     {
+        const double a = -0.5; // of Keys' cubic
         x = Math.Abs(x);
         if (filter == Interpolation.Bilinear)
             return x < 1.0 ? 1.0 - x : 0.0;

@@ -33,9 +33,9 @@ internal sealed class AxisPlanCache(int maxPlans = 256, long maxBytes = 16 << 20
         }
     }
 
-    public AxisPlan Get(in AxisGeometry axis, Interpolation filter, bool antialias)
+    public AxisPlan Get(in AxisGeometry axis, Interpolation filter)
     {
-        var key = new Key(axis.InputSize, axis.ResizedSize, axis.First, axis.Count, filter, antialias);
+        var key = new Key(axis.InputSize, axis.ResizedSize, axis.First, axis.Count, filter);
         lock (_lock)
         {
             if (_plans.TryGetValue(key, out var node))
@@ -51,7 +51,7 @@ internal sealed class AxisPlanCache(int maxPlans = 256, long maxBytes = 16 << 20
         }
 
         // Outside the lock: a plan takes up to a tenth of a millisecond, and two threads making the same one harm nobody.
-        var plan = AxisPlan.Create(axis, filter, antialias);
+        var plan = AxisPlan.Create(axis, filter);
         lock (_lock)
             Add(key, plan);
         return plan;
@@ -73,5 +73,5 @@ internal sealed class AxisPlanCache(int maxPlans = 256, long maxBytes = 16 << 20
         }
     }
 
-    private readonly record struct Key(int InputSize, int ResizedSize, int First, int Count, Interpolation Filter, bool Antialias);
+    private readonly record struct Key(int InputSize, int ResizedSize, int First, int Count, Interpolation Filter);
 }

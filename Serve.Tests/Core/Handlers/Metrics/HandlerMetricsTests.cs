@@ -37,6 +37,16 @@ public sealed class HandlerMetricsTests
     }
 
     [Fact]
+    public void Sums_stay_numbers_that_JSON_can_hold()
+    {
+        var seconds = _metrics.Histogram("seconds", "s", [1]);
+        seconds.Observe(double.MaxValue);
+        seconds.Observe(double.MaxValue);
+
+        Assert.Equal(double.MaxValue, _metrics.TakeChanges()!.Single().Series.Single().Value);
+    }
+
+    [Fact]
     public void Series_beyond_the_limit_are_left_out_and_those_there_go_on()
     {
         var counter = _metrics.Counter("c", "", "id");

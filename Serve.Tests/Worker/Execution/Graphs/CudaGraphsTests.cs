@@ -1,8 +1,12 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
+using Serve.Core.Handlers;
 using Serve.Core.Scheduling;
+using Serve.Worker.BuiltIn;
 using Serve.Worker.Execution;
 using Serve.Worker.Execution.Graphs;
+using Serve.Worker.Pipeline;
 using DataType = Serve.Core.Onnx.Format.TensorProto.Types.DataType;
 
 namespace Serve.Tests.Worker.Execution.Graphs;
@@ -84,6 +88,22 @@ public sealed class CudaGraphsTests
         world.RunAndCheck(BatchSize);
         Assert.Equal(before, world.Memory.BytesIn);
         Assert.NotNull(world.Model.GraphOf(BatchSize));
+    }
+
+    [Fact]
+    public void Whether_the_first_dimension_is_a_batch_is_tried_with_graphs_too()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = Load(folder, file => SmallModels.Write(file, graph =>
+            graph.Output(graph.Node("y", "Softmax", [graph.Input("x", DataType.Float, "n", 3)], Serve.Core.Onnx.OnnxAttribute.Int("axis", 0)), DataType.Float, "n", 3)), out _);
+        var configuration = new ModelConfiguration { BatchSize = BatchSize, BatchDimension = BatchDimension.Checked };
+        using var handler = new TensorHandler();
+        handler.Load(new HandlerContext { ModelName = "test", ModelVersion = "1", ModelFolder = "", Configuration = configuration, Signature = model.Signature, Logger = NullLogger.Instance });
+        var work = new OnnxWork(handler, model, configuration, NullLogger.Instance);
+        using var runner = work.CreateRunner();
+
+        Assert.Throws<UnbatchableOutputException>(runner.WarmUp);
+        work.LeaveModel();
     }
 
     [Theory]

@@ -52,6 +52,7 @@ public sealed class PixelNormalizationTests : IDisposable
         Assert.Equal(channels * Side * Side, pixels.Length);
         Assert.Equal((TensorElement.UInt8, "x_uint8"), (pixelInput.ElementType, pixelInput.Name));
         Assert.Equal([-1, Side, Side, channels], pixelInput.Shape);
+        Assert.Equivalent(pixelInput, normalization.Input, strict: true);
         var actual = Run(session, pixels, [1, Side, Side, channels], half);
         Assert.Equal(expected.Length, actual.Length);
         for (var i = 0; i < actual.Length; i++) Assert.Equal(expected[i], actual[i], half ? 2e-3 : 2e-6);
@@ -62,10 +63,24 @@ public sealed class PixelNormalizationTests : IDisposable
     {
         var model = Identity(DataType.Float, ["batch", 3, "height", "width"]);
 
-        PixelNormalization.For(GraphInputs.Of(model), Configuration(new PreprocessingConfiguration())).Prepend(model);
+        var normalization = PixelNormalization.For(GraphInputs.Of(model), Configuration(new PreprocessingConfiguration()));
+        normalization.Prepend(model);
 
         Assert.Equal([-1, -1, -1, 3], GraphInputs.Of(model)![0].Shape);
+        Assert.Equal([-1, -1, -1, 3], normalization.Input.Shape);
         Assert.Equal("height", model.Graph.Input[0].Type.TensorType.Shape.Dim[1].DimParam);
+    }
+
+    [Fact]
+    public void The_operator_set_may_be_called_by_its_name()
+    {
+        var model = Identity(DataType.Float, ["batch", 3, Side, Side]);
+        foreach (var set in model.OpsetImport.Where(set => set.Domain.Length == 0)) set.Domain = "ai.onnx";
+
+        PixelNormalization.For(GraphInputs.Of(model), Configuration(new PreprocessingConfiguration())).Prepend(model);
+
+        using var session = new InferenceSession(model.ToByteArray());
+        Assert.Equal(["x_uint8"], session.InputNames);
     }
 
     [Fact]

@@ -84,6 +84,13 @@ public sealed class ProviderOptionsTests
         Assert.DoesNotContain("trt_profile_min_shapes", TensorRtOptions.Of(new ExecutionConfiguration(), 0, null, text, 32));
     }
 
+    [Fact]
+    public void A_model_that_tensorrt_takes_in_parts_is_known_by_the_profiles_that_it_lacks()
+    {
+        Assert.True(TensorRtOptions.LacksProfiles("[ErrorCode:EPFail] User needs to provide all the dynamic shape inputs with associated profiles if they want to explicitly set profiles through provider options. Following input(s) has no associated shape profiles provided: /encoder/Slice_output_0"));
+        Assert.False(TensorRtOptions.LacksProfiles("[ErrorCode:EPFail] TensorRT EP failed to create engine from network."));
+    }
+
     [Theory]
     [InlineData("cuda", "a GPU")]
     [InlineData("tensorrt", "TensorRT")]

@@ -84,7 +84,7 @@ public sealed class PngDecoderTests
                     var expected = new byte[3 * 37 * 23];
                     reference.CopyPixelDataTo(expected);
 
-                    // ImageSharp rounds 16 bits to 8, PIL keeps the upper ones.
+                    // ImageSharp rounds 16 bits to 8, we keep the upper ones, as PIL does of colours.
                     var (max, _) = Pictures.Difference(expected, Decode(stream.ToArray()));
                     Assert.Equal((colour, depth, interlace, true), (colour, depth, interlace, max <= (depth == PngBitDepth.Bit16 ? 1 : 0)));
                 }

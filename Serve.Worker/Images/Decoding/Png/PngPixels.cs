@@ -66,7 +66,7 @@ internal static unsafe class PngPixels
         }
     }
 
-    /// <summary>Samples of 16 bits, of which PIL keeps the upper eight.</summary>
+    /// <summary>The upper eight of samples of 16 bits, as PIL reads colours. Grey ones PIL clips at 255 instead, so that nearly all of them are white; here they are what they look like.</summary>
     public static void UpperHalves(byte* wide, byte* samples, int count)
     {
         for (var i = 0; i < count; i++)
