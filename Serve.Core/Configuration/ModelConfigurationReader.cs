@@ -45,15 +45,18 @@ public static class ModelConfigurationReader
     /// of the management API and the command line, which go before the file.
     /// </summary>
     /// <param name="configuration">What holds otherwise.</param>
+    /// <param name="writtenKeys">The keys that the model's file has: what it says outright is not replaced by a default.</param>
     /// <param name="values">Values as text, by key (<c>batchSize</c>).</param>
     /// <param name="sourceOf">What messages call the origin of a key, for example <c>parameter batch_size</c>.</param>
     /// <exception cref="ConfigurationException">Every wrong value.</exception>
-    public static ConfigurationRead<ModelConfiguration> Override(ModelConfiguration configuration, IReadOnlyDictionary<string, string> values, Func<string, string> sourceOf)
+    public static ConfigurationRead<ModelConfiguration> Override(ModelConfiguration configuration, IReadOnlySet<string> writtenKeys, IReadOnlyDictionary<string, string> values, Func<string, string> sourceOf)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(values);
         ArgumentNullException.ThrowIfNull(sourceOf);
-        return Finish(TextOverlay.Of(values, sourceOf), configuration, new ProblemList());
+        ArgumentNullException.ThrowIfNull(writtenKeys);
+        var problems = new ProblemList();
+        return Finish(TextOverlay.Of(values, sourceOf, problems), configuration, problems, writtenKeys);
     }
 
     /// <summary>The configuration of a model that has no file.</summary>
@@ -70,14 +73,15 @@ public static class ModelConfigurationReader
         };
     }
 
-    private static ConfigurationRead<ModelConfiguration> Finish(YamlMap? map, ModelConfiguration fallback, ProblemList problems)
+    private static ConfigurationRead<ModelConfiguration> Finish(YamlMap? map, ModelConfiguration fallback, ProblemList problems, IReadOnlySet<string>? writtenBefore = null)
     {
-        var configuration = map is null ? fallback : Bind(new SettingsReader(map, "", problems), fallback);
+        var saysQueue = writtenBefore is not null && (writtenBefore.Contains("maxQueueSize") || writtenBefore.Contains("jobQueueSize"));
+        var configuration = map is null ? fallback : Bind(new SettingsReader(map, "", problems), fallback, saysQueue);
         problems.ThrowIfAny();
         return new(configuration, problems.Warnings, (map?.Entries ?? []).Select(entry => entry.Key).ToHashSet(StringComparer.Ordinal));
     }
 
-    private static ModelConfiguration Bind(SettingsReader settings, ModelConfiguration fallback)
+    private static ModelConfiguration Bind(SettingsReader settings, ModelConfiguration fallback, bool saysQueue)
     {
         var minWorkers = settings.Integer("minWorkers", fallback.MinWorkers, 0, MaxWorkers);
         var latencyTarget = settings.OptionalDuration("latencyTarget", fallback.LatencyTarget, Millisecond, Millisecond, TimeSpan.FromHours(24));
@@ -98,7 +102,7 @@ public static class ModelConfigurationReader
             ResponseTimeout = settings.Duration("responseTimeout", fallback.ResponseTimeout, Second, Millisecond, TimeSpan.FromHours(24)),
             StartupTimeout = settings.Duration("startupTimeout", fallback.StartupTimeout, Second, Millisecond, TimeSpan.FromHours(24)),
             LatencyTarget = latencyTarget,
-            MaxQueueSize = settings.IntegerOrAuto(Named(settings, "maxQueueSize", "jobQueueSize"), settings.Has("latencyTarget") && latencyTarget is not null ? null : fallback.MaxQueueSize, 1, 1_000_000),
+            MaxQueueSize = settings.IntegerOrAuto(Named(settings, "maxQueueSize", "jobQueueSize"), settings.Has("latencyTarget") && latencyTarget is not null && !saysQueue ? null : fallback.MaxQueueSize, 1, 1_000_000),
             PriorityLevels = settings.Integer("priorityLevels", fallback.PriorityLevels, 1, 100),
             MaxRetries = settings.Integer("maxRetries", fallback.MaxRetries, 0, 1000),
             MaxRetryTimeout = settings.Duration(Named(settings, "maxRetryTimeout", "maxRetryTimeoutInSec"), fallback.MaxRetryTimeout, Second, Second, TimeSpan.FromHours(24)),

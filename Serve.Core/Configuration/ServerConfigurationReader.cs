@@ -77,13 +77,13 @@ public static class ServerConfigurationReader
 
         if (environment is not null)
         {
-            var overlay = TextOverlay.Of(EnvironmentNames.Settings(environment), key => $"environment variable {EnvironmentNames.Of(key)}");
+            var overlay = TextOverlay.Of(EnvironmentNames.Settings(environment), key => $"environment variable {EnvironmentNames.Of(key)}", problems);
             configuration = Layer(overlay, currentFolder, configuration, origins, problems, asClient, unknownIsWarning: true);
         }
 
         if (flags is not null)
         {
-            var overlay = TextOverlay.Of(flags, key => $"flag {EnvironmentNames.Flag(key)}");
+            var overlay = TextOverlay.Of(flags, key => $"flag {EnvironmentNames.Flag(key)}", problems);
             configuration = Layer(overlay, currentFolder, configuration, origins, problems, asClient, unknownIsWarning: false);
         }
 

@@ -8,7 +8,8 @@ internal static class TextOverlay
     /// <summary>They as a mapping, so that they are read and checked by the same code as a file's.</summary>
     /// <param name="values">Text by key; a key in a section has the section's name and a dot before it.</param>
     /// <param name="sourceOf">What messages call the origin of a key.</param>
-    public static YamlMap Of(IEnumerable<KeyValuePair<string, string>> values, Func<string, string> sourceOf)
+    /// <param name="problems">Where it goes that a section has a value of its own beside those of its keys.</param>
+    public static YamlMap Of(IEnumerable<KeyValuePair<string, string>> values, Func<string, string> sourceOf, ProblemList problems)
     {
         var entries = new List<YamlEntry>();
         var sections = new Dictionary<string, List<YamlEntry>>(StringComparer.Ordinal);
@@ -29,6 +30,13 @@ internal static class TextOverlay
             }
 
             inSection.Add(new YamlEntry(inside, origin, value));
+        }
+
+        // A mapping has each key once; the keys of the section are read all the same, so that their problems are told too.
+        foreach (var entry in entries.Where(entry => entry.Value is YamlScalar && sections.ContainsKey(entry.Key)).ToList())
+        {
+            problems.Add(entry.Origin, entry.Key, $"is a section, and is given a value beside its {string.Join(", ", sections[entry.Key].Select(inside => inside.Key))}; remove the value");
+            entries.Remove(entry);
         }
 
         return new YamlMap(new ConfigurationOrigin(""), entries);

@@ -75,7 +75,7 @@ public sealed partial class ModelRegistry
         ModelVersion? before;
         try
         {
-            var configuration = RegistrationSettings.Apply(source.Configuration, request);
+            var configuration = RegistrationSettings.Apply(source, request);
             if (configuration.MinWorkers == 0) configuration = configuration with { MinWorkers = 1, MaxWorkers = Math.Max(1, configuration.MaxWorkers) };
             lock (_gate)
             {

@@ -301,7 +301,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     /// <summary>Registers what was opened: a change of the management API.</summary>
     private ModelVersion Add(ModelSource source, RegistrationRequest request)
     {
-        var configuration = RegistrationSettings.Apply(source.Configuration, request);
+        var configuration = RegistrationSettings.Apply(source, request);
         lock (_gate)
         {
             var version = Add(source, configuration, request, RegistrationSettings.Workers(source, request), isLoadedAtStartup: false);

@@ -9,7 +9,7 @@ internal static class RegistrationSettings
 {
     /// <summary>The configuration to serve with, checked by the rules of the file's keys.</summary>
     /// <exception cref="ConfigurationException">Every wrong value, named by its parameter.</exception>
-    public static ModelConfiguration Apply(ModelConfiguration configuration, RegistrationRequest request)
+    public static ModelConfiguration Apply(ModelSource source, RegistrationRequest request)
     {
         Dictionary<string, string> values = new(request.Overrides ?? new Dictionary<string, string>(), StringComparer.Ordinal);
         Add("handler", request.Handler);
@@ -17,7 +17,7 @@ internal static class RegistrationSettings
         Add("maxBatchDelay", Milliseconds(request.MaxBatchDelay));
         Add("responseTimeout", Milliseconds(request.ResponseTimeout));
         Add("startupTimeout", Milliseconds(request.StartupTimeout));
-        return values.Count == 0 ? configuration : ModelConfigurationReader.Override(configuration, values, key => request.Overrides?.ContainsKey(key) == true ? "config" : $"parameter {ParameterOf(key)}").Configuration;
+        return values.Count == 0 ? source.Configuration : ModelConfigurationReader.Override(source.Configuration, source.WrittenKeys, values, key => request.Overrides?.ContainsKey(key) == true ? "config" : $"parameter {ParameterOf(key)}").Configuration;
 
         void Add(string key, string? value)
         {

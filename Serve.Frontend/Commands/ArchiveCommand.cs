@@ -61,7 +61,8 @@ internal static class ArchiveCommand
                     _ => ArchiveFormat.Default,
                 },
             };
-            var path = ModelArchiver.Create(request);
+            using var interruption = new Interruption();
+            var path = ModelArchiver.Create(request, interruption.Token);
             var screen = new Screen(arguments.InvocationConfiguration.Output);
             if (arguments.GetValue(json)) screen.Json(JsonSerializer.Serialize(new ArchiveReport(path, request.ModelName, request.Version), ArchiveJson.Default.ArchiveReport));
             else screen.Line($"Packed {request.ModelName} {request.Version} into {path}");

@@ -15,7 +15,7 @@ internal sealed class BenchCommand
     private readonly ConnectionOptions _connection = new(readsMetrics: true);
     private readonly Argument<string[]> _models = new("MODEL") { Description = "Models to load, each NAME or NAME/VERSION; several share the load evenly", Arity = ArgumentArity.ZeroOrMore };
     private readonly Option<string?> _mix = new("--mix") { HelpName = "SHARES", Description = "Models with their shares of the load, for example a=3,b=1" };
-    private readonly Option<string?> _url = new("--url") { HelpName = "URL", Description = "Another server's inference address; with a path, everything is sent there and no MODEL is named" };
+    private readonly Option<string?> _url = new("--url") { HelpName = "URL", Description = "Another server's inference address; with a path, everything is sent there and no MODEL is named. Its figures are read only with --metrics-address" };
     private readonly Option<string[]> _data = new("--data", "-d") { HelpName = "PATH", Description = "Files or folders to send, each file as one request, in turn; MODEL=PATH for one model of several [default: generated from the model's signature]", Arity = ArgumentArity.ZeroOrMore };
     private readonly Option<string?> _concurrency = new("--concurrency") { HelpName = "SWEEP", Description = "Closed loop: clients that each wait for their answer; 16, or 1,4,16, or 1:8:1, or 1:64:x2 [default: 1:64:x4]" };
     private readonly Option<string?> _rate = new("--rate") { HelpName = "SWEEP", Description = "Open loop: requests that arrive per second, by chance, whatever becomes of those before; for example 50:400:50. Latency counts from the scheduled arrival" };
@@ -30,7 +30,7 @@ internal sealed class BenchCommand
     private readonly Option<int> _connections = new("--connections") { HelpName = "N", Description = "The most connections of --rate", DefaultValueFactory = _ => 1024 };
     private readonly Option<int> _threads = new("--threads") { HelpName = "N", Description = "Threads that send and receive; one is good for tens of thousands of requests per second", DefaultValueFactory = _ => 1 };
     private readonly Option<int> _dynamicSize = new("--dynamic-size") { HelpName = "N", Description = "Size of dynamic dimensions in generated tensors", DefaultValueFactory = _ => 16 };
-    private readonly Option<string[]> _headers = new("--header", "-H") { HelpName = "HEADER", Description = "A header of each request, for example \"x-serve-timeout-ms: 100\"", Arity = ArgumentArity.ZeroOrMore };
+    private readonly Option<string[]> _headers = new("--header", "-H") { HelpName = "HEADER", Description = "A header of each request, for example \"x-serve-timeout-ms: 100\"; goes before one that is sent anyway", Arity = ArgumentArity.ZeroOrMore };
     private readonly Option<string?> _output = new("--output", "-o") { HelpName = "FORMAT", Description = "json, csv or html (one file with its plots) instead of a table; beside it with --output-file" };
     private readonly Option<string?> _outputFile = new("--output-file") { HelpName = "FILE", Description = "Where to write --output; the file's ending decides where the format is not given" };
     private readonly Option<string[]> _failOver = new("--fail-over") { HelpName = "BOUND", Description = "End with 1 if a load is over it: p99=200ms (or mean, p50, p90, p95, max), errors=1%", Arity = ArgumentArity.ZeroOrMore };
@@ -86,13 +86,15 @@ internal sealed class BenchCommand
             Objective = arguments.GetValue(_slo),
         };
         BenchSession.Try(options, either.Token);
+        either.Token.ThrowIfCancellationRequested();
 
-        var isElsewhere = arguments.GetValue(_url) is not null && url.PathAndQuery != "/";
-        using var session = new BenchSession(options, Measurement(arguments), isElsewhere ? null : _connection.Addresses(arguments).Metrics);
+        // Another server's figures are not those of the server that the configuration means.
+        var hasMetrics = arguments.GetValue(_url) is null || _connection.HasFlag(arguments, "metricsAddress");
+        using var session = new BenchSession(options, Measurement(arguments), hasMetrics ? _connection.Addresses(arguments).Metrics : null);
         var report = new BenchReport
         {
             At = DateTimeOffset.UtcNow,
-            Url = url.GetLeftPart(isElsewhere ? UriPartial.Path : UriPartial.Authority),
+            Url = url.GetLeftPart(url.PathAndQuery == "/" ? UriPartial.Authority : UriPartial.Path),
             Targets = [.. targets.Select(target => target.Name)],
             Data = data,
             Load = kind,
@@ -214,6 +216,8 @@ internal sealed class BenchCommand
 
     private async Task<(IReadOnlyList<RequestBody> Bodies, string Description)> GenerateAsync(ParseResult arguments, ModelShare model, CancellationToken cancellation)
     {
+        if (arguments.GetValue(_url) is not null && !_connection.HasFlag(arguments, "managementAddress"))
+            throw new CommandException(ExitCode.Usage, $"--url needs --data, or --management-address of that server, which says what {model.Name} takes.");
         using var client = _connection.Connect(arguments);
         var (_, versions) = await client.DescribeAsync(model.Name, model.Version, cancellation);
         var version = versions.FirstOrDefault(version => version.DefaultVersion) ?? versions[0];
@@ -227,7 +231,9 @@ internal sealed class BenchCommand
         {
             var colon = header.IndexOf(':', StringComparison.Ordinal);
             if (colon <= 0 || header.Any(char.IsControl) || header[..colon].Any(letter => !char.IsAsciiLetterOrDigit(letter) && letter is not ('-' or '_'))) throw new CommandException(ExitCode.Usage, $"--header: '{header}' is no header; give \"NAME: VALUE\".");
-            headers.Add(new(header[..colon].Trim(), header[(colon + 1)..].Trim()));
+            var name = header[..colon].Trim();
+            if (name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase) || name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase)) throw new CommandException(ExitCode.Usage, $"--header: {name} is decided by what is sent; leave it out.");
+            headers.Add(new(name, header[(colon + 1)..].Trim()));
         }
 
         // Not to another server, which could keep it.

@@ -26,6 +26,9 @@ internal sealed class ConnectionOptions(bool readsMetrics = false)
     /// <summary>The configuration that holds, for the folder and addresses in it.</summary>
     public ServerConfiguration Configuration(ParseResult arguments) => _flags.Read(arguments).Configuration;
 
+    /// <summary>Whether an address was given by its flag, rather than by a file, a variable or a default.</summary>
+    public bool HasFlag(ParseResult arguments, string key) => _flags.HasFlag(arguments, key);
+
     /// <summary>How the command shows who it is.</summary>
     public ClientCredentials Credentials(ParseResult arguments) => _credentials.Read(arguments);
 

@@ -28,7 +28,7 @@ internal static class CreateModelCommand
             serve models create vit_l_16 --dtype float16
             serve models create vit_ti_16 --name tiny --seed 7 --model-store /srv/models
             """) { architecture, name, version, dtype, attention, seed, store, force, json };
-        command.SetAction((arguments, cancellation) =>
+        command.SetAction(arguments =>
         {
             var request = new ModelCreationRequest
             {
@@ -47,7 +47,8 @@ internal static class CreateModelCommand
                 Force = arguments.GetValue(force),
             };
             var screen = new Screen(arguments.InvocationConfiguration.Output);
-            var model = Write(request, screen, cancellation);
+            using var interruption = new Interruption();
+            var model = Write(request, screen, interruption.Token);
             if (arguments.GetValue(json)) screen.Json(JsonSerializer.Serialize(model, CreatedModelJson.Default.CreatedModel));
             else
             {
@@ -56,7 +57,7 @@ internal static class CreateModelCommand
                 screen.Line($"Serve it with: serve register {model.Name} --initial-workers 1");
             }
 
-            return Task.FromResult(ExitCode.Success);
+            return ExitCode.Success;
         });
         return command;
     }

@@ -29,14 +29,15 @@ internal static class DoctorCommand
             serve doctor model-store/vit_l_16/1.0 --json
             """) { model, device, json };
         flags.AddTo(command);
-        command.SetAction(async (arguments, cancellation) =>
+        command.SetAction(async (arguments, _) =>
         {
             var server = flags.Read(arguments).Configuration;
+            using var interruption = new Interruption();
             var unpacked = Directory.CreateTempSubdirectory("serve-doctor-");
             try
             {
-                using var source = Open(arguments.GetRequiredValue(model), server, unpacked.FullName, cancellation);
-                var report = await ExamineAsync(Load(source, server, arguments.GetValue(device)), Worker(server), cancellation);
+                using var source = Open(arguments.GetRequiredValue(model), server, unpacked.FullName, interruption.Token);
+                var report = await ExamineAsync(Load(source, server, arguments.GetValue(device)), Worker(server), interruption.Token);
                 var screen = new Screen(arguments.InvocationConfiguration.Output);
                 if (arguments.GetValue(json)) screen.Json(JsonSerializer.Serialize(report, DoctorJson.Default.DoctorReport));
                 else Print(report, screen);
@@ -53,12 +54,13 @@ internal static class DoctorCommand
     /// <summary>A path that exists goes before a name of the store.</summary>
     private static ModelSource Open(string model, ServerConfiguration server, string unpacked, CancellationToken cancellation)
     {
+        if (string.IsNullOrWhiteSpace(model)) throw new CommandException(ExitCode.Usage, "MODEL is empty; give a model of the store, a model's folder, an archive (.mar), or an .onnx file.");
         var path = Path.GetFullPath(model);
         if (!Path.Exists(path)) return new ModelStore(server, unpacked).Open(model, cancellation: cancellation);
 
         // Whatever the folder around it is called, it is the store for this once; of NAME/VERSION, the folder around that.
         path = Path.TrimEndingDirectorySeparator(path);
-        var parent = Path.GetDirectoryName(path) ?? path;
+        if (Path.GetDirectoryName(path) is not { } parent) throw new CommandException(ExitCode.Usage, $"{path} is the root of the file system, not a model.");
         var isVersion = Directory.Exists(path) && char.IsAsciiDigit(Path.GetFileName(path)[0]) && Path.GetDirectoryName(parent) is not null;
         var store = isVersion ? Path.GetDirectoryName(parent)! : parent;
         return new ModelStore(server with { ModelStore = store }, unpacked).Open(Path.GetRelativePath(store, path).Replace('\\', '/'), cancellation: cancellation);
@@ -66,14 +68,21 @@ internal static class DoctorCommand
 
     private static LoadMessage Load(ModelSource source, ServerConfiguration server, string? device)
     {
-        var configuration = device switch
-        {
-            "gpu" => source.Configuration with { DeviceType = DeviceType.Gpu },
-            "cpu" => source.Configuration with { DeviceType = DeviceType.Cpu, Execution = source.Configuration.Execution with { Providers = [], CudaGraphs = false } },
-            _ => source.Configuration,
-        };
+        var configuration = On(device, source.Configuration);
         var index = configuration.DeviceIds.Count > 0 ? configuration.DeviceIds[0] : 0;
         return new LoadMessage(source.Name, source.Version, source.Folder, configuration, new DeviceMessage(configuration.DeviceType, index), 1000, 1, source.IsTemporary ? null : CacheMessage.From(server));
+    }
+
+    /// <summary>A configuration as it would be on a device; null: on its own. Providers of the other device do not come along.</summary>
+    internal static ModelConfiguration On(string? device, ModelConfiguration configuration)
+    {
+        var execution = configuration.Execution;
+        return device switch
+        {
+            "gpu" => configuration with { DeviceType = DeviceType.Gpu, Execution = execution.Providers.Any(provider => provider is "cuda" or "tensorrt") ? execution : execution with { Providers = [] } },
+            "cpu" => configuration with { DeviceType = DeviceType.Cpu, Execution = execution with { Providers = [], CudaGraphs = false } },
+            _ => configuration,
+        };
     }
 
     private static string Worker(ServerConfiguration server)
@@ -92,6 +101,9 @@ internal static class DoctorCommand
             UseShellExecute = false,
         };
         start.Environment["ORT_DISABLE_TELEMETRY"] = "1";
+
+        // As for a server's workers: gpu:1 is the GPU that NVIDIA's own tools call 1.
+        start.Environment.TryAdd("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
         using var process = Process.Start(start)!;
         try
         {

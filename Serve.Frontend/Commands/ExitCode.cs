@@ -20,4 +20,7 @@ internal static class ExitCode
 
     /// <summary><c>doctor</c>: the model loads, and something in it costs much on its device.</summary>
     public const int Findings = 5;
+
+    /// <summary>A signal has ended it before it was done; what a shell expects after Ctrl-C.</summary>
+    public const int Interrupted = 130;
 }

@@ -17,7 +17,7 @@ internal static class ServeCommandLine
     {
         var parsed = Create().Parse(arguments);
 
-        // Signals are the commands' own business: `start` drains.
+        // Signals are the commands' own business: `start` drains, and those that would leave something behind take an Interruption.
         var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output, Error = errors };
         try
         {
@@ -43,6 +43,11 @@ internal static class ServeCommandLine
         {
             await errors.WriteLineAsync(e.Message);
             return ExitCode.Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            await errors.WriteLineAsync("Interrupted.");
+            return ExitCode.Interrupted;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -120,6 +120,9 @@ internal sealed class ServerFlags
         foreach (var (_, option) in _options) command.Options.Add(option);
     }
 
+    /// <summary>Whether a key's flag stands on the command line.</summary>
+    public bool HasFlag(ParseResult arguments, string key) => _options.Exists(option => option.Key == key && arguments.GetValue(option.Option) is not null);
+
     /// <summary>The configuration that holds: file, then environment, then flags.</summary>
     /// <exception cref="ConfigurationException">Everything that is wrong with it.</exception>
     public ConfigurationRead<ServerConfiguration> Read(ParseResult arguments)

@@ -10,11 +10,16 @@ namespace Serve.Frontend.Commands;
 internal static partial class StopCommand
 {
     private const int SigTerm = 15;
+    private const int MostSeconds = 24 * 60 * 60;
 
     public static Command Create()
     {
         var connection = new ConnectionOptions();
         var timeout = new Option<int>("--timeout") { HelpName = "SECONDS", Description = "How long to wait for its end", DefaultValueFactory = _ => 60 };
+        timeout.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 0 or > MostSeconds) result.AddError($"--timeout: give a number of seconds from 0 to {MostSeconds}.");
+        });
         var force = new Option<bool>("--force") { Description = "Kill it if it has not ended by then" };
         var command = new DocumentedCommand("stop", "Stops the server: it finishes the requests it has accepted, stops its workers and ends.", """
             serve stop
@@ -25,7 +30,9 @@ internal static partial class StopCommand
         {
             var configuration = connection.Configuration(arguments);
             var folder = ServerState.FolderOf(configuration);
-            var state = ServerState.Find(folder, configuration.ManagementAddress) ?? (configuration.ManagementAddress.EndsWith(":0", StringComparison.Ordinal) ? ServerState.FindOnly(folder) : null);
+
+            // Its file is named after where clients reach it: 127.0.0.1 for one that listens on *, 0.0.0.0, [::] or localhost.
+            var state = ServerState.Find(folder, Listener.UrlOf(configuration.ManagementAddress)) ?? (configuration.ManagementAddress.EndsWith(":0", StringComparison.Ordinal) ? ServerState.FindOnly(folder) : null);
             if (state?.FindProcess() is not { } process)
             {
                 throw new CommandException(ExitCode.Unreachable, $"No server of this user runs with the management address {configuration.ManagementAddress} (looked in {folder}).");

@@ -7,6 +7,9 @@ namespace Serve.Frontend.Commands;
 /// <summary><c>serve token</c>: makes tokens, and the lines for a server's file that do not give them away.</summary>
 internal static class TokenCommand
 {
+    // A hundred years: whoever wants more wants for ever.
+    private const int MostDays = 36_525;
+
     public static Command Create()
     {
         var command = new DocumentedCommand("token", "Makes tokens and their hashes. Needs no server.", """
@@ -23,6 +26,10 @@ internal static class TokenCommand
     private static DocumentedCommand CreateCreate()
     {
         var days = new Option<int?>("--expires-in-days") { HelpName = "DAYS", Description = "How long it is valid [default: for ever]" };
+        days.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int?>() is < 1 or > MostDays) result.AddError($"--expires-in-days: give a number from 1 to {MostDays}.");
+        });
         var command = new DocumentedCommand("create", "Prints a new random token, and the line for a file of the server's (inferenceTokens, managementTokens).", """
             serve token create --expires-in-days 90
             """) { days };

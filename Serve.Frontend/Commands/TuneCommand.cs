@@ -133,14 +133,15 @@ internal sealed class TuneCommand
             return report.IsBestWithinBound ? ExitCode.Success : ExitCode.Failed;
         }
 
+        var isWritten = arguments.GetValue(_write) && report.IsBestWithinBound && !report.WasInterrupted;
+        if (isWritten) Write(source, changes);
         if (isText)
         {
-            screen.Line(arguments.GetValue(_write) ? "Written to its configuration:" : "For its configuration (--write does it):");
+            screen.Line(isWritten ? "Written to its configuration:" : arguments.GetValue(_write) ? "For its configuration:" : "For its configuration (--write does it):");
             foreach (var (key, value) in changes) screen.Line($"  {key}: {value}");
         }
 
-        if (arguments.GetValue(_write) && report.IsBestWithinBound && !report.WasInterrupted) Write(source, changes);
-        else if (arguments.GetValue(_write)) throw new CommandException(ExitCode.Failed, report.WasInterrupted ? "Nothing was written: the tuning was interrupted." : "Nothing was written: no setting is within the bound.");
+        if (arguments.GetValue(_write) && !isWritten) throw new CommandException(ExitCode.Failed, report.WasInterrupted ? "Nothing was written: the tuning was interrupted." : "Nothing was written: no setting is within the bound.");
         return report.IsBestWithinBound ? ExitCode.Success : ExitCode.Failed;
     }
 

@@ -101,7 +101,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             app = BuildApplication(configuration, loggers, listeners);
             var control = new ControlPlane(configuration, registry, loading, shutdown, level, tracing);
             var ping = new Ping(registry, loading, shutdown);
-            var overview = new OverviewFeed(registry, () => ping.Health, listeners[0].Address, TimeProvider.System);
+            var overview = new OverviewFeed(registry, () => ping.Health, listeners[0].Address, access.Inference, TimeProvider.System);
             MapRoutes(app, configuration, level, registry, loading, shutdown, ping, overview, control, listeners, access, tracing, loggers);
             var grpc = MapGrpc(configuration, registry, loading, shutdown, control, listeners, tracing, loggers);
             await app.StartAsync();

@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Serve.Core.Configuration;
 using Serve.Core.Models;
+using Serve.Frontend.Commands;
 
 namespace Serve.Frontend.Tuning;
 
@@ -12,10 +14,22 @@ internal sealed partial class TuneOverlay : IDisposable
 {
     private readonly TuneFolder _folder;
     private readonly string _config;
+    private readonly string _originalFile;
     private readonly string _original;
+    private readonly string _queueKey;
 
-    private TuneOverlay(TuneFolder folder, string store, string url, string config, string original) =>
-        (_folder, Store, Url, _config, _original) = (folder, store, url, config, original);
+    private TuneOverlay(TuneFolder folder, ModelSource source, string configName)
+    {
+        _folder = folder;
+        _config = Path.Combine(ModelFolder(folder, source), configName);
+        _originalFile = Path.Combine(source.Folder, configName);
+        _original = File.Exists(_originalFile) ? File.ReadAllText(_originalFile) : "";
+
+        // The name by which the file has it: both at once are an error.
+        _queueKey = source.WrittenKeys.Contains("jobQueueSize") ? "jobQueueSize" : "maxQueueSize";
+        Store = Path.Combine(folder.Path, "store");
+        Url = $"{source.Name}/{source.Version}";
+    }
 
     /// <summary>The store's folder.</summary>
     public string Store { get; }
@@ -39,15 +53,25 @@ internal sealed partial class TuneOverlay : IDisposable
             if (!TryLink(source.Folder, model, configName)) Copy(source.Folder, model, configName);
         }
 
-        var original = Path.Combine(source.Folder, configName);
-        return new TuneOverlay(folder, Path.Combine(folder.Path, "store"), $"{source.Name}/{source.Version}", Path.Combine(model, configName), File.Exists(original) ? File.ReadAllText(original) : "");
+        return new TuneOverlay(folder, source, configName);
     }
 
-    /// <summary>Gives the model a setting. Without its latencyTarget, by which it would refuse what the tuner offers it.</summary>
+    /// <summary>
+    /// Gives the model a setting. Without its latencyTarget, by which it would refuse what the tuner offers it, and without its
+    /// cache, which would answer for it.
+    /// </summary>
+    /// <exception cref="CommandException">The model's configuration is written in a way that cannot be changed key by key.</exception>
     public void Write(TuneSetting setting, int maxQueueSize)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(_config)!);
-        File.WriteAllText(_config, YamlEdit.Set(_original, [.. setting.ToYaml(), new("maxQueueSize", maxQueueSize.ToString(System.Globalization.CultureInfo.InvariantCulture)), new("latencyTarget", "null")]));
+        try
+        {
+            File.WriteAllText(_config, YamlEdit.Set(_original, [.. setting.ToYaml(), new(_queueKey, maxQueueSize.ToString(CultureInfo.InvariantCulture)), new("latencyTarget", "null"), new("responseCache.enabled", "false")]));
+        }
+        catch (NotSupportedException e)
+        {
+            throw new CommandException(ExitCode.Failed, $"{_originalFile} cannot be tuned: {e.Message}");
+        }
     }
 
     public void Dispose() => _folder.Dispose();

@@ -2,7 +2,9 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Serve.Core.Configuration;
 using Serve.Core.Models;
+using Serve.Core.Protocol;
 using Serve.Frontend.Commands.Bench;
 
 namespace Serve.Frontend.Tuning;
@@ -80,14 +82,15 @@ internal sealed class TuneResultsFile
 
     private static string Key(ModelSource source, IReadOnlyList<RequestBody> data, string how)
     {
+        var config = source.Manifest?.ConfigFile ?? ModelConfigurationReader.FileName;
         var text = new StringBuilder(how);
         foreach (var file in new DirectoryInfo(source.Folder).EnumerateFiles("*", SearchOption.AllDirectories).OrderBy(file => file.FullName, StringComparer.Ordinal))
         {
-            // The configuration counts by what it says but for what is tuned; writing a result must not make it another model.
-            if (file.Name != ModelConfigurationFile) text.Append('|').Append(file.Name).Append(file.Length).Append(file.LastWriteTimeUtc.Ticks);
+            // The configuration counts by what it says; writing a result must not make it another model.
+            if (Path.GetRelativePath(source.Folder, file.FullName) != config) text.Append('|').Append(file.Name).Append(file.Length).Append(file.LastWriteTimeUtc.Ticks);
         }
 
-        text.Append('|').Append(source.Configuration.Handler).Append(source.Configuration.Preprocessing).Append(string.Join(',', source.Configuration.HandlerOptions));
+        text.Append('|').Append(JsonSerializer.Serialize(WithoutTuned(source.Configuration), ProtocolJson.Default.ModelConfiguration));
         text.Append('|').Append(Environment.MachineName).Append(Environment.ProcessorCount).Append(typeof(TuneResultsFile).Assembly.GetName().Version);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(text.ToString()));
@@ -95,7 +98,25 @@ internal sealed class TuneResultsFile
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
     }
 
-    private const string ModelConfigurationFile = Serve.Core.Configuration.ModelConfigurationReader.FileName;
+    /// <summary>What the tuner measures with: the model's configuration, but for what it changes or switches off.</summary>
+    private static ModelConfiguration WithoutTuned(ModelConfiguration configuration)
+    {
+        var any = new ModelConfiguration();
+        return configuration with
+        {
+            BatchSize = any.BatchSize,
+            Instances = any.Instances,
+            MinWorkers = any.MinWorkers,
+            MaxWorkers = any.MaxWorkers,
+            Batching = any.Batching,
+            MaxBatchDelay = any.MaxBatchDelay,
+            DecodeThreads = any.DecodeThreads,
+            MaxQueueSize = any.MaxQueueSize,
+            LatencyTarget = any.LatencyTarget,
+            ResponseCache = any.ResponseCache,
+            Execution = configuration.Execution with { IntraOpThreads = any.Execution.IntraOpThreads },
+        };
+    }
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

@@ -13,6 +13,9 @@ internal sealed partial class TuneServer : IDisposable
     private const int Terminate = 15;
     private const int MostOutput = 16 << 10;
 
+    // How a model is loaded, and how its requests are carried: the server for which it is tuned has them too.
+    private static readonly HashSet<string> Kept = [.. ((string[])["workerExecutable", "cacheFolder", "cacheSize", "fastPath"]).Select(EnvironmentNames.Of)];
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
@@ -35,9 +38,7 @@ internal sealed partial class TuneServer : IDisposable
             RedirectStandardInput = true,
         };
 
-        // Nobody else reaches it, and it has no certificate.
-        foreach (var key in (string[])["inferenceTokens", "managementTokens", "keyFile", "inferenceClientCaFile", "managementClientCaFile", "metricsClientCaFile", "clientCertificates"])
-            start.Environment.Remove(EnvironmentNames.Of(key));
+        RemoveSettings(start.Environment);
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, line) => Keep(line.Data);
         _process.ErrorDataReceived += (_, line) => Keep(line.Data);
@@ -50,6 +51,16 @@ internal sealed partial class TuneServer : IDisposable
 
     /// <summary>Where it listens.</summary>
     public ServerAddresses Addresses { get; private set; } = new("", "", "");
+
+    /// <summary>
+    /// Takes the settings of this user's server out of an environment: nobody else reaches the tuner's, it has no certificate, it
+    /// must take models, and its logs, traces and metrics go nowhere.
+    /// </summary>
+    internal static void RemoveSettings(IDictionary<string, string?> environment)
+    {
+        foreach (var name in environment.Keys.Where(name => (name.StartsWith(EnvironmentNames.Prefix, StringComparison.Ordinal) && !Kept.Contains(name)) || name.StartsWith("OTEL_", StringComparison.Ordinal)).ToList())
+            environment.Remove(name);
+    }
 
     /// <summary>Starts it and waits until it listens.</summary>
     /// <exception cref="CommandException">It does not.</exception>

@@ -57,6 +57,17 @@ public sealed class LoadRun : IDisposable
         return window;
     }
 
+    /// <summary>
+    /// How long each request has been under way that has arrived and has no answer yet: from its scheduled arrival, in a closed
+    /// loop since it was sent. Its latency will be at least that.
+    /// </summary>
+    public LatencyHistogram Unanswered()
+    {
+        var ages = new LatencyHistogram();
+        foreach (var thread in _threads) ages.Add(thread.Unanswered());
+        return ages;
+    }
+
     /// <summary>Sends nothing new, waits until what is under way was answered or took too long, and keeps the connections.</summary>
     /// <returns>What was seen since the start or the last window.</returns>
     /// <exception cref="InvalidOperationException">It does not run, or has failed for a reason that is no server's.</exception>

@@ -35,6 +35,7 @@ internal sealed class LoadThread : IDisposable
     private readonly ManualResetEventSlim _rests = new();
     private readonly AutoResetEvent _goesOn = new(initialState: false);
     private int _busy;
+    private volatile Census? _census;
 
     // Nothing new is sent: it is about to rest, rests, or ends.
     private volatile bool _isHeld;
@@ -46,7 +47,7 @@ internal sealed class LoadThread : IDisposable
         _mix = new TargetMix(options.Targets, number * 7919);
         _clients = Share(options.Clients, number, threads);
         _mostConnections = Math.Max(1, Share(options.MostConnections, number, threads));
-        if (options.ArrivalsPerSecond > 0) _schedule = new PoissonSchedule(options.ArrivalsPerSecond / threads, HashCode.Combine(options.Seed, number), Stopwatch.GetTimestamp());
+        if (options.ArrivalsPerSecond > 0) _schedule = new PoissonSchedule(options.ArrivalsPerSecond / threads, options.Seed, Stopwatch.GetTimestamp(), number);
         _recorder = new WindowRecorder(options.Targets.Count, options.Objective);
         _thread = new Thread(RunGuarded) { IsBackground = true, Name = $"load {number}" };
     }
@@ -74,6 +75,20 @@ internal sealed class LoadThread : IDisposable
     /// <summary>What was seen since the last call.</summary>
     /// <exception cref="InvalidOperationException">It has ended by itself.</exception>
     public LoadWindow TakeWindow() => _recorder.Take(_backlog.Count); // its owner may be changing it: any moment's length is as good
+
+    /// <summary>How long each request has been under way that has arrived and has no answer yet: from its scheduled arrival, in a closed loop since it was sent.</summary>
+    public LatencyHistogram Unanswered()
+    {
+        var census = new Census();
+        _census = census;
+        while (!census.Done.Wait(Tick))
+        {
+            // Then nothing is under way.
+            if (_rests.IsSet || !_thread.IsAlive) return new LatencyHistogram();
+        }
+
+        return census.Ages;
+    }
 
     /// <summary>Sends nothing new, waits for the last answers a little, and ends.</summary>
     public void Stop()
@@ -137,8 +152,17 @@ internal sealed class LoadThread : IDisposable
             }
 
             if (!_isHeld) SendArrivals(now);
+            if (_census is { } census) Count(census, now);
             Poll(nextTick);
         }
+    }
+
+    private void Count(Census census, long now)
+    {
+        _census = null;
+        foreach (var scheduled in _backlog) census.Ages.Record(Stopwatch.GetElapsedTime(scheduled, now));
+        foreach (var client in _connections.Where(client => client.HasRequest)) census.Ages.Record(Stopwatch.GetElapsedTime(client.Scheduled == 0 ? client.Since : client.Scheduled, now));
+        census.Done.Set();
     }
 
     private void Rest()
@@ -397,4 +421,12 @@ internal sealed class LoadThread : IDisposable
         : LoadFault.Closed;
 
     private static long Ticks(TimeSpan time) => (long)(time.TotalSeconds * Stopwatch.Frequency);
+
+    /// <summary>A question to the thread, which alone knows what is under way.</summary>
+    private sealed class Census
+    {
+        public LatencyHistogram Ages { get; } = new();
+
+        public ManualResetEventSlim Done { get; } = new();
+    }
 }

@@ -8,17 +8,21 @@ namespace Serve.LoadGenerator.Load;
 /// </summary>
 internal sealed class PoissonSchedule
 {
+    // Far apart, so that a thread of one seed is not a thread of the next seed.
+    private const int ThreadStep = 486_187_739;
+
     private readonly Random _random;
     private readonly double _meanTicks;
     private double _next;
 
     /// <param name="perSecond">The mean rate.</param>
-    /// <param name="seed">Decides the arrivals.</param>
+    /// <param name="seed">Decides the arrivals, today and in every other process.</param>
     /// <param name="start">The timestamp that the first arrival follows.</param>
-    public PoissonSchedule(double perSecond, int seed, long start)
+    /// <param name="thread">Which of several threads it is of: each has other arrivals.</param>
+    public PoissonSchedule(double perSecond, int seed, long start, int thread = 0)
     {
         if (!(perSecond > 0) || double.IsInfinity(perSecond)) throw new ArgumentOutOfRangeException(nameof(perSecond), perSecond, "The rate must be above 0.");
-        _random = new Random(seed);
+        _random = new Random(unchecked(seed + (thread * ThreadStep)));
         _meanTicks = Stopwatch.Frequency / perSecond;
         Restart(start);
     }

@@ -27,10 +27,14 @@ public static class LoadMeasurement
         var samples = new List<MetricsSample?> { scrape?.Invoke() };
         run.TakeWindow();
         var isStable = false;
+        LatencyHistogram unanswered;
         do
         {
             Wait(options.Duration ?? options.Window, cancellation);
             windows.Add(run.TakeWindow());
+
+            // Before the scrape, which may take long where answers do.
+            unanswered = run.Unanswered();
             samples.Add(scrape?.Invoke());
             progress?.Invoke(windows);
             isStable = options.Duration is not null || (isEnough is not null && isEnough(windows)) || WindowStability.IsStable(windows, options.Tolerance);
@@ -42,7 +46,7 @@ public static class LoadMeasurement
         foreach (var window in windows.Skip(windows.Count - counted)) seen.Add(window);
         var (before, after) = (samples[^(counted + 1)], samples[^1]);
         var server = before is not null && after is not null ? ServerFigures.Between(before, after, [.. run.Options.Targets.Select(target => target.Name).Distinct()]) : null;
-        return new LoadFigures(seen, windows.Count, isStable && !cancellation.IsCancellationRequested, cancellation.IsCancellationRequested, server, run.Threads);
+        return new LoadFigures(seen, unanswered, windows.Count, isStable && !cancellation.IsCancellationRequested, cancellation.IsCancellationRequested, server, run.Threads);
     }
 
     private static void Wait(TimeSpan time, CancellationToken cancellation)

@@ -92,6 +92,15 @@ public sealed record BenchPoint
     /// <summary>Open loop: requests that had arrived and waited for a connection at the end.</summary>
     public long Backlog { get; init; }
 
+    /// <summary>Requests that had arrived and had no answer at the end.</summary>
+    public long Unanswered { get; init; }
+
+    /// <summary>
+    /// Latencies of the answers and of those requests together, each counted for as long as it had been under way: the least that
+    /// they can be. Null: there were none.
+    /// </summary>
+    public BenchLatency? WithUnanswered { get; init; }
+
     /// <summary>Open loop: the 99th percentile of how late requests were sent. It is part of the latencies.</summary>
     public double? SendDelayP99Milliseconds { get; init; }
 
@@ -131,6 +140,8 @@ public sealed record BenchPoint
             ClientBusy = Round(figures.ThreadBusy),
             IsClientTheLimit = figures.IsClientTheLimit,
             Backlog = seen.Backlog,
+            Unanswered = figures.Unanswered.Count,
+            WithUnanswered = figures.Unanswered.Count > 0 ? WithThose(latency, figures.Unanswered) : null,
             SendDelayP99Milliseconds = isOpen ? Quantile(seen.SendDelay, .99) : null,
             Server = figures.Server is { } server ? BenchServer.Of(server) : null,
             ByTarget = targets.Count < 2 ? null : targets.Select((name, at) => (name, seen.LatencyByTarget[at])).ToDictionary(
@@ -140,12 +151,23 @@ public sealed record BenchPoint
         };
     }
 
+    private static BenchLatency WithThose(LatencyHistogram answered, LatencyHistogram unanswered)
+    {
+        var all = new LatencyHistogram();
+        all.Add(answered);
+        all.Add(unanswered);
+        return new BenchLatency(Round(all.Mean.TotalMilliseconds), Quantile(all, .5), Quantile(all, .9), Quantile(all, .95), Quantile(all, .99), Round(all.Max.TotalMilliseconds));
+    }
+
     private static readonly double[] QuantileParts = [0, .05, .1, .2, .3, .4, .5, .6, .7, .8, .9, .95, .98, .99, .995, .999, 1];
 
     private static double Quantile(LatencyHistogram latency, double part) => Round(latency.Quantile(part).TotalMilliseconds);
 
     private static double Round(double value) => Math.Round(value, 4);
 }
+
+/// <summary>Latencies in milliseconds.</summary>
+public sealed record BenchLatency(double MeanMilliseconds, double P50Milliseconds, double P90Milliseconds, double P95Milliseconds, double P99Milliseconds, double MaxMilliseconds);
 
 /// <summary>One target of several.</summary>
 public sealed record BenchTarget(double PerSecond, double P50Milliseconds, double P99Milliseconds);

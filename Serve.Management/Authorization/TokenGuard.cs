@@ -15,6 +15,9 @@ public sealed class TokenGuard(params TokenSet[] accepted)
 {
     private const string Scheme = "Bearer ";
 
+    /// <summary>Whether it asks on all routes but the open ones, or only on those that <see cref="OfManagement"/> guards.</summary>
+    public bool AsksForToken => accepted.Length > 0;
+
     /// <summary>Whether a client certificate, which the handshake has checked, does as well.</summary>
     public bool TakesCertificates { get; init; }
 
@@ -34,7 +37,7 @@ public sealed class TokenGuard(params TokenSet[] accepted)
     public bool Allows(HttpContext context)
     {
         if (OfManagement is not null && ManagingRoutes.Include(context.Request.Path.Value, context.Request.Method)) return OfManagement.Allows(context);
-        if (accepted.Length == 0) return true;
+        if (!AsksForToken) return true;
         var headers = context.Request.Headers;
         if (IsValid(headers.Authorization, context))
         {
@@ -50,7 +53,7 @@ public sealed class TokenGuard(params TokenSet[] accepted)
     /// <summary>Whether a route is open to everybody, for its description.</summary>
     /// <param name="path">Its path.</param>
     /// <param name="verb">Its verb, in capitals.</param>
-    internal bool LeavesOpen(string path, string verb) => IsOpen(path, verb) || (accepted.Length == 0 && !ManagingRoutes.Include(path, verb));
+    internal bool LeavesOpen(string path, string verb) => IsOpen(path, verb) || (!AsksForToken && !ManagingRoutes.Include(path, verb));
 
     /// <summary>Whether a route asks for a token of management, although the interface is another's.</summary>
     /// <param name="path">Its path.</param>

@@ -15,6 +15,9 @@ public sealed record OverviewBody
     /// <summary>Where inference is spoken over HTTP, for example <c>http://127.0.0.1:8080</c>; <c>0.0.0.0</c> and <c>[::]</c> are every address of the machine.</summary>
     public required string InferenceAddress { get; init; }
 
+    /// <summary>Whether who asks for an inference there has to show a token.</summary>
+    public bool InferenceNeedsToken { get; init; }
+
     /// <summary>As <c>/ping</c> says it: Healthy, Partial Healthy or Unhealthy.</summary>
     public required string Health { get; init; }
 

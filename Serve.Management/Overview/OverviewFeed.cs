@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Observability.Sampling;
+using Serve.Management.Authorization;
 using Serve.Management.Http;
 
 namespace Serve.Management.Overview;
@@ -10,13 +11,14 @@ namespace Serve.Management.Overview;
 /// <param name="registry">The models.</param>
 /// <param name="health">What <c>/ping</c> says.</param>
 /// <param name="inferenceAddress">Where inference is spoken over HTTP.</param>
+/// <param name="inferenceGuard">Who may ask for it; null: everybody.</param>
 /// <param name="time">The clock.</param>
-public sealed class OverviewFeed(ModelRegistry registry, Func<ServerHealth> health, string inferenceAddress, TimeProvider time) : IDisposable
+public sealed class OverviewFeed(ModelRegistry registry, Func<ServerHealth> health, string inferenceAddress, TokenGuard? inferenceGuard, TimeProvider time) : IDisposable
 {
     /// <summary>The time between two overviews.</summary>
     public static TimeSpan Interval => OverviewSource.Interval;
 
-    private readonly SharedFeed<OverviewSample> _feed = new(new OverviewSource(registry, health, inferenceAddress, time).SampleAsync);
+    private readonly SharedFeed<OverviewSample> _feed = new(new OverviewSource(registry, health, inferenceAddress, inferenceGuard is { AsksForToken: true }, time).SampleAsync);
 
     /// <summary>Ends all streams: the server stops.</summary>
     public void Dispose() => _feed.Dispose();

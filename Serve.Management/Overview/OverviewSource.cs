@@ -11,8 +11,9 @@ namespace Serve.Management.Overview;
 /// <param name="registry">The models.</param>
 /// <param name="health">What <c>/ping</c> says.</param>
 /// <param name="inferenceAddress">Where inference is spoken over HTTP.</param>
+/// <param name="inferenceNeedsToken">Whether who asks for one there has to show a token.</param>
 /// <param name="time">The clock.</param>
-internal sealed class OverviewSource(ModelRegistry registry, Func<ServerHealth> health, string inferenceAddress, TimeProvider time)
+internal sealed class OverviewSource(ModelRegistry registry, Func<ServerHealth> health, string inferenceAddress, bool inferenceNeedsToken, TimeProvider time)
 {
     /// <summary>The time between two overviews.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -65,6 +66,7 @@ internal sealed class OverviewSource(ModelRegistry registry, Func<ServerHealth> 
             UptimeSeconds = Math.Round(time.GetElapsedTime(_started).TotalSeconds, 1),
             Version = ServeVersion.Text,
             InferenceAddress = inferenceAddress,
+            InferenceNeedsToken = inferenceNeedsToken,
             Health = TextOf(health()),
             IntervalSeconds = Math.Round(elapsed.TotalSeconds, 3),
             RequestsPerSecond = OverviewVersions.Rounded(rates.Sum(static rate => rate.RequestsPerSecond)),

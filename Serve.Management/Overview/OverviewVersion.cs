@@ -20,6 +20,9 @@ public sealed record OverviewVersion
 
     public required int MaxWorkers { get; init; }
 
+    /// <summary>Whether the number of workers follows the load, between the two.</summary>
+    public bool Autoscales { get; init; }
+
     public required double RequestsPerSecond { get; init; }
 
     public required double ErrorsPerSecond { get; init; }

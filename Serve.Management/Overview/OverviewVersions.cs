@@ -23,6 +23,7 @@ internal static class OverviewVersions
             Handler = now.Handler,
             MinWorkers = now.Configuration.MinWorkers,
             MaxWorkers = now.Configuration.MaxWorkers,
+            Autoscales = now.Configuration.Autoscale is not null,
             RequestsPerSecond = Rounded(rates.RequestsPerSecond),
             ErrorsPerSecond = Rounded(rates.ServerErrorsPerSecond),
             ClientErrorsPerSecond = Rounded(rates.ClientErrorsPerSecond),

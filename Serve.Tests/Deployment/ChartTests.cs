@@ -183,6 +183,43 @@ public sealed partial class ChartTests : IClassFixture<ChartRenders>
     }
 
     [Fact]
+    public void An_empty_folder_for_the_cache_has_no_limit_that_evicts_the_pod()
+    {
+        var cache = _renders.Object("default", "Deployment").At("spec", "template", "spec")!.Items("volumes").Single(volume => volume.Text("name") == "cache");
+
+        Assert.NotNull(cache.At("emptyDir"));
+        Assert.Null(cache.At("emptyDir", "sizeLimit"));
+        Assert.Equal(16L << 30, ServerConfigurationReader.ReadText(_renders.Configuration("default"), "/serve.yaml").Configuration.CacheSize);
+    }
+
+    [Fact]
+    public void An_Ingress_serves_any_name_that_is_given() =>
+        Assert.Equal(["classify.example.com", "*.example.com"], _renders.Object("everything", "Ingress").Items("spec", "rules").Select(rule => rule.Text("host")));
+
+    [Theory]
+    [InlineData("15s", "60s")]
+    [InlineData("30s", "120s")]
+    [InlineData("1m", "240s")]
+    [InlineData("1m30s", "360s")]
+    public async Task What_scales_looks_at_four_scrapes(string interval, string window)
+    {
+        var objects = Yaml.Documents(await Kubernetes.RenderAsync("--set", $"keda.enabled=true,serviceMonitor.enabled=true,serviceMonitor.interval={interval}"));
+
+        Assert.Equal(2, objects.Single(found => found.Text("kind") == "ScaledObject").Items("spec", "triggers").First().Text("metadata", "query")!.Split($"[{window}]").Length - 1);
+    }
+
+    [Theory]
+    [InlineData("keda.enabled=true", true)]
+    [InlineData("keda.enabled=true,serviceMonitor.enabled=true", false)]
+    public async Task Who_scrapes_in_a_way_of_his_own_is_told_which_labels_scaling_needs(string values, bool isTold)
+    {
+        var (code, output, errors) = await Kubernetes.HelmAsync("install", "demo", Kubernetes.Chart, "--namespace", "models", "--dry-run=client", "--set", values);
+
+        Assert.True(code == 0, errors);
+        Assert.Equal(isTold, output.Contains("namespace=\"models\" and service=\"demo-serve-metrics\"", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void The_rules_are_those_of_configs()
     {
         var groups = _renders.Object("gpu", "PrometheusRule").Items("spec", "groups").Select(Shape);
@@ -234,6 +271,8 @@ public sealed partial class ChartTests : IClassFixture<ChartRenders>
     [InlineData("tls.enabled=true", "give tls.secretName")]
     [InlineData("ingress.enabled=true", "give ingress.hosts")]
     [InlineData("prometheusRule.runbookBase=docs", "does not match pattern")]
+    [InlineData("keda.minReplicas=0", "minimum: got 0, want 1")]
+    [InlineData("serviceMonitor.interval=500ms", "does not match pattern")]
     [InlineData("replica=2", "additional properties 'replica' not allowed")]
     [InlineData("auth.mode=maybe", "value must be one of 'tokens', 'none'")]
     public async Task Values_that_cannot_be_meant_are_refused(string values, string message)

@@ -53,11 +53,10 @@ public sealed partial class DeployFilesTests
     public void The_image_keeps_what_it_writes_in_its_volumes()
     {
         var containerfile = File.ReadAllText(Path.Combine(Deploy, "Containerfile"));
-        var volumes = Quoted().Matches(Volume().Match(containerfile).Groups[1].Value).Select(match => match.Groups[1].Value).ToList();
         var read = ServerConfigurationReader.Read(null, ContainerEnvironment().Append(KeyValuePair.Create("SERVE_AUTH", "none")).ToDictionary()).Configuration;
 
         // One level below: the server's folders are private, and volumes may not be.
-        Assert.Equal(volumes, [Path.GetDirectoryName(read.RuntimeFolder)!, Path.GetDirectoryName(read.CacheFolder)!]);
+        Assert.Equal(Volumes(), [Path.GetDirectoryName(read.RuntimeFolder)!, Path.GetDirectoryName(read.CacheFolder)!]);
         Assert.Matches(@"(?m)^USER 1654:1654$", containerfile);
         Assert.Matches(@"(?m)^STOPSIGNAL SIGTERM$", containerfile);
     }
@@ -118,6 +117,17 @@ public sealed partial class DeployFilesTests
     }
 
     [Fact]
+    public void What_the_server_writes_in_compose_lies_on_a_disk()
+    {
+        var compose = Yaml.Document(File.ReadAllText(Path.Combine(Deploy, "compose.yaml")));
+        var server = compose.At("services", "serve")!;
+        var mounts = server.Items("volumes").Select(volume => volume.ToString().Split(':')).Where(parts => compose.At("volumes") is YamlMappingNode named && named.Children.ContainsKey(parts[0])).Select(parts => parts[1]);
+
+        Assert.Equal(Volumes().Order(StringComparer.Ordinal), mounts.Order(StringComparer.Ordinal));
+        Assert.Empty(server.Items("tmpfs"));
+    }
+
+    [Fact]
     public void Everything_in_compose_is_restricted()
     {
         var services = Yaml.Document(File.ReadAllText(Path.Combine(Deploy, "compose.yaml"))).At("services")!;
@@ -140,10 +150,20 @@ public sealed partial class DeployFilesTests
 
         Assert.Empty(read.Warnings);
         Assert.Equal([read.Configuration.ModelStore, read.Configuration.SnapshotFolder], unit["StateDirectory"].Single().Split(' ').Skip(1).Select(name => "/var/lib/" + name));
-        Assert.Equal((read.Configuration.RuntimeFolder, read.Configuration.CacheFolder), ("/run/" + unit["RuntimeDirectory"].Single(), "/var/cache/" + unit["CacheDirectory"].Single()));
-        Assert.All(["RuntimeDirectoryMode", "CacheDirectoryMode", "StateDirectoryMode"], mode => Assert.Equal("0700", unit[mode].Single()));
+        Assert.Equal("/var/cache/" + unit["CacheDirectory"].Single(), read.Configuration.CacheFolder);
+        Assert.StartsWith(read.Configuration.CacheFolder + "/", read.Configuration.RuntimeFolder, StringComparison.Ordinal); // archives are unpacked there, and /run is memory
+        Assert.All(["CacheDirectoryMode", "StateDirectoryMode"], mode => Assert.Equal("0700", unit[mode].Single()));
         var patience = TimeSpan.FromSeconds(int.Parse(unit["TimeoutStopSec"].Single(), System.Globalization.CultureInfo.InvariantCulture));
         Assert.True(patience >= read.Configuration.DrainTimeout + TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
+    public void A_private_key_is_read_from_where_the_unit_puts_it()
+    {
+        var credential = Credential().Match(File.ReadAllText(Path.Combine(Deploy, "systemd", "serve.service"))).Groups[1].Value;
+
+        Assert.NotEmpty(credential);
+        Assert.Contains($"# privateKeyFile: /run/credentials/serve.service/{credential} ", File.ReadAllText(Path.Combine(Deploy, "systemd", "serve.yaml")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -161,6 +181,9 @@ public sealed partial class DeployFilesTests
         var (code, text) = await AnalyzeAsync("security", "--offline=true", "--threshold=20", unit);
         Assert.True(code == 0, text);
     }
+
+    private static List<string> Volumes() =>
+        [.. Quoted().Matches(Volume().Match(File.ReadAllText(Path.Combine(Deploy, "Containerfile"))).Groups[1].Value).Select(match => match.Groups[1].Value)];
 
     private static Dictionary<string, string> ContainerEnvironment() =>
         Setting().Matches(File.ReadAllText(Path.Combine(Deploy, "Containerfile"))).ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value);
@@ -182,6 +205,9 @@ public sealed partial class DeployFilesTests
 
     [GeneratedRegex(@"^VOLUME (.*)$", RegexOptions.Multiline)]
     private static partial Regex Volume();
+
+    [GeneratedRegex("^# LoadCredential=([^:]+):", RegexOptions.Multiline)]
+    private static partial Regex Credential();
 
     [GeneratedRegex("\"([^\"]+)\"")]
     private static partial Regex Quoted();

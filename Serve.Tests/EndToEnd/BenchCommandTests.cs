@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace Serve.Tests.EndToEnd;
@@ -93,6 +95,36 @@ public sealed class BenchCommandTests : IClassFixture<ServerFixture>
         Assert.Equal(0, code);
         Assert.Matches(@"fashion-vit/1\.0 +[\d.,]+", text);
         Assert.Equal(0, (await RunAsync("bench", "--url", _server.Inference + "/predictions/fashion-vit", "--data", Boot, "--concurrency", "1")).Code);
+    }
+
+    [Fact]
+    public async Task Another_servers_figures_are_not_those_of_the_server_that_is_configured()
+    {
+        using var folder = new TemporaryFolder();
+        var config = folder.Write("serve.yaml", $"metricsAddress: {_server.Metrics}\n");
+        string[] command = ["bench", "fashion-vit", "--config", config, "--url", _server.Inference, "--concurrency", "1", .. Short];
+
+        var (code, text) = await Cli.RunAsync([.. command, "--data", Boot]);
+        Assert.True(code == 0, text);
+        Assert.DoesNotContain("queue", text, StringComparison.Ordinal);
+
+        (code, text) = await Cli.RunAsync([.. command, "--management-address", _server.Management, "--metrics-address", _server.Metrics]);
+        Assert.True(code == 0, text);
+        Assert.Matches(@"Clients +read +queue +transfer", text);
+    }
+
+    [Fact]
+    public async Task Who_interrupts_it_before_it_measures_is_not_shown_a_stack_trace()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        using var process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "serve"), ["bench", "m", "--management-address", $"http://{silent.LocalEndpoint}"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using var asked = await silent.AcceptTcpClientAsync(TestContext.Current.CancellationToken);
+        Signals.Interrupt(process.Id);
+        var errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal((130, "Interrupted."), (process.ExitCode, errors.Trim()));
     }
 
     [Fact]

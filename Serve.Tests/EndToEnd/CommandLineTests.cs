@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 
 namespace Serve.Tests.EndToEnd;
@@ -108,6 +109,20 @@ public sealed class CommandLineTests : IClassFixture<ServerFixture>
         Assert.Equal(1, (await Cli.RunAsync("models", "create", "vit_ti_16", "--store", _server.ModelStore)).Code);
         Assert.Equal((0, "Model \"vit_ti_16\" Version: 1.0 registered with 0 initial workers. Use scale workers API to add workers for the model."), Trimmed(await _server.RunAsync("register", "vit_ti_16", "--initial-workers", "0")));
         Assert.Equal(0, (await _server.RunAsync("unregister", "vit_ti_16")).Code);
+    }
+
+    [Fact]
+    public async Task A_model_whose_creation_is_interrupted_leaves_nothing_in_the_store()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        using var store = new TemporaryFolder();
+        using var process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "serve"), ["models", "create", "vit_l_16", "--store", store.Path]) { RedirectStandardError = true })!;
+        await Eventually.HoldsAsync("it writes", () => Directory.EnumerateFiles(store.Path, "*", SearchOption.AllDirectories).Any());
+        Signals.Interrupt(process.Id);
+        var errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal((130, "Interrupted."), (process.ExitCode, errors.Trim()));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(store.Path));
     }
 
     [Fact]

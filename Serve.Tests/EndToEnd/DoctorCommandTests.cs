@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Serve.Tests.Worker;
 using DataType = Serve.Core.Onnx.Format.TensorProto.Types.DataType;
@@ -70,6 +71,45 @@ public sealed class DoctorCommandTests : IDisposable
         Assert.Contains("warning  attention: 6 of 6 spelled out", text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("/")]
+    public async Task What_is_no_model_by_its_name_is_one_sentence(string model)
+    {
+        var (code, text) = await DoctorAsync(model);
+        Assert.Equal(2, code);
+        Assert.Single(text.Trim().Split('\n'));
+    }
+
+    [Fact]
+    public async Task The_worker_counts_GPUs_as_a_servers_workers_do()
+    {
+        var worker = Worker("read load; printf '{\"type\": \"x\", \"message\": \"%s\"}' \"$CUDA_DEVICE_ORDER\"; exit 1");
+
+        var (code, text) = await DoctorAsync(FashionData.ModelFolder, "--worker-executable", worker);
+
+        Assert.Equal((1, "PCI_BUS_ID"), (code, text.Trim()));
+    }
+
+    [Fact]
+    public async Task What_was_unpacked_is_removed_when_somebody_does_not_want_to_wait()
+    {
+        var worker = Worker($"read load; touch {_folder["begun"]}; exec sleep 600");
+        using var process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "serve"), ["doctor", FashionData.ModelFolder, "--worker-executable", worker])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["TMPDIR"] = _folder.Path },
+        })!;
+        var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await Eventually.HoldsAsync("the worker loads", () => File.Exists(_folder["begun"]));
+        Signals.Interrupt(process.Id);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal((130, "Interrupted."), (process.ExitCode, (await errors).Trim()));
+        Assert.Empty(Directory.EnumerateDirectories(_folder.Path, "serve-doctor-*"));
+    }
+
     [Fact]
     public async Task What_cannot_be_loaded_says_why()
     {
@@ -81,6 +121,15 @@ public sealed class DoctorCommandTests : IDisposable
 
         (code, text) = await DoctorAsync("nowhere", "--model-store", _folder.Path);
         Assert.Equal((1, "Model not found at: nowhere"), (code, text.Trim()));
+    }
+
+    /// <summary>A worker's executable that is a shell script.</summary>
+    private string Worker(string script)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Needs a shell.");
+        var path = _folder.Write("worker", $"#!/bin/sh\n{script}\n");
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        return path;
     }
 
     private Task<(int Code, string Text)> DoctorAsync(params string[] arguments) => Cli.RunAsync(["doctor", .. arguments, "--cache-folder", _folder["cache"]]);

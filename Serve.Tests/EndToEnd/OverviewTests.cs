@@ -19,20 +19,21 @@ public sealed class OverviewTests : IClassFixture<HandlerServer>
     [Fact]
     public async Task An_overview_has_the_state_of_everything()
     {
-        await _server.ServeAsync("seen", "EchoHandler", "batchSize: 4", workers: 2);
+        await _server.ServeAsync("seen", "EchoHandler", "batchSize: 4\nautoscale: true", workers: 2);
         await _server.ServeAsync("seen", "EchoHandler", "batchSize: 4", workers: 0, version: "2.0");
 
         var answer = await _server.ManageAsync(HttpMethod.Get, "/overview");
         Assert.Equal((HttpStatusCode.OK, "application/json"), (answer.Status, answer.Headers["Content-Type"]));
         var overview = JsonSerializer.Deserialize(answer.Body, OverviewJson.Default.OverviewBody)!;
 
-        Assert.Equal(("Healthy", _server.Inference), (overview.Health, overview.InferenceAddress));
+        Assert.Equal(("Healthy", _server.Inference, false), (overview.Health, overview.InferenceAddress, overview.InferenceNeedsToken));
         Assert.InRange(overview.IntervalSeconds, 0.2, 30);
         Assert.Equal("cpu", overview.Devices[0].Device);
         var model = Assert.Single(overview.Models, model => model.Name == "seen");
         Assert.Equal(("1.0", "1.0", "2.0"), (model.DefaultVersion, model.Versions[0].Version, model.Versions[1].Version));
         Assert.Equal((ModelState.Ready, ModelState.Idle), (model.Versions[0].State, model.Versions[1].State));
         var version = model.Versions[0];
+        Assert.Equal((true, false), (version.Autoscales, model.Versions[1].Autoscales));
         Assert.Equal((true, 4, 2, 0L), (version.IsDefault, version.BatchSize, version.MinWorkers, version.Restarts));
         Assert.Equal(await _server.WorkerPidsAsync("seen"), version.Workers.Select(worker => worker.Pid!.Value));
         Assert.All(version.Workers, worker => Assert.Equal(WorkerState.Ready, worker.State));

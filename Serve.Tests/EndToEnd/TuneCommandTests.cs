@@ -51,6 +51,7 @@ public sealed class TuneCommandTests
         var (code, text) = await Cli.RunAsync("tune", name, "--results", store.Path, "--model-store", store.Path, "--data", Boot, "--window", "100ms", "--batch-sizes", "1", "--instances", "1", "--workers", "1", "--delays", "adaptive", "--p99", "2ms", "--write");
         Assert.Equal(1, code);
         Assert.Contains("No setting is within p99 2 ms", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("Written", text, StringComparison.Ordinal);
         Assert.Contains("batchSize: 1   # too small", await File.ReadAllTextAsync(Path.Combine(folder, "model-config.yaml"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
     }
 

@@ -107,6 +107,30 @@ public sealed class LoadRunTests
     }
 
     [Theory]
+    [InlineData(0, 1)]
+    [InlineData(1000, 1)]
+    [InlineData(1000, 2)]
+    public async Task Requests_without_an_answer_are_counted_for_as_long_as_they_wait(double arrivalsPerSecond, int threads)
+    {
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var server = new ScriptedServer(_ =>
+        {
+            gate.Task.Wait(TimeSpan.FromSeconds(60));
+            return Ok;
+        });
+
+        // In the open loop one is sent by each thread, the others wait for its connection.
+        using var run = new LoadRun(Options(server.EndPoint) with { Clients = arrivalsPerSecond > 0 ? 0 : 10, ArrivalsPerSecond = arrivalsPerSecond, MostConnections = threads, Threads = threads });
+        run.Start();
+        await Eventually.HoldsAsync("ten wait", () => run.Unanswered() is { Count: >= 10 } ages && ages.Max > TimeSpan.FromMilliseconds(10));
+        if (arrivalsPerSecond == 0) Assert.Equal(10, run.Unanswered().Count);
+
+        gate.SetResult();
+        run.Pause();
+        Assert.Equal(0, run.Unanswered().Count);
+    }
+
+    [Theory]
     [InlineData(0)]
     [InlineData(2000)]
     public async Task A_load_that_pauses_has_all_its_answers_and_goes_on_with_the_same_connections(double arrivalsPerSecond)
@@ -177,6 +201,14 @@ public sealed class LoadRunTests
         Assert.Equal("POST /a%20b?c=d HTTP/1.1\r\nHost: h:1\r\nContent-Type: image/png\r\nX-A: 1\r\nContent-Length: 1\r\n\r\nA", text);
         Assert.Throws<ArgumentException>(() => RequestBytes.Post(new Uri("http://h:1/"), "a", [], [new("X", "1\r\nY: 2")]));
         Assert.Throws<ArgumentException>(() => RequestBytes.Post(new Uri("http://h:1/"), "a", [], [new("X Y", "1")]));
+    }
+
+    [Fact]
+    public void A_header_that_is_given_goes_before_the_one_that_is_sent_anyway()
+    {
+        var text = Encoding.UTF8.GetString(RequestBytes.Post(new Uri("http://h:1/"), "image/png", [65], [new("content-type", "application/json"), new("HOST", "other")]));
+        Assert.Equal("POST / HTTP/1.1\r\ncontent-type: application/json\r\nHOST: other\r\nContent-Length: 1\r\n\r\nA", text);
+        foreach (var framing in (string[])["content-length", "Transfer-Encoding"]) Assert.Throws<ArgumentException>(() => RequestBytes.Post(new Uri("http://h:1/"), "a", [], [new(framing, "2")]));
     }
 
     private static ReadOnlyMemory<byte> Request(string path) => RequestBytes.Post(new Uri("http://127.0.0.1" + path), "text/plain", "body"u8);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Serve.LoadGenerator.Load;
 using Serve.LoadGenerator.Measurement;
 using Serve.LoadGenerator.Sweeps;
@@ -43,6 +44,22 @@ public sealed class ScheduleTests
                 return schedule.Next;
             })];
         }
+    }
+
+    [Theory]
+    [InlineData(0, 0, "12.955 29.956 44.567")]
+    [InlineData(7, 0, "4.832 25.332 36.147")]
+    [InlineData(7, 1, "11.558 13.042 17.188")]
+    public void The_arrivals_of_a_seed_are_the_same_in_every_process(int seed, int thread, string milliseconds)
+    {
+        var schedule = new PoissonSchedule(100, seed, start: 0, thread);
+        var arrivals = Enumerable.Range(0, 3).Select(_ =>
+        {
+            var next = schedule.Next;
+            schedule.Advance();
+            return (next / (Stopwatch.Frequency / 1000.0)).ToString("0.###", CultureInfo.InvariantCulture);
+        });
+        Assert.Equal(milliseconds, string.Join(' ', arrivals));
     }
 
     [Fact]

@@ -34,6 +34,15 @@ public sealed class TokenGuardTests
     }
 
     [Fact]
+    public void Inference_asks_for_a_token_only_where_it_has_some_not_where_management_alone_has()
+    {
+        var management = new TokenGuard(new TokenSet(_time));
+
+        Assert.True(new TokenGuard(new TokenSet(_time), new TokenSet(_time)) { OfManagement = management }.AsksForToken);
+        Assert.False(new TokenGuard { OfManagement = management }.AsksForToken);
+    }
+
+    [Fact]
     public void Tokens_of_a_key_file_are_valid_for_their_time_and_the_API_key_for_ever()
     {
         using var folder = new TemporaryFolder();

@@ -61,6 +61,21 @@ public sealed partial class DashboardTests
     }
 
     [Fact]
+    public async Task A_version_that_is_ready_on_several_servers_is_shown_ready()
+    {
+        string[] states = ["idle", "loading", "ready", "recovering", "failed", "draining"];
+        var queries = Dashboard.All.SelectMany(dashboard => dashboard.Panels).SelectMany(panel => panel.Queries).Where(query => query.Contains("state=\"draining\"} * 5", StringComparison.Ordinal)).ToList();
+        Assert.True(queries.Count > 1);
+        using var folder = new TemporaryFolder();
+        var series = from instance in (string[])["a", "b", "c"] from state in states select $$"""      - {series: 'serve_model_state{instance="{{instance}}",model="m",version="1.0",state="{{state}}"}', values: '{{(state == "ready" ? 1 : 0)}}'}""";
+        var cases = queries.Select(query => $$"""      - {expr: 'count(({{Variable().Replace(query, ".*")}}) != 2) or vector(0)', eval_time: 0s, exp_samples: [{labels: '{}', value: 0}]}""");
+        var file = folder.Write("states.yml", "tests:\n  - interval: 1m\n    input_series:\n" + string.Join('\n', series) + "\n    promql_expr_test:\n" + string.Join('\n', cases) + "\n");
+
+        var (code, output) = await Promtool.RunAsync("test", "rules", file);
+        Assert.True(code == 0, output);
+    }
+
+    [Fact]
     public async Task They_are_what_Grafana_has_published()
     {
         Assert.SkipUnless(GrafanaSchema.IsInstalled, GrafanaSchema.HowToInstall);

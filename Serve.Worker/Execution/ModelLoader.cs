@@ -128,7 +128,7 @@ internal sealed partial class ModelLoader(LoadMessage load, ILogger logger)
     private void TellFindings(OpenedModel opened, OnnxModel model)
     {
         if (opened.Definition.Outline is not { } original) return;
-        var subject = new DoctorSubject(original, opened.Opened.Optimized, !opened.Plan.IsCpuOnly, !opened.Plan.IsCpuOnly, _configuration.Execution.CudaGraphs);
+        var subject = DoctorSubject.Of(original, opened.Opened.Optimized, !opened.Plan.IsCpuOnly, !opened.Plan.IsCpuOnly, _configuration.Execution);
         foreach (var finding in GraphDoctor.Examine(subject))
         {
             if (finding.Severity == FindingSeverity.Advice) Log.Advice(logger, finding.Summary, finding.Cost ?? "");

@@ -53,8 +53,8 @@ internal static class DoctorProcess
         var isForGpu = load.Device.Type == DeviceType.Gpu;
 
         // Where there is no GPU, or the model cannot be recorded as CUDA graphs, what the graph shows is shown all the same.
-        var wantsGraphs = load.Configuration.Execution.CudaGraphs;
-        if (isForGpu) load = load with { Configuration = load.Configuration with { Fallback = DeviceType.Cpu, Execution = load.Configuration.Execution with { CudaGraphs = false } } };
+        var wanted = load.Configuration.Execution;
+        if (isForGpu) load = load with { Configuration = load.Configuration with { Fallback = DeviceType.Cpu, Execution = wanted with { CudaGraphs = false } } };
         var started = Stopwatch.GetTimestamp();
         var model = ModelOpening.Open(load, wantsOutline: true, NullLogger.Instance);
         using (model.Plan)
@@ -63,7 +63,7 @@ internal static class DoctorProcess
             {
                 var took = Stopwatch.GetElapsedTime(started);
                 var original = model.Definition.Outline ?? throw new InvalidModelException($"{Path.GetFileName(model.Definition.File)} loads, but is no ONNX file whose graph could be read.");
-                var subject = new DoctorSubject(original, model.Opened.Optimized, isForGpu, !model.Plan.IsCpuOnly, wantsGraphs);
+                var subject = DoctorSubject.Of(original, model.Opened.Optimized, isForGpu, !model.Plan.IsCpuOnly, wanted);
                 return new DoctorReport(
                     load.ModelName,
                     load.ModelVersion,

@@ -19,15 +19,19 @@ export function App() {
   const current = useStore(route);
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
-  const place = JSON.stringify(current);
+  const title = titleOf(current);
   useEffect(() => {
-    document.title = `${titleOf(current)} · Serve`;
+    document.title = `${title} · Serve`;
+  }, [title]);
+
+  // Another version or model on the same page was chosen in it: the focus stays where that was done.
+  useEffect(() => {
     if (!first.current) {
       scrollTo(0, 0);
       main.current?.focus({ preventScroll: true });
     }
     first.current = false;
-  }, [place]);
+  }, [current.page]);
   return (
     <>
       <a

@@ -18,6 +18,13 @@ test('a file is the one that it is called', () => {
   assert.equal(curl(file('{a,b}.png')), `curl -g -T '{a,b}.png' ${address}`);
 });
 
+test('what a file is goes with it, as the page has sent it; a picture shows it itself', () => {
+  const of = (fileName, contentType) => ({ address, needsToken: false, input: { body: new Blob([]), fileName, contentType } });
+  assert.equal(curl(of('a.json', 'application/json')), `curl -T a.json -H 'Content-Type: application/json' ${address}`);
+  assert.match(python(of('a.txt', 'text/plain')), /data=file, headers=\{"Content-Type": "text\/plain"\}\)/);
+  assert.equal(curl(of('a.png', 'image/png')), `curl -T a.png ${address}`);
+});
+
 test('a token is named, never shown', () => {
   assert.match(curl(file('a.png', true)), /"Authorization: Bearer \$SERVE_TOKEN"/);
   assert.match(python(file('a.png', true)), /os\.environ\["SERVE_TOKEN"\]/);

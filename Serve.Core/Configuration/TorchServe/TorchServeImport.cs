@@ -175,13 +175,19 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
         }
 
         // What a key cannot be without; where it is in the file too, both are read together at the end.
-        private static string Companion(string key, string value) => key switch
+        private static string Companion(string key, string value)
         {
-            "certificateFile" => "privateKeyFile: x\n",
-            "privateKeyFile" => "certificateFile: x\n",
-            _ when value.StartsWith("https://", StringComparison.OrdinalIgnoreCase) => "certificateFile: x\nprivateKeyFile: x\n",
-            _ => "",
-        };
+            var certificate = key switch
+            {
+                "certificateFile" => "privateKeyFile: x\n",
+                "privateKeyFile" => "certificateFile: x\n",
+                _ when value.StartsWith("https://", StringComparison.OrdinalIgnoreCase) => "certificateFile: x\nprivateKeyFile: x\n",
+                _ => "",
+            };
+
+            // A port that is another one's default may be free: the file can give that one another.
+            return Listeners.Contains(key) ? certificate + string.Concat(Listeners.Where(other => other != key).Select(other => $"{other}: http://127.0.0.1:0\n")) : certificate;
+        }
 
         private void Ignore(PropertiesEntry entry, bool needsAttention = false)
         {
@@ -201,14 +207,41 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
                     ServerConfigurationReader.ReadText(Write("") + "auth: none\n", target);
                     return;
                 }
-                catch (ConfigurationException error) when (_settings.FindLastIndex(setting => Listeners.Contains(setting.Key) || setting.Key.EndsWith("File", StringComparison.Ordinal)) is >= 0 and var last)
+                catch (ConfigurationException error) when (InTheWay(error.Problems) is var (at, why))
                 {
-                    // The one that is in the way, or where that one is a default, the last that was mapped.
-                    var at = _settings.FindIndex(setting => error.Problems.Any(problem => problem.Key == setting.Key)) is >= 0 and var found ? found : last;
-                    _notes.Add(new ImportNote(_settings[at].Line, $"{_settings[at].Key} is left out: {error.Problems[0].Message}", NeedsAttention: true));
+                    _notes.Add(new ImportNote(_settings[at].Line, $"{_settings[at].Key} is left out: {why}", NeedsAttention: true));
                     _settings.RemoveAt(at);
                 }
             }
+        }
+
+        /// <summary>The setting that a problem is about; where the problem is a default's, the one that has taken its port.</summary>
+        private (int At, string Why)? InTheWay(IReadOnlyList<ConfigurationProblem> problems)
+        {
+            foreach (var problem in problems)
+            {
+                if (_settings.FindIndex(setting => setting.Key == problem.Key) is >= 0 and var at) return (at, problem.Message);
+                if (DefaultPort(problem.Key) is not { } port) continue;
+                at = _settings.FindIndex(setting => Listeners.Contains(setting.Key) && ListenAddress.Parse(setting.Raw, out _)?.Port == port);
+                if (at >= 0) return (at, $"{problem.Key}: {problem.Message}");
+            }
+
+            return null;
+        }
+
+        private static int? DefaultPort(string key)
+        {
+            var defaults = new ServerConfiguration();
+            var address = key switch
+            {
+                "inferenceAddress" => defaults.InferenceAddress,
+                "managementAddress" => defaults.ManagementAddress,
+                "metricsAddress" => defaults.MetricsAddress,
+                "grpcInferenceAddress" => defaults.GrpcInferenceAddress,
+                "grpcManagementAddress" => defaults.GrpcManagementAddress,
+                _ => null,
+            };
+            return address is null ? null : ListenAddress.Parse(address, out _)!.Port;
         }
 
         private void AddExposure()

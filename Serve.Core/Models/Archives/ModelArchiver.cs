@@ -13,26 +13,30 @@ public static class ModelArchiver
 
     /// <summary>Makes an archive. It appears under its name only when it is complete.</summary>
     /// <param name="request">What to pack.</param>
+    /// <param name="cancellation">Stops between two files, and while they are packed between two blocks; what was written is removed.</param>
     /// <returns>The archive's path.</returns>
     /// <exception cref="ServeException">What is missing or wrong.</exception>
-    public static string Create(ArchiveRequest request)
+    public static string Create(ArchiveRequest request, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(request);
         if (ModelNames.Fault(request.ModelName) is { } name) throw new InvalidModelException($"The model's name \"{request.ModelName}\" {name}.");
         if (ModelNames.Fault(request.Version) is { } version) throw new InvalidModelException($"The version's name \"{request.Version}\" {version}.");
 
         var handler = Handler(request, out var assembly);
-        var target = Path.Combine(Path.GetFullPath(request.ExportPath), request.ModelName + Extension(request.Format));
+        var folder = Path.GetFullPath(request.ExportPath);
+        var target = Path.Combine(folder, request.ModelName + Extension(request.Format));
         if (!request.Force && Path.Exists(target)) throw new InvalidModelException($"{target} exists already; remove it, or replace it with --force.");
 
         var files = Collect(request, assembly);
-        var staging = $"{target}.{Guid.NewGuid():N}.partial";
+
+        // Hidden: the folder may be a model store, and a server must not find half a model in it.
+        var staging = Path.Combine(folder, $".{request.ModelName}.{Guid.NewGuid():N}.partial");
         try
         {
             Directory.CreateDirectory(staging);
-            Stage(files, Manifest(request, handler), staging);
+            Stage(files, Manifest(request, handler), staging, cancellation);
             ModelFolder.Open(staging, new StoredModel(request.ModelName, request.Version, request.ModelName, staging, StoredModelKind.Folder), new ServerConfiguration());
-            Publish(staging, target, request);
+            Publish(staging, target, request, cancellation);
             return target;
         }
         finally
@@ -118,10 +122,11 @@ public static class ModelArchiver
         ArchiverVersion = typeof(ModelArchiver).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion,
     };
 
-    private static void Stage(SortedDictionary<string, string> files, ModelManifest manifest, string staging)
+    private static void Stage(SortedDictionary<string, string> files, ModelManifest manifest, string staging, CancellationToken cancellation)
     {
         foreach (var (name, path) in files)
         {
+            cancellation.ThrowIfCancellationRequested();
             var copy = Path.Combine(staging, name);
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
             File.Copy(path, copy);
@@ -139,10 +144,11 @@ public static class ModelArchiver
         _ => ModelArchive.Extension,
     };
 
-    private static void Publish(string staging, string target, ArchiveRequest request)
+    private static void Publish(string staging, string target, ArchiveRequest request, CancellationToken cancellation)
     {
         if (request.Format is ArchiveFormat.NoArchive)
         {
+            cancellation.ThrowIfCancellationRequested();
             if (Directory.Exists(target)) Directory.Delete(target, recursive: true);
             Directory.Move(staging, target);
             return;
@@ -151,8 +157,14 @@ public static class ModelArchiver
         var packed = staging + ".packed";
         try
         {
-            if (request.Format is ArchiveFormat.Tgz) WriteTar(packed, staging, request.ModelName);
-            else WriteZip(packed, staging, request.Format is ArchiveFormat.ZipStore ? CompressionLevel.NoCompression : CompressionLevel.Optimal);
+            using (var file = new PackedFile(packed, cancellation))
+            {
+                if (request.Format is ArchiveFormat.Tgz) WriteTar(file, staging, request.ModelName);
+                else WriteZip(file, staging, request.Format is ArchiveFormat.ZipStore ? CompressionLevel.NoCompression : CompressionLevel.Optimal);
+            }
+
+            // By the rules by which a server opens it: names that differ only in case, too many files, one that packs too well.
+            ModelArchive.Check(packed, new ArchiveLimits(), Path.GetFileName(target), cancellation);
             File.Move(packed, target, overwrite: true);
         }
         finally
@@ -161,16 +173,16 @@ public static class ModelArchiver
         }
     }
 
-    private static void WriteZip(string target, string staging, CompressionLevel level)
+    private static void WriteZip(PackedFile target, string staging, CompressionLevel level)
     {
-        using var zip = ZipFile.Open(target, ZipArchiveMode.Create);
+        using var zip = new ZipArchive(target, ZipArchiveMode.Create, leaveOpen: true);
         foreach (var (file, name) in FilesOf(staging)) zip.CreateEntryFromFile(file, name, level);
     }
 
     /// <summary>As torch-model-archiver does it, everything in a folder; but the manifest first, so that nobody has to unpack the weights to read it.</summary>
-    private static void WriteTar(string target, string staging, string modelName)
+    private static void WriteTar(PackedFile target, string staging, string modelName)
     {
-        using var packed = new GZipStream(File.Create(target), CompressionLevel.Optimal);
+        using var packed = new GZipStream(target, CompressionLevel.Optimal, leaveOpen: true);
         using var tar = new TarWriter(packed, TarEntryFormat.Pax);
         foreach (var (file, name) in FilesOf(staging).OrderBy(file => file.Name != ModelManifest.EntryName))
         {
@@ -184,4 +196,20 @@ public static class ModelArchiver
     private static IEnumerable<(string File, string Name)> FilesOf(string folder) => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
         .Order(StringComparer.Ordinal)
         .Select(file => (file, Path.GetRelativePath(folder, file).Replace('\\', '/')));
+
+    /// <summary>The archive while it is written: packing gigabytes takes minutes, and neither zip nor tar asks whether it is still wanted.</summary>
+    private sealed class PackedFile(string path, CancellationToken cancellation) : FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None)
+    {
+        public override void Write(byte[] buffer, int offset, int count)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            base.Write(buffer, offset, count);
+        }
+
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            base.Write(buffer);
+        }
+    }
 }

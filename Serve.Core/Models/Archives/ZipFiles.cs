@@ -80,29 +80,33 @@ internal static class ZipFiles
         var at = tail.AsSpan().LastIndexOf("PK\u0005\u0006"u8);
         if (at < 0 || at + EndRecord > tail.Length) throw rules.Refuse("it is no zip file (it has no end record), nor a tar.gz");
 
+        // As the library has it: any of the three marks sends it to the zip64 record, and what that says goes before the rest.
+        var disk = BinaryPrimitives.ReadUInt16LittleEndian(tail.AsSpan(at + 4));
+        var count = BinaryPrimitives.ReadUInt16LittleEndian(tail.AsSpan(at + 10));
         long offset = BinaryPrimitives.ReadUInt32LittleEndian(tail.AsSpan(at + 16));
-        if (offset == uint.MaxValue) offset = Zip64Offset(file, file.Length - tail.Length + at, rules);
+        if (disk == ushort.MaxValue || count == ushort.MaxValue || offset == uint.MaxValue) offset = Zip64Offset(file, file.Length - tail.Length + at, rules);
         if (offset > file.Length || file.Length - offset > MaxDirectoryBytes) throw rules.Refuse($"its list of entries takes more than {MaxDirectoryBytes} bytes");
     }
 
-    /// <summary>The list's offset in an archive above 4 GiB: the record before the end record points to the one that has it.</summary>
+    /// <summary>The list's offset where the end record has no room for it: the record before the end record points to the one that has it.</summary>
     private static long Zip64Offset(FileStream file, long endRecord, ArchiveEntries rules)
     {
-        var locator = ReadAt(file, endRecord - 20, 20, rules);
-        var record = ReadAt(file, BinaryPrimitives.ReadInt64LittleEndian(locator.AsSpan(8)), 56, rules);
+        // Without their signatures the library reads another list than the one that is measured here.
+        var locator = ReadAt(file, endRecord - 20, "PK\u0006\u0007"u8, 20, rules);
+        var record = ReadAt(file, BinaryPrimitives.ReadInt64LittleEndian(locator.AsSpan(8)), "PK\u0006\u0006"u8, 56, rules);
         file.Seek(0, SeekOrigin.Begin);
         var offset = BinaryPrimitives.ReadInt64LittleEndian(record.AsSpan(48));
         return offset >= 0 ? offset : throw rules.Refuse("its zip64 record is damaged");
     }
 
-    private static byte[] ReadAt(FileStream file, long position, int length, ArchiveEntries rules)
+    private static byte[] ReadAt(FileStream file, long position, ReadOnlySpan<byte> signature, int length, ArchiveEntries rules)
     {
         if (position < 0 || position > file.Length - length) throw rules.Refuse("its zip64 record is damaged");
 
         var bytes = new byte[length];
         file.Seek(position, SeekOrigin.Begin);
         file.ReadExactly(bytes);
-        return bytes;
+        return bytes.AsSpan().StartsWith(signature) ? bytes : throw rules.Refuse("its zip64 record is damaged");
     }
 
     /// <summary>Only files and folders: a link could lead out of the folder, and nobody needs a device file.</summary>

@@ -65,7 +65,7 @@ internal static class BenchTables
         ])));
     }
 
-    private static IEnumerable<string> Notes(BenchReport report)
+    internal static IEnumerable<string> Notes(BenchReport report)
     {
         if (report.WasInterrupted) yield return "Interrupted: the last line is incomplete.";
         foreach (var point in report.Points)
@@ -75,6 +75,7 @@ internal static class BenchTables
             if (!point.IsStable && !report.WasInterrupted) yield return $"{load} the last windows do not agree: the figures vary (--max-windows, --window).";
             if (point.IsClientTheLimit) yield return $"{load} the load generator itself was busy {Percent(point.ClientBusy)} of the time: the server may be faster than this says (--threads, or another machine).";
             if (point.Backlog > 0) yield return $"{load} {Number(point.Backlog)} requests had arrived and waited for a connection at the end: the server does not keep up, or --connections is too small.";
+            if (point.WithUnanswered is { } least && least.P99Milliseconds > point.P99Milliseconds) yield return $"{load} {Number(point.Unanswered)} requests had no answer yet at the end: counted for as long as they had waited, p99 is at least {Number(least.P99Milliseconds)} ms, max {Number(least.MaxMilliseconds)} ms.";
             if (point.SendDelayP99Milliseconds is > 5 and var delay && point.Backlog == 0) yield return $"{load} requests were sent up to {Number(delay)} ms after their scheduled arrival (p99); that is part of the latencies.";
         }
 

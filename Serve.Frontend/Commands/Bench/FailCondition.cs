@@ -9,12 +9,12 @@ internal sealed class FailCondition
 {
     private static readonly Dictionary<string, Func<BenchPoint, double>> Times = new(StringComparer.Ordinal)
     {
-        ["mean"] = point => point.MeanMilliseconds,
-        ["p50"] = point => point.P50Milliseconds,
-        ["p90"] = point => point.P90Milliseconds,
-        ["p95"] = point => point.P95Milliseconds,
-        ["p99"] = point => point.P99Milliseconds,
-        ["max"] = point => point.MaxMilliseconds,
+        ["mean"] = point => AtLeast(point.MeanMilliseconds, point.WithUnanswered?.MeanMilliseconds),
+        ["p50"] = point => AtLeast(point.P50Milliseconds, point.WithUnanswered?.P50Milliseconds),
+        ["p90"] = point => AtLeast(point.P90Milliseconds, point.WithUnanswered?.P90Milliseconds),
+        ["p95"] = point => AtLeast(point.P95Milliseconds, point.WithUnanswered?.P95Milliseconds),
+        ["p99"] = point => AtLeast(point.P99Milliseconds, point.WithUnanswered?.P99Milliseconds),
+        ["max"] = point => AtLeast(point.MaxMilliseconds, point.WithUnanswered?.MaxMilliseconds),
     };
 
     private readonly string _text;
@@ -40,6 +40,9 @@ internal sealed class FailCondition
         let value = point.Answers == 0 && _value != ErrorPercent ? double.PositiveInfinity : _value(point)
         where value > _most
         select string.Create(CultureInfo.InvariantCulture, $"Over {_text}: {value:0.###}{(_value == ErrorPercent ? " %" : " ms")} at {report.Load} {point.Load:0.##}.");
+
+    // A server that stops answering must not pass because what it keeps waiting is in no latency: who has waited for so long waits longer.
+    private static double AtLeast(double answered, double? withUnanswered) => Math.Max(answered, withUnanswered ?? 0);
 
     private static double ErrorPercent(BenchPoint point)
     {

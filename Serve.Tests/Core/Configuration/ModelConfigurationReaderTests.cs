@@ -286,15 +286,33 @@ public sealed class ModelConfigurationReaderTests
     [Fact]
     public void Parameters_go_before_the_file_and_are_checked_like_it()
     {
-        var file = Read("minWorkers: 2\nbatchSize: 8").Configuration;
+        var file = Read("minWorkers: 2\nbatchSize: 8");
 
-        var changed = ModelConfigurationReader.Override(file, new Dictionary<string, string> { ["batchSize"] = "16", ["minWorkers"] = "5" }, key => $"parameter {key}").Configuration;
+        var changed = Override(file, new Dictionary<string, string> { ["batchSize"] = "16", ["minWorkers"] = "5" });
         Assert.Equal((16, 5, 5), (changed.BatchSize, changed.MinWorkers, changed.MaxWorkers));
 
-        var error = Assert.Throws<ConfigurationException>(() =>
-            ModelConfigurationReader.Override(file, new Dictionary<string, string> { ["batchSize"] = "dd" }, key => "parameter batch_size"));
-        Assert.Equal("parameter batch_size: batchSize: dd is not allowed; give a whole number from 1 to 4096", error.Message);
+        var error = Assert.Throws<ConfigurationException>(() => Override(file, new Dictionary<string, string> { ["batchSize"] = "dd" }));
+        Assert.Equal("parameter batchSize: batchSize: dd is not allowed; give a whole number from 1 to 4096", error.Message);
     }
+
+    [Theory]
+    [InlineData("maxQueueSize: 7", 7)]
+    [InlineData("jobQueueSize: 7", 7)]
+    [InlineData("maxQueueSize: auto", null)]
+    [InlineData("batchSize: 2", null)]
+    public void A_parameter_for_the_latency_target_leaves_the_queue_that_the_file_says(string yaml, int? size) =>
+        Assert.Equal(size, Override(Read(yaml), new Dictionary<string, string> { ["latencyTarget"] = "50ms" }).MaxQueueSize);
+
+    [Fact]
+    public void A_section_with_a_value_beside_its_keys_is_a_problem_and_no_crash()
+    {
+        var error = Assert.Throws<ConfigurationException>(() => Override(Read(""), new Dictionary<string, string> { ["execution"] = "fast", ["execution.fp16"] = "true", ["execution.interOpThreads"] = "none" }));
+        Assert.Equal(["execution", "execution.interOpThreads"], error.Problems.Select(problem => problem.Key));
+        Assert.Equal("is a section, and is given a value beside its fp16, interOpThreads; remove the value", error.Problems[0].Message);
+    }
+
+    private static ModelConfiguration Override(ConfigurationRead<ModelConfiguration> file, Dictionary<string, string> values) =>
+        ModelConfigurationReader.Override(file.Configuration, file.WrittenKeys, values, key => $"parameter {key}").Configuration;
 
     private static ConfigurationRead<ModelConfiguration> Read(string yaml) => ModelConfigurationReader.ReadText(yaml, "model-config.yaml", Server);
 

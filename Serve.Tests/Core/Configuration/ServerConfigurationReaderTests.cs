@@ -239,6 +239,11 @@ public sealed class ServerConfigurationReaderTests
         Assert.Contains(message, Assert.Throws<ConfigurationException>(() => Read(yaml)).Message, StringComparison.Ordinal);
 
     [Fact]
+    public void A_section_that_is_set_by_itself_and_by_its_keys_is_one_sentence() =>
+        Assert.Equal("environment variable SERVE_TRACING: tracing: is a section, and is given a value beside its endpoint; remove the value",
+            Assert.Throws<ConfigurationException>(() => Read("", environment: new() { ["SERVE_TRACING"] = "true", ["SERVE_TRACING_ENDPOINT"] = "http://127.0.0.1:4317" })).Message);
+
+    [Fact]
     public void Port_0_may_be_given_to_every_listener() =>
         Read("inferenceAddress: http://127.0.0.1:0\nmanagementAddress: http://127.0.0.1:0\nmetricsAddress: http://127.0.0.1:0");
 

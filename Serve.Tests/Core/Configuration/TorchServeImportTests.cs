@@ -76,6 +76,42 @@ public sealed class TorchServeImportTests
     }
 
     [Fact]
+    public void A_listener_at_the_port_of_another_ones_default_is_left_out_and_nothing_else()
+    {
+        var import = Import("""
+            inference_address=http://127.0.0.1:8081
+            metrics_address=http://127.0.0.1:9002
+            certificate_file=/certs/mycert.pem
+            private_key_file=/certs/mykey.key
+            """);
+
+        var read = ServerConfigurationReader.ReadText(import.Yaml, "/etc/serve.yaml").Configuration;
+        Assert.Equivalent(new ServerConfiguration { MetricsAddress = "http://127.0.0.1:9002", CertificateFile = "/certs/mycert.pem", PrivateKeyFile = "/certs/mykey.key", ModelStore = read.ModelStore }, read, strict: true);
+        Notes(import, "1: ! inferenceAddress is left out: managementAddress: http://127.0.0.1:8081 is taken by inferenceAddress");
+    }
+
+    [Fact]
+    public void Listeners_may_have_each_others_default_ports()
+    {
+        var import = Import("inference_address=http://127.0.0.1:8081\nmanagement_address=http://127.0.0.1:8080\n");
+
+        var read = ServerConfigurationReader.ReadText(import.Yaml, "/etc/serve.yaml").Configuration;
+        Assert.Equal(("http://127.0.0.1:8081", "http://127.0.0.1:8080"), (read.InferenceAddress, read.ManagementAddress));
+    }
+
+    [Fact]
+    public void Each_that_is_left_out_has_its_own_reason()
+    {
+        var import = Import("""
+            inference_address=http://127.0.0.1:9000
+            management_address=https://127.0.0.1:9001
+            metrics_address=http://127.0.0.1:9000
+            """);
+
+        Notes(import, "2: ! managementAddress is left out: https://127.0.0.1:9001 needs a certificate", "3: ! metricsAddress is left out: http://127.0.0.1:9000 is taken by inferenceAddress");
+    }
+
+    [Fact]
     public void A_listener_that_is_open_to_others_is_pointed_out_unless_TorchServe_had_no_tokens()
     {
         var import = Import("inference_address=http://0.0.0.0:8080\n");

@@ -100,6 +100,7 @@ internal sealed class ConsoleTab : IAsyncDisposable
         Page.PageError -= OnPageError;
         Page.RequestFailed -= OnRequestFailed;
         Page.Request -= OnRequest;
+        await Page.UnrouteAllAsync();
         if (!Page.Url.StartsWith(Address, StringComparison.Ordinal)) return;
         await Page.EvaluateAsync("localStorage.clear(); sessionStorage.clear();");
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Serve.Core.Configuration;
 using Serve.Core.Onnx;
 using Serve.Core.Onnx.Format;
 using Serve.Core.Protocol;
@@ -12,7 +13,13 @@ namespace Serve.Worker.Execution.Doctor;
 /// <param name="IsForGpu">Whether the configuration wants a GPU.</param>
 /// <param name="RunsOnGpu">Whether it was loaded on one.</param>
 /// <param name="WantsCudaGraphs">Whether the configuration asks for CUDA graphs.</param>
-internal sealed record DoctorSubject(ModelProto Original, ModelProto? Optimized, bool IsForGpu, bool RunsOnGpu, bool WantsCudaGraphs);
+/// <param name="IsNarrowedToHalf">Whether what is float32 is computed in 16 bits all the same: TensorRT with <c>fp16</c>.</param>
+internal sealed record DoctorSubject(ModelProto Original, ModelProto? Optimized, bool IsForGpu, bool RunsOnGpu, bool WantsCudaGraphs, bool IsNarrowedToHalf = false)
+{
+    /// <summary>A model with the configuration that it is served with.</summary>
+    public static DoctorSubject Of(ModelProto original, ModelProto? optimized, bool isForGpu, bool runsOnGpu, ExecutionConfiguration execution) =>
+        new(original, optimized, isForGpu, runsOnGpu, execution.CudaGraphs, execution.Fp16 && execution.Providers.Contains("tensorrt"));
+}
 
 /// <summary>
 /// Looks at a model's graph for what makes it slow, and says what it costs and what mends it. Pure: graphs in, findings out.
@@ -134,7 +141,11 @@ internal static class GraphDoctor
         var convert = subject.Original.ProducerName == "serve"
             ? ("serve models create ARCHITECTURE --dtype float16 --force", "serve models create ARCHITECTURE --dtype float32 --force")
             : ("export in half precision: model.half() and torch.onnx.export with half inputs, or python -m onnxruntime.transformers.optimizer … --float16; compare the answers afterwards", "export in float32");
-        if (subject.IsForGpu && single > MostlyOfOneKind)
+        if (subject.IsForGpu && subject.IsNarrowedToHalf && single > MostlyOfOneKind)
+        {
+            yield return new DoctorFinding("precision", FindingSeverity.Good, $"weights suit the device: float32 ({Share(single)}), which TensorRT computes in 16 bits (fp16)");
+        }
+        else if (subject.IsForGpu && single > MostlyOfOneKind)
         {
             yield return new DoctorFinding("precision", FindingSeverity.Warning, $"weights are float32 ({Share(single)})",
                 "float16 takes half of the memory and computes 2 to 8 times as fast on a GPU with tensor cores", convert.Item1);
@@ -164,6 +175,12 @@ internal static class GraphDoctor
                 "rows run one by one: a GPU is left idle for most of the time, and batchSize has no effect",
                 "export with a dynamic batch: dynamic_shapes=({0: torch.export.Dim(\"batch\")},) and an example of two rows");
         }
+        else if (WithoutBatch(inputs.Concat(graph.Output)) is [_, ..] fixedOnes)
+        {
+            yield return new DoctorFinding(BatchTopic, FindingSeverity.Warning, $"nothing is batched, because the first dimension is not dynamic everywhere: {Some(fixedOnes)}",
+                "rows run one by one: a GPU is left idle for most of the time, and batchSize has no effect",
+                "export with the batch as the first dimension of every input and output, and dynamic; what is the same for all rows is better a constant");
+        }
         else
         {
             yield return new DoctorFinding(BatchTopic, FindingSeverity.Good, "the batch is dynamic");
@@ -173,7 +190,7 @@ internal static class GraphDoctor
         var branches = graph.Node.Where(node => ControlFlow.Contains(node.OpType)).Select(node => node.OpType).Distinct(StringComparer.Ordinal).ToList();
         if (others.Count == 0 && branches.Count == 0) yield break;
 
-        var why = others.Count > 0 ? $"more than the batch is dynamic: {string.Join(", ", others.Take(3).Select(Describe))}{(others.Count > 3 ? $" and {Number(others.Count - 3)} more" : "")}" : $"control flow in the graph: {string.Join(", ", branches)}";
+        var why = others.Count > 0 ? $"more than the batch is dynamic: {Some(others)}" : $"control flow in the graph: {string.Join(", ", branches)}";
         yield return new DoctorFinding("shapes", subject.WantsCudaGraphs ? FindingSeverity.Warning : FindingSeverity.Advice, why,
             $"{(others.Count > 0 ? "requests of different shapes do not share a batch; " : "")}CUDA graphs are ruled out",
             others.Count > 0 ? "export with fixed sizes, or let clients pad to a few sizes" : "export without data-dependent branches, or leave cudaGraphs off");
@@ -186,6 +203,12 @@ internal static class GraphDoctor
         yield return new DoctorFinding("operatorSet", FindingSeverity.Advice, $"operator set {Number(version)} is old",
             "ONNX Runtime's fusions look for the operators of newer sets and may pass over these", "export again with opset 17 or newer");
     }
+
+    /// <summary>Where the first dimension is a number, or there is none: one of them, and no request shares a batch with another.</summary>
+    private static List<ValueInfoProto> WithoutBatch(IEnumerable<ValueInfoProto> tensors) =>
+        [.. tensors.Where(tensor => tensor.Type?.TensorType?.Shape is { } shape && (shape.Dim.FirstOrDefault() is null or { HasDimValue: true, DimValue: > 0 }))];
+
+    private static string Some(List<ValueInfoProto> tensors) => $"{string.Join(", ", tensors.Take(3).Select(Describe))}{(tensors.Count > 3 ? $" and {Number(tensors.Count - 3)} more" : "")}";
 
     private static string Describe(ValueInfoProto input) =>
         $"{input.Name} [{string.Join(", ", input.Type.TensorType.Shape.Dim.Select(dimension => dimension.HasDimValue ? Number(dimension.DimValue) : dimension.DimParam.Length > 0 ? dimension.DimParam : "?"))}]";

@@ -1,4 +1,4 @@
-import { authorization, token, tokenRefused } from './token';
+import { authorization, tokenRefused, tokenTurn } from './token';
 
 /** An error as the server words it. */
 export class ApiError extends Error {
@@ -19,7 +19,7 @@ export function address(path: string): URL {
 
 /** A request with the token. Answers of any status come back; only a server that cannot be reached throws. */
 export async function send(path: string, init: RequestInit = {}): Promise<Response> {
-  const sent = token.value;
+  const turn = tokenTurn.value;
   let answer: Response;
   try {
     answer = await fetch(address(path), { cache: 'no-store', ...init, headers: { ...init.headers, ...authorization() } });
@@ -28,7 +28,7 @@ export async function send(path: string, init: RequestInit = {}): Promise<Respon
     throw new ApiError(0, 'Unreachable', 'The server cannot be reached.');
   }
   // Another token may have been given while this answer was on its way.
-  if (answer.status === 401 && sent === token.value) tokenRefused();
+  if (answer.status === 401 && turn === tokenTurn.value) tokenRefused();
   return answer;
 }
 

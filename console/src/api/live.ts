@@ -3,7 +3,7 @@ import { ApiError, errorOf, send } from './client';
 import { events } from './events';
 import { remember } from './history';
 import type { Snapshot } from './overview';
-import { token } from './token';
+import { token, tokenTurn } from './token';
 
 /** How the page stands with the server. */
 export type Connection =
@@ -16,7 +16,10 @@ const silence = 8_000; // the server says something each second
 const firstWait = 1_000;
 const longestWait = 15_000;
 
-/** The last five minutes of the server, and the connection that they come by: it is made again for as long as the page is open. */
+/**
+ * The last five minutes of the server, and the connection that they come by: it is made again for as long as the page is
+ * seen. A browser has six connections to a server (HTTP/1.1) for all its tabs together; those that nobody sees leave theirs.
+ */
 class Live {
   readonly latest = new Store<Snapshot | null>(null);
   readonly connection = new Store<Connection>({ state: 'connecting' });
@@ -31,17 +34,28 @@ class Live {
   }
 
   start(): void {
-    token.subscribe(() => this.reconnect());
+    tokenTurn.subscribe(() => {
+      if (token.value === null) this.forget(); // at once: the server may not be there to refuse
+      this.reconnect();
+    });
     addEventListener('online', () => this.reconnect());
+    document.addEventListener('visibilitychange', () => this.reconnect());
     this.reconnect();
   }
 
-  /** Drops what there is and asks anew, at once. */
+  /** Drops the connection that there is, and asks anew, at once, or when the page is seen again. */
   reconnect(): void {
     clearTimeout(this.retry);
     this.attempt?.abort();
+    this.attempt = undefined;
+    if (document.hidden) return;
     this.attempt = new AbortController();
     void this.follow(this.attempt);
+  }
+
+  private forget(): void {
+    this.kept = [];
+    this.latest.value = null;
   }
 
   private async follow(attempt: AbortController): Promise<void> {
@@ -57,8 +71,7 @@ class Live {
       const answer = await send('overview', { headers: { Accept: 'text/event-stream' }, signal: attempt.signal });
       if (answer.status === 401) {
         // What was shown to somebody else, or is not allowed any more, goes. A token starts the next attempt.
-        this.kept = [];
-        this.latest.value = null;
+        this.forget();
         this.connection.value = { state: 'refused' };
         return;
       }

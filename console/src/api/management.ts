@@ -45,9 +45,9 @@ export async function describe(model: string, version: string, signal?: AbortSig
   return one;
 }
 
-/** Answers when the workers are there. */
-export function scale(model: string, version: string, workers: number): Promise<Status> {
-  return json(`models/${path(model, version)}?min_worker=${workers}&synchronous=true`, { method: 'PUT' });
+/** Answers when the workers are there. Without a largest number the server would take the least for it, which ends autoscaling. */
+export function scale(model: string, version: string, { least, most }: { least: number; most: number }): Promise<Status> {
+  return json(`models/${path(model, version)}?min_worker=${least}&max_worker=${most}&synchronous=true`, { method: 'PUT' });
 }
 
 export function setDefault(model: string, version: string): Promise<Status> {

@@ -14,6 +14,7 @@ export interface Snapshot {
   inFlight?: number;
   queue?: number;
   inferenceAddress: string;
+  inferenceNeedsToken: boolean;
   devices: Device[];
   models: Model[];
 }
@@ -41,6 +42,7 @@ export interface Version {
   reason?: string;
   minWorkers?: number;
   maxWorkers?: number;
+  autoscales: boolean;
   handler?: string;
   requestsPerSecond?: number;
   errorsPerSecond?: number;

@@ -5,6 +5,9 @@ const key = 'serve-console-token';
 /** The management token; kept until the tab is closed or it is forgotten, and sent to nobody but this server. */
 export const token = new Store<string | null>(read());
 
+/** Counts how often one was given or taken back: then all is asked anew, also with the same one, which the server may take by now. */
+export const tokenTurn = new Store(0);
+
 /** Whether the page asks for a token now. */
 export const tokenAsked = new Store(false);
 
@@ -25,6 +28,7 @@ export function useToken(text: string): void {
   isDeclined = false;
   tokenAsked.value = false;
   token.value = text;
+  tokenTurn.value++;
 }
 
 /** Goes on without one, until somebody asks for it. */
@@ -33,6 +37,7 @@ export function goWithoutToken(): void {
   isDeclined = true;
   tokenAsked.value = false;
   token.value = null;
+  tokenTurn.value++;
 }
 
 /** The header that carries it. */

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { messageOf } from '../api/client';
-import { token } from '../api/token';
+import { tokenTurn } from '../api/token';
 import { useStore } from '../store';
 
 export interface Resource<T> {
@@ -10,12 +10,12 @@ export interface Resource<T> {
   reload: () => void;
 }
 
-/** What an address answers, asked again when the key or the token changes, and an interval after each answer while the page is seen. */
+/** What an address answers, asked again when the key changes or a token is given, and an interval after each answer while the page is seen. */
 export function useResource<T>(key: string, load: (signal: AbortSignal) => Promise<T>, everyMilliseconds?: number): Resource<T> {
   const [held, setHeld] = useState<{ asked: string; value?: T; error?: string }>({ asked: '' });
   const [turn, setTurn] = useState(0);
-  const current = useStore(token);
-  const asked = JSON.stringify([key, current]); // what was answered to another token is not this one's
+  const turnOfToken = useStore(tokenTurn);
+  const asked = JSON.stringify([key, turnOfToken]); // what was answered to another token is not this one's
   useEffect(() => {
     const leaving = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using System.IO.Compression;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Models.Archives;
+using Serve.Tests.EndToEnd;
 
 namespace Serve.Tests.Core.Models.Archives;
 
@@ -97,6 +99,48 @@ public sealed class ModelArchiverTests : IDisposable
         Assert.Contains("would both be net.onnx", Fails(request with { ExtraFiles = [_files.Write("other/net.onnx", "x")] }), StringComparison.Ordinal);
         Assert.Throws<ConfigurationException>(() => ModelArchiver.Create(request with { ConfigFile = _files.Write("c.yaml", "bachSize: 1") }));
         Assert.Empty(Directory.EnumerateFileSystemEntries(_store.Path));
+    }
+
+    [Theory]
+    [InlineData(ArchiveFormat.Default)]
+    [InlineData(ArchiveFormat.Tgz)]
+    public void What_no_server_would_open_is_not_packed(ArchiveFormat format)
+    {
+        var request = new ArchiveRequest { ModelName = "m", SerializedFile = _files.Write("net.onnx", "m"), ExportPath = _store.Path, Format = format };
+
+        Assert.Contains("stands twice (cases do not count)", Fails(request with { ExtraFiles = [_files.Write("a/labels.txt", "a"), _files.Write("b/LABELS.txt", "b")] }), StringComparison.Ordinal);
+        Assert.Contains("times as many", Fails(request with { ExtraFiles = [_files.Write("zeros.bin", new byte[20 << 20])] }), StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_store.Path));
+    }
+
+    [Theory]
+    [InlineData(ArchiveFormat.Default)]
+    [InlineData(ArchiveFormat.ZipStore)]
+    [InlineData(ArchiveFormat.Tgz)]
+    [InlineData(ArchiveFormat.NoArchive)]
+    public void Nothing_is_left_of_what_was_cancelled(ArchiveFormat format)
+    {
+        var request = new ArchiveRequest { ModelName = "m", SerializedFile = _files.Write("net.onnx", "m"), ExportPath = _store.Path, Format = format };
+
+        Assert.ThrowsAny<OperationCanceledException>(() => ModelArchiver.Create(request, new CancellationToken(canceled: true)));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_store.Path));
+    }
+
+    [Theory]
+    [InlineData(ArchiveFormat.Default, "m.mar")]
+    [InlineData(ArchiveFormat.NoArchive, "m")]
+    public async Task Nothing_is_seen_in_a_store_until_it_is_complete(ArchiveFormat format, string name)
+    {
+        var seen = new ConcurrentQueue<string?>();
+        using var watcher = new FileSystemWatcher(_store.Path);
+        watcher.Created += (_, change) => seen.Enqueue(change.Name);
+        watcher.Renamed += (_, change) => seen.Enqueue(change.Name);
+        watcher.EnableRaisingEvents = true;
+
+        ModelArchiver.Create(new ArchiveRequest { ModelName = "m", SerializedFile = _files.Write("net.onnx", "m"), ExportPath = _store.Path, Format = format });
+
+        await Eventually.HoldsAsync("it is there", () => seen.Contains(name));
+        Assert.All(seen.Where(entry => entry != name), entry => Assert.StartsWith(".", entry, StringComparison.Ordinal));
     }
 
     private static string Fails(ArchiveRequest request) => Assert.Throws<InvalidModelException>(() => ModelArchiver.Create(request)).Message;

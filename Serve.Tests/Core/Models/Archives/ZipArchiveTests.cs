@@ -119,6 +119,29 @@ public sealed class ZipArchiveTests : IDisposable
         Refused(archive, "its list of entries takes more than 8388608 bytes");
     }
 
+    [Theory]
+    [InlineData(4)] // the disk's number
+    [InlineData(10)] // how many entries there are
+    public void A_list_that_only_the_zip64_record_names_is_measured_too(int mark)
+    {
+        const int EndRecord = 22;
+        var zip = File.ReadAllBytes(Zip([.. Enumerable.Range(0, 12_000).Select(i => ($"{i}-{new string('x', 700)}", Array.Empty<byte>()))]));
+        var (files, end) = (zip[..^EndRecord], zip[^EndRecord..]);
+        var list = BitConverter.ToUInt32(end, 16);
+
+        byte[] record = [.. "PK\u0006\u0006"u8, .. BitConverter.GetBytes(44L), 45, 0, 45, 0, .. new byte[8], .. BitConverter.GetBytes(12_000L), .. BitConverter.GetBytes(12_000L), .. BitConverter.GetBytes(files.Length - list), .. BitConverter.GetBytes((long)list)];
+        byte[] locator = [.. "PK\u0006\u0007"u8, .. new byte[4], .. BitConverter.GetBytes((long)files.Length), 1, 0, 0, 0];
+
+        // The end record itself says that the list is short.
+        BitConverter.GetBytes(ushort.MaxValue).CopyTo(end, mark);
+        BitConverter.GetBytes((uint)files.Length - 100).CopyTo(end, 16);
+        Refused(_folder.Write("zip64.mar", [.. files, .. record, .. locator, .. end]), "its list of entries takes more than 8388608 bytes");
+
+        // What points to no record points to nothing that could be measured.
+        locator[0] = 0;
+        Refused(_folder.Write("zip64.mar", [.. files, .. record, .. locator, .. end]), "its zip64 record is damaged");
+    }
+
     [Fact]
     public void A_truncated_archive_is_refused_at_every_length()
     {

@@ -1,3 +1,4 @@
+using Serve.Core.Configuration;
 using Serve.Core.Models.Creation;
 using Serve.Core.Onnx;
 using Serve.Core.Onnx.Format;
@@ -153,6 +154,28 @@ public sealed class GraphDoctorTests
         Assert.Equal(severity, finding.Severity);
         if (remedy is null) Assert.Null(finding.Remedy);
         else Assert.Contains(remedy, finding.Remedy, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Weights_that_TensorRT_narrows_are_well_as_they_are()
+    {
+        var model = Transformer(OperatorForm.Fused);
+
+        Assert.Equal(FindingSeverity.Good, Precision(new ExecutionConfiguration { Providers = ["tensorrt", "cuda"], Fp16 = true }).Severity);
+        Assert.Equal(FindingSeverity.Warning, Precision(new ExecutionConfiguration { Providers = ["cuda"], Fp16 = true }).Severity);
+        Assert.Equal(FindingSeverity.Warning, Precision(new ExecutionConfiguration { Providers = ["tensorrt"] }).Severity);
+
+        DoctorFinding Precision(ExecutionConfiguration execution) => GraphDoctor.Examine(DoctorSubject.Of(model, model, isForGpu: true, runsOnGpu: true, execution)).Single(finding => finding.Topic == "precision");
+    }
+
+    [Fact]
+    public void Where_one_tensor_has_no_batch_nothing_is_batched()
+    {
+        var state = Model(graph => graph.Output(graph.Node("y", "Add", [graph.Input("x", DataType.Float, "batch", 2), graph.Input("state", DataType.Float, 2, "batch"), graph.Input("rate", DataType.Float)]), DataType.Float, "batch", 2));
+        Assert.Equal((FindingSeverity.Warning, "nothing is batched, because the first dimension is not dynamic everywhere: state [2, batch], rate []"), (Finding(state, "batch").Severity, Finding(state, "batch").Summary));
+
+        var sum = Model(graph => graph.Output(graph.Node("y", "ReduceSum", [graph.Input("x", DataType.Float, "batch", 2)]), DataType.Float, 1, 2));
+        Assert.Equal("nothing is batched, because the first dimension is not dynamic everywhere: y [1, 2]", Finding(sum, "batch").Summary);
     }
 
     [Fact]

@@ -34,12 +34,12 @@ export function ModelPage({ model, version }: { model: string; version?: string 
         <h1>{model}</h1>
         <Versions model={model} versions={versions} shown={shown.version} />
         <StatePill state={shown.state} />
-        <VersionActions model={model} version={shown} />
+        <VersionActions key={`actions ${shown.version}`} model={model} version={shown} />
       </div>
       <Trouble version={shown} />
       <VersionFigures version={shown} />
       <VersionPlots key={shown.version} model={model} version={shown.version} />
-      <Workers key={`workers ${shown.version}`} model={model} version={shown} />
+      <Workers key={`workers ${shown.version}`} model={model} version={shown} now={latest.time} />
       <div class="columns">
         <BatchSizes model={model} version={shown} />
         <AboutVersion model={model} version={shown.version} />

@@ -2,34 +2,47 @@ import { useState } from 'preact/hooks';
 import { scale } from '../../api/management';
 import type { Version } from '../../api/overview';
 import { useAction } from '../../parts/useAction';
+import { canScale, withChosen, type WorkerRange } from './workerRange';
 
-const most = 1024;
+const limit = 1024;
 
-/** Sets how many workers there are. Until somebody changes it, the field has the number that there are. */
+/** Sets how many workers there are, or between which numbers autoscaling moves. Until somebody changes them, the fields have what holds now. */
 export function ScaleForm({ model, version }: { model: string; version: Version }) {
-  const [chosen, choose] = useState<number | null>(null);
+  const [chosen, choose] = useState<Partial<WorkerRange>>({});
   const { busy, run } = useAction();
-  const wanted = version.minWorkers ?? version.workers.length;
-  const shown = chosen ?? wanted;
-  const set = (number: number): void => choose(Math.min(most, Math.max(0, Number.isFinite(number) ? Math.trunc(number) : 0)));
+  const shown = withChosen(version, chosen);
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
-    if (await run(async () => (await scale(model, version.version, shown)).status)) choose(null);
+    if (await run(async () => (await scale(model, version.version, shown)).status)) choose({});
   };
   return (
     <form class="actions" onSubmit={event => void submit(event)}>
-      <div class="stepper" role="group" aria-label="Number of workers">
-        <button type="button" class="icon-only" aria-label="One worker less" disabled={shown <= 0} onClick={() => set(shown - 1)}>
-          −
-        </button>
-        <input type="number" inputMode="numeric" min={0} max={most} aria-label="Workers" value={shown} onInput={event => set(event.currentTarget.valueAsNumber)} />
-        <button type="button" class="icon-only" aria-label="One worker more" onClick={() => set(shown + 1)}>
-          +
-        </button>
-      </div>
-      <button type="submit" class="primary" disabled={busy || (chosen === null && wanted === version.workers.length) || chosen === wanted}>
+      {version.autoscales && <span class="muted">at least</span>}
+      <Stepper name={version.autoscales ? 'Fewest workers' : 'Workers'} value={shown.least} onChange={least => choose({ ...chosen, least })} />
+      {version.autoscales && (
+        <>
+          <span class="muted">at most</span>
+          <Stepper name="Most workers" value={shown.most} onChange={most => choose({ ...chosen, most })} />
+        </>
+      )}
+      <button type="submit" class="primary" disabled={busy || !canScale(version, shown)}>
         {busy ? 'Scaling…' : 'Scale'}
       </button>
     </form>
+  );
+}
+
+function Stepper({ name, value, onChange }: { name: string; value: number; onChange: (value: number) => void }) {
+  const set = (number: number): void => onChange(Math.min(limit, Math.max(0, Number.isFinite(number) ? Math.trunc(number) : 0)));
+  return (
+    <div class="stepper" role="group" aria-label={name}>
+      <button type="button" class="icon-only" aria-label={`${name}: one less`} disabled={value <= 0} onClick={() => set(value - 1)}>
+        −
+      </button>
+      <input type="number" inputMode="numeric" min={0} max={limit} aria-label={name} value={value} onInput={event => set(event.currentTarget.valueAsNumber)} />
+      <button type="button" class="icon-only" aria-label={`${name}: one more`} onClick={() => set(value + 1)}>
+        +
+      </button>
+    </div>
   );
 }

@@ -5,12 +5,13 @@ import { Dialog } from '../../parts/Dialog';
 import { Icon } from '../../parts/Icon';
 import { Notice } from '../../parts/Notice';
 import { useAction } from '../../parts/useAction';
-import { link } from '../../router';
+import { link, route } from '../../router';
 
 /** What can be done with a version. */
 export function VersionActions({ model, version }: { model: string; version: Version }) {
   const [asking, setAsking] = useState(false);
   const { busy, run } = useAction();
+  const removal = useAction();
   return (
     <div class="actions">
       <a class="button" href={link.try(model, version.version)}>
@@ -23,22 +24,31 @@ export function VersionActions({ model, version }: { model: string; version: Ver
           Make it the default
         </button>
       )}
-      <button type="button" class="danger" onClick={() => setAsking(true)}>
+      <button type="button" class="danger" disabled={removal.busy} onClick={() => setAsking(true)}>
         <Icon name="trash" />
-        Unregister
+        {removal.busy ? 'Unregistering…' : 'Unregister'}
       </button>
-      {asking && <UnregisterDialog model={model} version={version} onClose={() => setAsking(false)} />}
+      {asking && <UnregisterDialog model={model} version={version} removal={removal} onClose={() => setAsking(false)} />}
     </div>
   );
 }
 
-function UnregisterDialog({ model, version, onClose }: { model: string; version: Version; onClose: () => void }) {
+interface UnregisterProps {
+  model: string;
+  version: Version;
+  /** Goes on where the dialog is closed. */
+  removal: ReturnType<typeof useAction>;
+  onClose: () => void;
+}
+
+function UnregisterDialog({ model, version, removal: { busy, run }, onClose }: UnregisterProps) {
   const [typed, setTyped] = useState('');
-  const { busy, run } = useAction();
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
-    if (typed.trim() !== model) return;
-    if (await run(async () => (await unregister(model, version.version)).status)) location.hash = link.overview;
+    if (busy || typed.trim() !== model) return;
+    const place = route.value;
+    const isGone = await run(async () => (await unregister(model, version.version)).status);
+    if (isGone && route.value === place) location.hash = link.overview; // who has gone elsewhere meanwhile stays there
     onClose();
   };
   return (
@@ -54,7 +64,7 @@ function UnregisterDialog({ model, version, onClose }: { model: string; version:
         </label>
         <div class="actions">
           <button type="button" onClick={onClose}>
-            Cancel
+            {busy ? 'Close' : 'Cancel'}
           </button>
           <button type="submit" class="primary danger" disabled={busy || typed.trim() !== model}>
             {busy ? 'Finishing its requests…' : 'Unregister'}

@@ -9,7 +9,7 @@ import { ScaleForm } from './ScaleForm';
 import { WorkerLog } from './WorkerLog';
 
 /** A version's processes: how many, in what state, and what they wrote. */
-export function Workers({ model, version }: { model: string; version: Version }) {
+export function Workers({ model, version, now }: { model: string; version: Version; now: string }) {
   const [isLogShown, showLog] = useState(version.state === 'Failed');
   return (
     <section class="card" aria-labelledby="workers">
@@ -23,7 +23,7 @@ export function Workers({ model, version }: { model: string; version: Version })
           Requests are answered 503 until it has some.
         </Empty>
       ) : (
-        <Table label="Workers" columns={columns(version)} rows={version.workers} keyOf={worker => worker.id} />
+        <Table label="Workers" columns={columns(version, Date.parse(now))} rows={version.workers} keyOf={worker => worker.id} />
       )}
       <div class="card-foot">
         <button type="button" class="small" aria-expanded={isLogShown} onClick={() => showLog(!isLogShown)}>
@@ -36,7 +36,8 @@ export function Workers({ model, version }: { model: string; version: Version })
   );
 }
 
-function columns(version: Version): Column<Worker>[] {
+// By the server's clock, which the browser's may not agree with.
+function columns(version: Version, now: number): Column<Worker>[] {
   const has = (value: (worker: Worker) => unknown): boolean => version.workers.some(worker => value(worker) !== undefined);
   return [
     { title: 'Worker', cell: worker => worker.id },
@@ -48,6 +49,6 @@ function columns(version: Version): Column<Worker>[] {
     { title: 'Busy', numeric: true, cell: worker => percent(worker.deviceBusyRatio) },
     { title: 'In flight', numeric: true, cell: worker => count(worker.inFlight) },
     ...(has(worker => worker.restarts) ? [{ title: 'Restarts', numeric: true, cell: (worker: Worker) => count(worker.restarts) }] : []),
-    { title: 'Up', numeric: true, cell: worker => (worker.startedAt === undefined ? '–' : duration((Date.now() - Date.parse(worker.startedAt)) / 1000)) },
+    { title: 'Up', numeric: true, cell: worker => (worker.startedAt === undefined ? '–' : duration((now - Date.parse(worker.startedAt)) / 1000)) },
   ];
 }

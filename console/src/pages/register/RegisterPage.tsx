@@ -14,8 +14,11 @@ export function RegisterPage() {
   const [options, setOptions] = useState<StartOptions>({ model_name: '', initial_workers: '1', batch_size: '' });
   const registration = useRegistration();
   const store = useResource('archives', listArchives);
+  // What holds when the upload has ended, not when it began.
+  const latest = useRef(options);
+  latest.current = options;
   const register = async (url: string): Promise<void> => {
-    if (await registration.start({ url, ...options })) setOptions(before => ({ ...before, model_name: '' }));
+    if (await registration.start({ url, ...latest.current })) setOptions(before => ({ ...before, model_name: '' }));
     store.reload();
   };
   const { done, error } = registration;

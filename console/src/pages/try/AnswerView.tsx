@@ -23,7 +23,7 @@ export function AnswerView({ shown, picture }: { shown: Shown; picture: Blob | u
     case 'vector':
       return <Vector values={shown.values} />;
     case 'picture':
-      return <Picture blob={shown.blob} title="What was answered" />;
+      return <Picture blob={shown.blob} isAnswer />;
     case 'text':
       return (
         <pre class="block" tabIndex={0} aria-label="Answer">

@@ -1,5 +1,5 @@
 import { percent } from '../../format';
-import type { Box } from './interpret';
+import { areShares, type Box } from './interpret';
 import { Picture } from './Picture';
 
 const most = 200;
@@ -25,8 +25,7 @@ export function Boxes({ boxes, picture }: { boxes: Box[]; picture: Blob | undefi
 }
 
 function Overlay({ boxes, colours, width, height }: { boxes: Box[]; colours: Map<string, string>; width: number; height: number }) {
-  const areShares = boxes.every(box => box.corners.every(corner => corner <= 1));
-  const [sx, sy] = areShares ? [width, height] : [1, 1];
+  const [sx, sy] = areShares(boxes, Math.max(width, height)) ? [width, height] : [1, 1];
   const unit = Math.max(width, height) / 100;
   return (
     <svg viewBox={`0 0 ${width} ${height}`} aria-hidden="true">

@@ -1,7 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { live } from '../../api/live';
 import type { Input } from '../../api/predict';
-import { token } from '../../api/token';
 import { CopyButton } from '../../parts/CopyButton';
 import { useStore } from '../../store';
 import { curl, inferenceAddress, python } from './commandText';
@@ -12,7 +11,6 @@ type Language = 'curl' | 'Python';
 export function Commands({ model, version, input }: { model: string; version: string; input: Input }) {
   const [language, setLanguage] = useState<Language>('curl');
   const latest = useStore(live.latest);
-  const hasToken = useStore(token) !== null;
   const [text, setText] = useState<string>();
   useEffect(() => {
     let isCurrent = true;
@@ -21,7 +19,7 @@ export function Commands({ model, version, input }: { model: string; version: st
       isCurrent = false;
     };
   }, [input]);
-  const command = { address: inferenceAddress(latest?.inferenceAddress, model, version), input, text, needsToken: hasToken };
+  const command = { address: inferenceAddress(latest?.inferenceAddress, model, version), input, text, needsToken: latest?.inferenceNeedsToken ?? false };
   const shown = language === 'curl' ? curl(command) : python(command);
   return (
     <section class="card" aria-labelledby="commands">

@@ -9,14 +9,13 @@ import { TextInput } from './TextInput';
 interface Props {
   handler: string | undefined;
   inputs: Tensor[] | undefined;
-  isKnown: boolean;
   isRunning: boolean;
   onRun: (input: Input) => void;
   onStop: () => void;
 }
 
 /** Where something is given to the model, in the form that its handler takes, or in another. */
-export function InputCard({ handler, inputs, isKnown, isRunning, onRun, onStop }: Props) {
+export function InputCard({ handler, inputs, isRunning, onRun, onStop }: Props) {
   const [chosen, choose] = useState<Form | null>(null);
   const form = chosen ?? formOf(handler, inputs);
   return (
@@ -40,7 +39,7 @@ export function InputCard({ handler, inputs, isKnown, isRunning, onRun, onStop }
         {form === 'picture' || form === 'file' ? (
           <FileInput key={form} takesPictures={form === 'picture'} onInput={onRun} isRunning={isRunning} />
         ) : (
-          <TextInput key={`${form} ${isKnown}`} isJson={form === 'json'} handler={handler} inputs={inputs} onInput={onRun} isRunning={isRunning} />
+          <TextInput key={form} isJson={form === 'json'} handler={handler} inputs={inputs} onTyped={() => choose(form)} onInput={onRun} isRunning={isRunning} />
         )}
         {isRunning && (
           <button type="button" onClick={onStop}>

@@ -16,15 +16,15 @@ export function useAddress(blob: Blob): string {
 
 interface Props {
   blob: Blob;
-  /** What it is, for who cannot see it. */
-  title?: string;
+  /** Whether the model has made it; else it was sent. */
+  isAnswer?: boolean;
   small?: boolean;
   /** Something over it, in the picture's own pixels. */
   overlay?: (size: { width: number; height: number }) => ComponentChildren;
 }
 
 /** A picture with what was found in it. */
-export function Picture({ blob, title = 'What was sent', small = false, overlay }: Props) {
+export function Picture({ blob, isAnswer = false, small = false, overlay }: Props) {
   const address = useAddress(blob);
   const [size, setSize] = useState<{ width: number; height: number } | null>(null);
   const [isBroken, setBroken] = useState(false);
@@ -32,11 +32,12 @@ export function Picture({ blob, title = 'What was sent', small = false, overlay 
   if (isBroken) return <p class="muted">The browser cannot show this picture.</p>;
   const isTiny = size !== null && Math.max(size.width, size.height) < tiny;
   return (
-    <div class={`picture ${small ? 'small' : ''} ${isTiny ? 'tiny' : ''}`}>
+    <div class={`picture ${isAnswer ? '' : 'sent'} ${small ? 'small' : ''} ${isTiny ? 'tiny' : ''}`}>
       {address !== '' && (
         <img
           src={address}
-          alt={title}
+          alt={isAnswer ? 'What was answered' : 'What was sent'}
+          style={isTiny ? { width: `${((small ? 112 : 224) * size.width) / size.height}px` } : undefined}
           onLoad={event => setSize({ width: event.currentTarget.naturalWidth, height: event.currentTarget.naturalHeight })}
           onError={() => setBroken(true)}
         />

@@ -1,4 +1,4 @@
-import { useId, useState } from 'preact/hooks';
+import { useId, useMemo, useState } from 'preact/hooks';
 import type { Tensor } from '../../api/management';
 import type { Input } from '../../api/predict';
 import { Icon } from '../../parts/Icon';
@@ -9,12 +9,20 @@ interface Props {
   handler: string | undefined;
   inputs: Tensor[] | undefined;
   isRunning: boolean;
+  /** Somebody writes: the form must not become another one under his hands. */
+  onTyped: () => void;
   onInput: (input: Input) => void;
 }
 
-/** Text or JSON that is typed. */
-export function TextInput({ isJson, handler, inputs, isRunning, onInput }: Props) {
-  const [text, setText] = useState(() => (isJson ? exampleOf(handler, inputs, () => 0) : ''));
+/** Text or JSON that is typed; until somebody does, JSON has an example of what is known of the model. */
+export function TextInput({ isJson, handler, inputs, isRunning, onTyped, onInput }: Props) {
+  const example = useMemo(() => (isJson ? exampleOf(handler, inputs, () => 0) : ''), [isJson, handler, inputs]);
+  const [typed, setTyped] = useState<string | null>(null);
+  const text = typed ?? example;
+  const setText = (next: string): void => {
+    setTyped(next);
+    onTyped();
+  };
   const fault = isJson ? faultOf(text) : undefined;
   const help = useId();
   const contentType = isJson ? 'application/json' : 'text/plain; charset=utf-8';

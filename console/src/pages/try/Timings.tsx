@@ -2,17 +2,16 @@ import type { Answer } from '../../api/predict';
 import { milliseconds, plural } from '../../format';
 import { stages } from '../../stages';
 
-/** Where the time of one request went: in each stage of the server, and on the way. */
+/** Where the time of one request went: in each stage of the server, and on the way. Of an answer in parts the server tells the first stages only. */
 export function Timings({ answer }: { answer: Answer }) {
   if (answer.timings.length === 0) return null;
   const known = stages.flatMap(stage => answer.timings.filter(timing => timing.stage === stage.name).map(timing => ({ ...stage, milliseconds: timing.milliseconds })));
   const total = answer.timings.find(timing => timing.stage === 'total')?.milliseconds;
-  const inServer = total ?? known.reduce((sum, stage) => sum + stage.milliseconds, 0);
-  const rest = Math.max(0, answer.milliseconds - inServer);
   return (
     <div class="timings">
       <h3>
-        {milliseconds(inServer)} in the server{answer.batch !== undefined && `, in a batch of ${plural(answer.batch, 'request')}`}
+        {total === undefined ? 'In the server' : `${milliseconds(total)} in the server`}
+        {answer.batch !== undefined && `, in a batch of ${plural(answer.batch, 'request')}`}
       </h3>
       <div class="timeline" aria-hidden="true">
         {known.map(stage => (
@@ -26,9 +25,11 @@ export function Timings({ answer }: { answer: Answer }) {
             {stage.title} <b>{milliseconds(stage.milliseconds)}</b>
           </li>
         ))}
-        <li>
-          network and browser <b>{milliseconds(rest)}</b>
-        </li>
+        {total !== undefined && (
+          <li>
+            network and browser <b>{milliseconds(Math.max(0, answer.milliseconds - total))}</b>
+          </li>
+        )}
       </ul>
       {answer.requestId !== null && (
         <p class="muted">

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { messageOf } from '../../api/client';
 import { live } from '../../api/live';
 import { describe } from '../../api/management';
-import { findVersion } from '../../api/overview';
+import { findVersion, type Version } from '../../api/overview';
 import { predict, type Answer, type Input } from '../../api/predict';
 import { Empty } from '../../parts/Notice';
 import { useResource } from '../../parts/useResource';
@@ -27,6 +27,13 @@ export function TryPage({ model, version }: { model?: string; version?: string }
   const name = model ?? first?.name;
   const shown = name === undefined ? undefined : findVersion(latest, name, version);
 
+  // A server that starts again has no models at first: what was typed and answered stays until another one is chosen.
+  const tried = useRef<{ name: string; version: Version } | null>(null);
+  if (latest === null) tried.current = null; // logged out
+  else if (name !== undefined && shown !== undefined) tried.current = { name, version: shown };
+  const isTried = tried.current !== null && tried.current.name === name && (version === undefined || tried.current.version.version === version);
+  const kept = isTried ? tried.current?.version : undefined;
+
   // The address says what is shown, so that it can be passed on.
   useEffect(() => {
     if (name !== undefined && shown !== undefined && (model === undefined || version === undefined)) replace(link.try(name, shown.version));
@@ -48,7 +55,7 @@ export function TryPage({ model, version }: { model?: string; version?: string }
           <a href={link.try()}>Choose another</a>
         </Empty>
       )}
-      {name !== undefined && shown !== undefined && <Trial model={name} version={shown.version} handler={shown.handler} />}
+      {name !== undefined && kept !== undefined && <Trial model={name} version={kept.version} handler={kept.handler} />}
     </>
   );
 }
@@ -89,7 +96,7 @@ function Trial({ model, version, handler }: { model: string; version: string; ha
   return (
     <>
       <div class="columns">
-        <InputCard key={model} handler={about.value?.handler ?? handler} inputs={about.value?.signature?.inputs} isKnown={about.value !== undefined || about.error !== undefined} isRunning={outcome.state === 'running'} onRun={given => void run(given)} onStop={() => running.current?.abort()} />
+        <InputCard key={model} handler={about.value?.handler ?? handler} inputs={about.value?.signature?.inputs} isRunning={outcome.state === 'running'} onRun={given => void run(given)} onStop={() => running.current?.abort()} />
         <AnswerCard outcome={outcome} picture={input?.body.type.startsWith('image/') ? input.body : undefined} />
       </div>
       {input !== null && outcome.state !== 'none' && <Commands model={model} version={version} input={input} />}

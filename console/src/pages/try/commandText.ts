@@ -22,7 +22,8 @@ export function curl({ address, input, text, needsToken }: Command): string {
   const parts = ['curl'];
   // curl has meanings of its own for brackets and braces in a file's name, and for an @ at the beginning of data that are not raw.
   if (input.fileName !== undefined) parts.push(...(/[[\]{}]/.test(input.fileName) ? ['-g'] : []), `-T ${quote(input.fileName)}`);
-  else parts.push(`-H ${quote(`Content-Type: ${input.contentType}`)}`, `--data-raw ${quote(text ?? '')}`);
+  if (isTold(input)) parts.push(`-H ${quote(`Content-Type: ${input.contentType}`)}`);
+  if (input.fileName === undefined) parts.push(`--data-raw ${quote(text ?? '')}`);
   if (needsToken) parts.push('-H "Authorization: Bearer $SERVE_TOKEN"');
   parts.push(quote(address));
   return parts.join(' ');
@@ -30,13 +31,18 @@ export function curl({ address, input, text, needsToken }: Command): string {
 
 export function python({ address, input, text, needsToken }: Command): string {
   const headers: string[] = [];
-  if (input.fileName === undefined) headers.push(`"Content-Type": ${literal(input.contentType)}`);
+  if (isTold(input)) headers.push(`"Content-Type": ${literal(input.contentType)}`);
   if (needsToken) headers.push('"Authorization": "Bearer " + os.environ["SERVE_TOKEN"]');
   const given = headers.length === 0 ? '' : `, headers={${headers.join(', ')}}`;
   const imports = needsToken ? 'import os\n\nimport requests\n\n' : 'import requests\n\n';
   const call = (data: string): string => `answer = requests.post(${literal(address)}, data=${data}${given})`;
   const body = input.fileName === undefined ? call(`${literal(text ?? '')}.encode()`) : `with open(${literal(input.fileName)}, "rb") as file:\n    ${call('file')}`;
   return `${imports}${body}\nanswer.raise_for_status()\nprint(answer.text)`;
+}
+
+// Whether the server has to be told what it is; a picture shows it by its first bytes.
+function isTold({ contentType }: Input): boolean {
+  return contentType !== '' && !contentType.startsWith('image/');
 }
 
 // A word for a POSIX shell.

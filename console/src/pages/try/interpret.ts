@@ -8,11 +8,19 @@ export type Shown =
   | { kind: 'text'; text: string; isJson: boolean }
   | { kind: 'bytes'; blob: Blob };
 
-/** Corners in pixels of the picture, or in shares of it where none is above 1. */
+/** Corners in pixels of the picture, or in shares of it: {@link areShares}. */
 export interface Box {
   label: string;
   score?: number;
   corners: [number, number, number, number];
+}
+
+const fewPixels = 8;
+
+/** Whether corners are shares of a picture. A box may reach a little beyond it; in pixels, all boxes would be a point. */
+export function areShares(boxes: Box[], pixels: number): boolean {
+  const most = pixels > fewPixels ? 1.5 : 1;
+  return boxes.every(box => box.corners.every(corner => corner <= most));
 }
 
 const mostText = 200_000;

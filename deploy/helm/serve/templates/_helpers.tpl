@@ -109,10 +109,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* A rate needs two scrapes, and one may fail: four intervals, or a minute. */}}
+{{- define "serve.rateWindow" -}}
+{{- $interval := .Values.serviceMonitor.interval -}}
+{{- $seconds := add (mul 60 (regexFind "[0-9]+m" $interval | trimSuffix "m" | int)) (regexFind "[0-9]+s" $interval | trimSuffix "s" | int) -}}
+{{ max 60 (mul 4 $seconds) }}s
+{{- end -}}
+
 {{/* Mean seconds in the queue over the last minute: 0 without requests. */}}
 {{- define "serve.queueWaitQuery" -}}
 {{- $of := printf "namespace=%q,service=%q" .Release.Namespace (printf "%s-metrics" (include "serve.fullname" .)) -}}
-(sum(rate(serve_stage_duration_seconds_sum{stage="queue",{{ $of }}}[1m])) / (sum(rate(serve_stage_duration_seconds_count{stage="queue",{{ $of }}}[1m])) > 0)) or vector(0)
+{{- $window := include "serve.rateWindow" . -}}
+(sum(rate(serve_stage_duration_seconds_sum{stage="queue",{{ $of }}}[{{ $window }}])) / (sum(rate(serve_stage_duration_seconds_count{stage="queue",{{ $of }}}[{{ $window }}])) > 0)) or vector(0)
 {{- end -}}
 
 {{/* How far headroom is below what is wanted, as a share of the pods: 1.0 is enough of them. NaN (not measured yet) is left out. */}}
