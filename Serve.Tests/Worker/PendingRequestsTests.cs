@@ -27,7 +27,7 @@ public sealed class PendingRequestsTests
         foreach (var request in requests)
         {
             Assert.True(pending.BeginDecoding(request));
-            pending.EndDecoding(request, new DecodedRow(1, 0));
+            pending.EndDecoding(request, new DecodedRow(1, 0), byReader: false);
         }
 
         var haveBegun = begun.Wait(TimeSpan.FromSeconds(10));
@@ -59,6 +59,8 @@ public sealed class PendingRequestsTests
         public BatchBuckets Buckets => BatchBuckets.Any;
 
         public bool MayRunOnReader => false;
+
+        public bool IsOnlyCopied(WorkerRequest request) => false;
 
         public bool Streams => false;
 

@@ -339,6 +339,8 @@ public sealed class PipelineTests
 
         public bool MayRunOnReader => false;
 
+        public bool IsOnlyCopied(WorkerRequest request) => false;
+
         public bool Streams => false;
 
         public long CopiedRows => 0;
