@@ -21,7 +21,8 @@ internal sealed class AnswerWriter(FrameSender sender, IModelWork work, TimeProv
     public TimeSpan BusyTime => time.GetElapsedTime(0, Interlocked.Read(ref _busyTicks));
 
     /// <summary>Answers all requests of an executed batch.</summary>
-    public void WriteBatch(Batch batch)
+    /// <returns>Ticks of the clock that it took; sending comes later.</returns>
+    public long WriteBatch(Batch batch)
     {
         var start = time.GetTimestamp();
         foreach (var request in batch.Requests)
@@ -29,7 +30,9 @@ internal sealed class AnswerWriter(FrameSender sender, IModelWork work, TimeProv
             if (!request.Call.IsEnded) WriteExecuted(request, batch, batch.ExecutedTimestamp);
         }
 
-        Interlocked.Add(ref _busyTicks, time.GetTimestamp() - start);
+        var took = time.GetTimestamp() - start;
+        Interlocked.Add(ref _busyTicks, took);
+        return took;
     }
 
     /// <summary>Ends the answer of a request while its batch goes on.</summary>

@@ -16,9 +16,9 @@ internal sealed class ReaderExecution(PendingRequests pending, BatchExecutor exe
             }
 
             executor.Execute(batch, runner);
-            var (isEmpty, began) = (batch.Requests.Count == 0, batch.ExecutionTimestamp);
-            answers.Answer(batch);
-            if (!isEmpty) shortcut.ObserveOnReader(began);
+            var (isEmpty, executed) = (batch.Requests.Count == 0, batch.ExecutedTimestamp - batch.ExecutionTimestamp);
+            var wrote = answers.Answer(batch);
+            if (!isEmpty) shortcut.ObserveOnReader(executed + wrote);
         }
     }
 }

@@ -10,8 +10,10 @@ internal sealed class ReaderShortcut(PendingRequests pending, bool isAllowed, in
     private const int Trial = 48;
     private static readonly TimeSpan TooSlow = TimeSpan.FromMilliseconds(20);
 
-    // Of executing and answering together.
+    // Of executing and writing answers together. Sending them does not count: it wakes the frontend, which may take the
+    // processor. Nor does more than this much of one batch: now and then somebody else takes the processor meanwhile.
     private static readonly TimeSpan CheapWithAnswers = TimeSpan.FromMilliseconds(0.25);
+    private static readonly TimeSpan MostOfOne = TimeSpan.FromMilliseconds(1);
 
     // The reader executes one batch at a time. Where several might run at once, only what takes less than the hop is worth that.
     private readonly TimeSpan _cheapMean = TimeSpan.FromMicroseconds(instances == 1 ? 200 : 50);
@@ -36,11 +38,12 @@ internal sealed class ReaderShortcut(PendingRequests pending, bool isAllowed, in
     }
 
     /// <summary>A batch has been executed and answered on the reader's thread.</summary>
-    /// <param name="began">When its execution began, as a timestamp.</param>
-    public void ObserveOnReader(long began)
+    /// <param name="ticks">What that took, in ticks of the clock.</param>
+    public void ObserveOnReader(long ticks)
     {
-        var took = time.GetElapsedTime(began);
-        _sum = ((_sum * (Trial - 1)) + (took * Trial)) / Trial;
+        var took = time.GetElapsedTime(0, ticks);
+        var counted = took < MostOfOne ? took : MostOfOne;
+        _sum = ((_sum * (Trial - 1)) + (counted * Trial)) / Trial;
         if (_sum / Trial < CheapWithAnswers && took < TooSlow) return;
         pending.RunsOnReader = false;
     }
