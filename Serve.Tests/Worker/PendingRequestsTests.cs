@@ -1,7 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using Serve.Core.Protocol;
-using Serve.Core.Scheduling;
 using Serve.Worker.Pipeline;
 
 namespace Serve.Tests.Worker;
@@ -48,44 +46,10 @@ public sealed class PendingRequestsTests
         return request;
     }
 
-    private sealed class OneRowWork : IModelWork
+    private sealed class OneRowWork : StubWork
     {
-        public object Handler => this;
+        public override bool Decodes => true;
 
-        public bool Decodes => true;
-
-        public int MaxBatchRows => 1;
-
-        public BatchBuckets Buckets => BatchBuckets.Any;
-
-        public bool MayRunOnReader => false;
-
-        public bool IsOnlyCopied(WorkerRequest request) => false;
-
-        public bool Streams => false;
-
-        public long CopiedRows => 0;
-
-        public long PaddedRows => 0;
-
-        public IReadOnlyList<WarmUpTime> WarmUpTimes => [];
-
-        public DecodedRow Decode(WorkerRequest request) => throw new NotSupportedException();
-
-        public IBatchRunner CreateRunner() => throw new NotSupportedException();
-
-        public void Encode(WorkerRequest request) => throw new NotSupportedException();
-
-        public void Release(WorkerRequest request)
-        {
-        }
-
-        public void DisposeHandler()
-        {
-        }
-
-        public void Dispose()
-        {
-        }
+        public override int MaxBatchRows => 1;
     }
 }

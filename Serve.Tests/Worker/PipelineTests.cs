@@ -6,7 +6,6 @@ using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
 using Serve.Core.Protocol;
-using Serve.Core.Scheduling;
 using Serve.Worker.BuiltIn;
 using Serve.Worker.Execution;
 using Serve.Worker.Pipeline;
@@ -63,6 +62,34 @@ public sealed class PipelineTests
     }
 
     [Fact]
+    public void Who_takes_the_processor_now_and_then_does_not_end_the_readers_batches_but_batches_that_take_longer_do()
+    {
+        using var pipeline = new RunningPipeline(new RecordingHandler(), mayRunOnReader: true);
+        ulong id = 0;
+        do Answer();
+        while (pipeline.Handler.LastThread != "reader");
+
+        // Ten milliseconds in one batch of twelve are a mean of 0.8 ms.
+        for (var i = 0; i < 120; i++)
+        {
+            pipeline.Handler.Takes = TimeSpan.FromMilliseconds(i % 12 == 0 ? 10 : 0);
+            Answer();
+            Assert.Equal("reader", pipeline.Handler.LastThread);
+        }
+
+        pipeline.Handler.Takes = TimeSpan.FromMilliseconds(0.5);
+        for (var i = 0; i < 100; i++) Answer();
+        Assert.Equal("device", pipeline.Handler.LastThread);
+
+        void Answer()
+        {
+            pipeline.Run(++id);
+            pipeline.Flush();
+            pipeline.ReadOutput();
+        }
+    }
+
+    [Fact]
     public void The_readers_thread_executes_nothing_where_nothing_else_would_end_the_process()
     {
         using var pipeline = new RunningPipeline(new RecordingHandler(), mayRunOnReader: false);
@@ -109,14 +136,8 @@ public sealed class PipelineTests
     [InlineData(true)]
     public void Every_request_that_is_decoded_gets_its_own_answer_whatever_is_cancelled_recalled_and_refused(bool mayRunOnReader)
     {
-        using var folder = new HandlerModel();
-        SmallModels.Identity(folder.File("model.onnx"), DataType.Int64, "batch", "n");
-        using var plan = SessionPlan.Create("test", new ModelConfiguration(), DeviceType.Cpu, 0, 1);
-        using var model = OnnxModel.Load(folder.File("model.onnx"), plan);
-        var handler = new TensorHandler();
-        handler.Load(new HandlerContext { ModelName = "test", ModelVersion = "1", ModelFolder = "", Configuration = new ModelConfiguration(), Signature = model.Signature, Logger = NullLogger.Instance });
-        using var work = new OnnxWork(handler, model, new ModelConfiguration { BatchSize = 8 }, NullLogger.Instance);
-        using var pipeline = new RunningPipeline(work, TimeProvider.System, mayRunOnReader);
+        using var identity = new IdentityWork(new TensorHandler());
+        using var pipeline = new RunningPipeline(identity.Work, TimeProvider.System, mayRunOnReader);
 
         // One or two numbers a row (two shapes), one or two rows, or no JSON at all.
         RunAtRandom(pipeline, new Random(12), rounds: 150, BodyOf, static (id, status, text) =>
@@ -137,14 +158,8 @@ public sealed class PipelineTests
     [Fact]
     public void Tensors_move_to_the_readers_thread_and_what_a_decode_thread_reads_meanwhile_does_not_wait_for_them()
     {
-        using var folder = new HandlerModel();
-        SmallModels.Identity(folder.File("model.onnx"), DataType.Int64, "batch", "n");
-        using var plan = SessionPlan.Create("test", new ModelConfiguration(), DeviceType.Cpu, 0, 1);
-        using var model = OnnxModel.Load(folder.File("model.onnx"), plan);
-        var handler = new TensorHandler();
-        handler.Load(new HandlerContext { ModelName = "test", ModelVersion = "1", ModelFolder = "", Configuration = new ModelConfiguration(), Signature = model.Signature, Logger = NullLogger.Instance });
-        using var work = new OnnxWork(handler, model, new ModelConfiguration { BatchSize = 8 }, NullLogger.Instance);
-        using var pipeline = new RunningPipeline(work, new FakeTimeProvider(), mayRunOnReader: true);
+        using var identity = new IdentityWork(new TensorHandler());
+        using var pipeline = new RunningPipeline(identity.Work, new FakeTimeProvider(), mayRunOnReader: true);
 
         ulong id = 0;
         while (!pipeline.RunsOnReader)
@@ -187,14 +202,9 @@ public sealed class PipelineTests
     [InlineData(FrameType.Recall)]
     public void The_rest_of_a_delayed_batch_is_executed_when_the_row_that_it_waited_for_leaves(FrameType how)
     {
-        using var folder = new HandlerModel();
-        SmallModels.Identity(folder.File("model.onnx"), DataType.Int64, "batch", "n");
-        using var plan = SessionPlan.Create("test", new ModelConfiguration(), DeviceType.Cpu, 0, 1);
-        using var model = OnnxModel.Load(folder.File("model.onnx"), plan);
-        using var handler = new HeldTensorHandler("[2]");
-        handler.Load(new HandlerContext { ModelName = "test", ModelVersion = "1", ModelFolder = "", Configuration = new ModelConfiguration(), Signature = model.Signature, Logger = NullLogger.Instance });
-        using var work = new OnnxWork(handler, model, new ModelConfiguration { BatchSize = 8 }, NullLogger.Instance);
-        using var pipeline = new RunningPipeline(work, TimeProvider.System, mayRunOnReader: false);
+        var handler = new HeldTensorHandler("[2]");
+        using var identity = new IdentityWork(handler);
+        using var pipeline = new RunningPipeline(identity.Work, TimeProvider.System, mayRunOnReader: false);
 
         pipeline.Run(1, "[1]", more: true);
         pipeline.Run(2, "[2]");
@@ -327,31 +337,13 @@ public sealed class PipelineTests
     }
 
     /// <summary>Its only batch finds the device lost.</summary>
-    private sealed class LostDeviceWork : IModelWork, IBatchRunner
+    private sealed class LostDeviceWork : StubWork, IBatchRunner
     {
-        public object Handler => this;
+        public override bool Decodes => false;
 
-        public bool Decodes => false;
+        public override int MaxBatchRows => 8;
 
-        public int MaxBatchRows => 8;
-
-        public BatchBuckets Buckets => BatchBuckets.Any;
-
-        public bool MayRunOnReader => false;
-
-        public bool IsOnlyCopied(WorkerRequest request) => false;
-
-        public bool Streams => false;
-
-        public long CopiedRows => 0;
-
-        public long PaddedRows => 0;
-
-        public IReadOnlyList<WarmUpTime> WarmUpTimes => [];
-
-        public DecodedRow Decode(WorkerRequest request) => throw new NotSupportedException();
-
-        public IBatchRunner CreateRunner() => this;
+        public override IBatchRunner CreateRunner() => this;
 
         public void WarmUp()
         {
@@ -362,21 +354,29 @@ public sealed class PipelineTests
             batch.DeviceLoss = new InternalServerException("CUDA failure 700");
             foreach (var request in batch.Requests) request.Call.Fail(batch.DeviceLoss);
         }
+    }
 
-        public void Encode(WorkerRequest request)
+    /// <summary>A model that answers its input, numbers of 64 bits, behind a handler.</summary>
+    private sealed class IdentityWork : IDisposable
+    {
+        private readonly HandlerModel _folder = new();
+        private readonly SessionPlan _plan = SessionPlan.Create("test", new ModelConfiguration(), DeviceType.Cpu, 0, 1);
+
+        public IdentityWork(IModelHandler handler)
         {
+            SmallModels.Identity(_folder.File("model.onnx"), DataType.Int64, "batch", "n");
+            var model = OnnxModel.Load(_folder.File("model.onnx"), _plan);
+            handler.Load(new HandlerContext { ModelName = "test", ModelVersion = "1", ModelFolder = "", Configuration = new ModelConfiguration(), Signature = model.Signature, Logger = NullLogger.Instance });
+            Work = new OnnxWork(handler, model, new ModelConfiguration { BatchSize = 8 }, NullLogger.Instance);
         }
 
-        public void Release(WorkerRequest request)
-        {
-        }
-
-        public void DisposeHandler()
-        {
-        }
+        public OnnxWork Work { get; }
 
         public void Dispose()
         {
+            Work.Dispose();
+            _plan.Dispose();
+            _folder.Dispose();
         }
     }
 
