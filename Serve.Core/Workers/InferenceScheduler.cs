@@ -440,8 +440,8 @@ internal sealed class InferenceScheduler : IDisposable
     }
 
     // Under the gate. Not where decoding takes long: those want a row before the next answer. Nor where the next answer may be
-    // a part of a long one.
-    private bool AnswersSoon => !(_booking.DecodeTicks >= _shortDecode) && !_booking.Streams && _dispatcher.Cost.HasEvidence && _dispatcher.Cost.Mean(_configuration.BatchSize) < _shortBatch;
+    // a part of a long one. By the batches of late: a size that no longer comes may have been measured on a bad day.
+    private bool AnswersSoon => !(_booking.DecodeTicks >= _shortDecode) && !_booking.Streams && _dispatcher.Cost.HasEvidence && _dispatcher.Cost.Typical < _shortBatch;
 
     // Under the gate.
     private int Pending() => _dispatcher.QueuedRequests + _dispatcher.QuarantinedRequests + _dispatcher.OutstandingRows;

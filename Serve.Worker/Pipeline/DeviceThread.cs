@@ -14,7 +14,7 @@ internal sealed class DeviceThread(PendingRequests pending, BatchExecutor execut
         while (pending.TakeBatch(batch))
         {
             var nextIsWaiting = executor.Execute(batch, runner);
-            shortcut.Observe(batch);
+            if (batch.Requests.Count > 0) shortcut.ObserveOnDevice(batch.ExecutedTimestamp - batch.ExecutionTimestamp);
             if (batch.DeviceLoss is { } loss)
             {
                 answers.AnswerLast(batch);
