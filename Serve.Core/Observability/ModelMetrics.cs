@@ -46,6 +46,7 @@ public sealed class ModelMetrics : IDisposable
     private readonly Counter.Child[] _autoscaleSteps;
     private readonly Gauge.Child _loadTime;
     private readonly Gauge.Child[] _states;
+    private readonly ExemplarGate _exemplars = new(TimeProvider.System);
     private readonly Lock _gate = new();
     private Gauge.Child? _info;
     private LoadMetrics? _load;
@@ -108,7 +109,7 @@ public sealed class ModelMetrics : IDisposable
     public void RequestAnswered(int status, TimeSpan duration, long requestBytes, long responseBytes, RequestTrace? trace = null)
     {
         _inFlight.Dec();
-        _duration.Observe(duration, trace);
+        _duration.Observe(duration, ExemplarOf(trace, duration));
         _requestBytes.Inc(requestBytes);
         _responseBytes.Inc(responseBytes);
         if (status >= 400) CountFailure(duration);
@@ -119,8 +120,17 @@ public sealed class ModelMetrics : IDisposable
     /// <summary>A request left a stage. Hot path.</summary>
     /// <param name="stage">The stage.</param>
     /// <param name="time">How long it was there.</param>
-    /// <param name="trace">Its trace, for an exemplar; null: it is not traced.</param>
-    public void StageDone(RequestStage stage, TimeSpan time, RequestTrace? trace = null) => _stages[(int)stage].Observe(time, trace);
+    /// <param name="exemplar">Its trace, if it is an exemplar (<see cref="ExemplarOf"/>), or null.</param>
+    public void StageDone(RequestStage stage, TimeSpan time, RequestTrace? exemplar = null) => _stages[(int)stage].Observe(time, exemplar);
+
+    /// <summary>A request's trace, if histograms show it as an exemplar; else null. What is one stays one.</summary>
+    /// <param name="trace">The trace; null: it is not traced.</param>
+    /// <param name="took">How long the request has taken so far.</param>
+    public RequestTrace? ExemplarOf(RequestTrace? trace, TimeSpan took)
+    {
+        if (trace is null || trace.IsExemplar) return trace;
+        return (trace.IsExemplar = _exemplars.Take(took)) ? trace : null;
+    }
 
     /// <summary>Requests that were answered so far, whatever the answer was.</summary>
     public long RequestsAnswered => _duration.Count;
@@ -183,7 +193,7 @@ public sealed class ModelMetrics : IDisposable
     /// <param name="trace">Its trace, for an exemplar; null: it is not traced.</param>
     public void FirstPart(TimeSpan time, RequestTrace? trace)
     {
-        _firstPart.Observe(time, trace);
+        _firstPart.Observe(time, ExemplarOf(trace, time));
         _parts.Inc();
     }
 

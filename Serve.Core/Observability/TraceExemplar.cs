@@ -9,10 +9,13 @@ internal static class TraceExemplar
     private static readonly Exemplar.LabelKey Trace = Exemplar.Key("trace_id");
     private static readonly Exemplar.LabelKey Span = Exemplar.Key("span_id");
 
-    /// <summary>Counts a time, with an exemplar if the request is traced.</summary>
-    public static void Observe(this Histogram.Child histogram, TimeSpan time, RequestTrace? trace)
+    /// <summary>Counts a time.</summary>
+    /// <param name="histogram">Where.</param>
+    /// <param name="time">The time.</param>
+    /// <param name="exemplar">The trace that the bucket leads to from now on, or null.</param>
+    public static void Observe(this Histogram.Child histogram, TimeSpan time, RequestTrace? exemplar)
     {
-        if (trace is null) histogram.Observe(time.TotalSeconds);
-        else histogram.Observe(time.TotalSeconds, Exemplar.From(Trace.WithValue(trace.TraceId), Span.WithValue(trace.SpanId)));
+        if (exemplar is null) histogram.Observe(time.TotalSeconds);
+        else histogram.Observe(time.TotalSeconds, Exemplar.From(Trace.WithValue(exemplar.TraceId), Span.WithValue(exemplar.SpanId)));
     }
 }

@@ -1,5 +1,5 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
-using System.Globalization;
 using Serve.Core.Protocol;
 
 namespace Serve.Core.Tracing;
@@ -12,6 +12,9 @@ public sealed class RequestTrace
 {
     /// <summary>Letters of <c>traceparent</c>.</summary>
     public const int TraceParentLength = 55;
+
+    private const int TraceLetters = 32;
+    private const int SpanLetters = 16;
 
     private readonly Lock _gate = new();
     private readonly TraceWriter _writer;
@@ -36,10 +39,10 @@ public sealed class RequestTrace
     public ISpanDescription Description { get; }
 
     /// <summary>The trace, in hexadecimal.</summary>
-    public string TraceId => _traceId ??= Trace.ToString("x32", CultureInfo.InvariantCulture);
+    public string TraceId => _traceId ??= string.Create(TraceLetters, Trace, static (text, id) => Format(id, text));
 
     /// <summary>Its span, in hexadecimal.</summary>
-    public string SpanId => _spanId ??= Span.ToString("x16", CultureInfo.InvariantCulture);
+    public string SpanId => _spanId ??= string.Create(SpanLetters, Span, static (text, id) => Format(id, text));
 
     /// <summary>The client's <c>tracestate</c>, which is passed on; null: none.</summary>
     public string? TraceState => _parent.State;
@@ -84,6 +87,9 @@ public sealed class RequestTrace
 
     internal CacheUse? Cache { get; set; }
 
+    /// <summary>Whether histograms show it as one of those that took as long.</summary>
+    internal bool IsExemplar { get; set; }
+
     /// <summary>The batches that it was in: one, unless workers died. For the writer, after its end.</summary>
     internal ReadOnlySpan<BatchTrace> Batches => _batches;
 
@@ -92,7 +98,14 @@ public sealed class RequestTrace
 
     /// <summary>Writes what a worker is told, by the header <c>traceparent</c> (W3C Trace Context): spans that its handler makes are children of this one.</summary>
     /// <param name="text">At least <see cref="TraceParentLength"/> letters.</param>
-    public void FormatTraceParent(Span<char> text) => text.TryWrite(CultureInfo.InvariantCulture, $"00-{Trace:x32}-{Span:x16}-01", out _);
+    public void FormatTraceParent(Span<char> text)
+    {
+        "00-".CopyTo(text);
+        Format(Trace, text[3..]);
+        text[3 + TraceLetters] = '-';
+        Format(Span, text[(4 + TraceLetters)..]);
+        "-01".CopyTo(text[(4 + TraceLetters + SpanLetters)..]);
+    }
 
     /// <summary>One of several inferences of the same call, with a span of its own below this one.</summary>
     /// <param name="name">The span's name.</param>
@@ -146,5 +159,20 @@ public sealed class RequestTrace
             _batches = [.. _batches, batch];
             return true;
         }
+    }
+
+    // As bytes: numbers are formatted in hexadecimal a digit at a time.
+    private static void Format(UInt128 id, Span<char> text)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt128BigEndian(bytes, id);
+        Convert.TryToHexStringLower(bytes, text, out _);
+    }
+
+    private static void Format(ulong id, Span<char> text)
+    {
+        Span<byte> bytes = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64BigEndian(bytes, id);
+        Convert.TryToHexStringLower(bytes, text, out _);
     }
 }

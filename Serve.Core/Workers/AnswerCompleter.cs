@@ -150,20 +150,20 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
 
     private void Record(InferenceRequest request, in OutputTimes times, long now)
     {
-        var trace = request.Payload.Trace;
-        trace?.Answered(now, times);
+        request.Payload.Trace?.Answered(now, times);
+        var exemplar = metrics.ExemplarOf(request.Payload.Trace, time.GetElapsedTime(request.ArrivalTimestamp, now));
         var atWorker = time.GetElapsedTime(request.SentTimestamp, now);
         var transfer = atWorker - Microseconds((long)times.DecodeWait + times.Decode + times.Assemble + times.Execute + times.Encode);
         if (transfer < TimeSpan.Zero) transfer = TimeSpan.Zero;
         var queue = time.GetElapsedTime(request.ArrivalTimestamp, request.SentTimestamp);
         request.Payload.Times?.Answered(queue, transfer, times);
-        metrics.StageDone(RequestStage.Queue, queue, trace);
-        metrics.StageDone(RequestStage.Transfer, transfer, trace);
-        metrics.StageDone(RequestStage.DecodeWait, Microseconds(times.DecodeWait), trace);
-        metrics.StageDone(RequestStage.Decode, Microseconds(times.Decode), trace);
-        metrics.StageDone(RequestStage.Assemble, Microseconds(times.Assemble), trace);
-        metrics.StageDone(RequestStage.Execute, Microseconds(times.Execute), trace);
-        metrics.StageDone(RequestStage.Encode, Microseconds(times.Encode), trace);
+        metrics.StageDone(RequestStage.Queue, queue, exemplar);
+        metrics.StageDone(RequestStage.Transfer, transfer, exemplar);
+        metrics.StageDone(RequestStage.DecodeWait, Microseconds(times.DecodeWait), exemplar);
+        metrics.StageDone(RequestStage.Decode, Microseconds(times.Decode), exemplar);
+        metrics.StageDone(RequestStage.Assemble, Microseconds(times.Assemble), exemplar);
+        metrics.StageDone(RequestStage.Execute, Microseconds(times.Execute), exemplar);
+        metrics.StageDone(RequestStage.Encode, Microseconds(times.Encode), exemplar);
     }
 
     private static TimeSpan Microseconds(long value) => TimeSpan.FromTicks(value * TimeSpan.TicksPerMicrosecond);

@@ -5,14 +5,15 @@ using Serve.Core.Models.Sources;
 using Serve.Core.Observability;
 using Serve.Core.Tracing;
 using Serve.Frontend.Logging;
+using Serve.Frontend.Tracing;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.Hosting;
 
 /// <summary>
-/// What is recorded of every answer of a listener over HTTP, once, by whoever wrote it: its count, and its line in the access
-/// log. A layer around all requests that waits for their answers would cost each of them more than the line does. Preflights,
-/// and what Kestrel refuses by itself, are counted only.
+/// What is recorded of every answer of a listener over HTTP, once, by whoever wrote it: its count, the end of its span, and
+/// its line in the access log. A layer around all requests that waits for their answers would cost each of them more than the
+/// line does. Preflights, and what Kestrel refuses by itself, are counted only.
 /// </summary>
 /// <param name="metrics">Counts answers.</param>
 /// <param name="log">The access log; null: there is none.</param>
@@ -22,14 +23,16 @@ internal sealed class AnswerRecorder(HttpMetrics metrics, ILogger? log)
     /// <param name="context">The request, whose answer is written.</param>
     /// <param name="status">By what it is counted: 499 if its client left first.</param>
     /// <param name="started">When it began, as a timestamp.</param>
-    /// <param name="trace">Its trace; null: it is not traced.</param>
-    public void Answered(HttpContext context, int status, long started, RequestTrace? trace)
+    /// <param name="ended">When it was answered, likewise.</param>
+    /// <param name="trace">Its trace, which ends; null: it is not traced.</param>
+    public void Answered(HttpContext context, int status, long started, long ended, RequestTrace? trace)
     {
         metrics.Answered(status);
-        if (log is not null) Log(log, context, status, started, trace);
+        if (trace is not null) ServerTracing.End(trace, status, ended);
+        if (log is not null) Log(log, context, status, Stopwatch.GetElapsedTime(started, ended), trace);
     }
 
-    private static void Log(ILogger log, HttpContext context, int status, long started, RequestTrace? trace)
+    private static void Log(ILogger log, HttpContext context, int status, TimeSpan took, RequestTrace? trace)
     {
         var request = context.Request;
         using var ofTrace = LogTrace.Of(trace);
@@ -40,7 +43,7 @@ internal sealed class AnswerRecorder(HttpMetrics metrics, ILogger? log)
             TargetOf(request),
             request.Protocol,
             status,
-            (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds,
+            (long)took.TotalMilliseconds,
             CommonHeaders.IdOf(context)).LogTo(log);
     }
 

@@ -69,7 +69,7 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, A
             // On the socket's own thread one slow call would stall every connection that the thread serves.
             if (inline) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             await handler(context);
-            answers.Answered(context, context.Response.StatusCode, started, ServerTracing.Of(context));
+            answers.Answered(context, context.Response.StatusCode, started, Stopwatch.GetTimestamp(), ServerTracing.Of(context));
         }
         catch (Exception e)
         {
@@ -80,7 +80,7 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, A
                 using (LogTrace.Of(trace)) LogUnexpected(e, context.Request.Method, context.Request.Path, CommonHeaders.IdOf(context));
             }
 
-            answers.Answered(context, await ErrorResponse.WriteAsync(context, error), started, trace);
+            answers.Answered(context, await ErrorResponse.WriteAsync(context, error), started, Stopwatch.GetTimestamp(), trace);
         }
     };
 
@@ -90,14 +90,14 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, A
     private async Task RefuseMethodAsync(HttpContext context)
     {
         var started = Stopwatch.GetTimestamp();
-        answers.Answered(context, await ErrorResponse.WriteAsync(context, new MethodNotAllowedException()), started, trace: null);
+        answers.Answered(context, await ErrorResponse.WriteAsync(context, new MethodNotAllowedException()), started, Stopwatch.GetTimestamp(), trace: null);
     }
 
     private async Task RefuseAsync(HttpContext context)
     {
         var started = Stopwatch.GetTimestamp();
         listener.Metrics.Unauthorized();
-        answers.Answered(context, await ErrorResponse.WriteAsync(context, new InvalidKeyException()), started, trace: null);
+        answers.Answered(context, await ErrorResponse.WriteAsync(context, new InvalidKeyException()), started, Stopwatch.GetTimestamp(), trace: null);
     }
 
     [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed unexpectedly, request {RequestId}")]

@@ -22,19 +22,20 @@ internal sealed class InferenceEndpoint(ModelRegistry registry, ModelLookup mode
     public Task HandleAsync(HttpContext context, ModelVersion version)
     {
         version.Metrics.RequestAccepted();
-        return TraceAsync(context, version, InferenceRoute.Plain);
+        return HandleAsync(context, version, Traced(context, InferenceRoute.Plain));
     }
 
     /// <summary>Answers a request of any route.</summary>
-    public Task HandleAsync(HttpContext context, InferenceRoute route) => TraceAsync(context, null, route);
+    public Task HandleAsync(HttpContext context, InferenceRoute route) => HandleAsync(context, null, Traced(context, route));
 
-    private Task TraceAsync(HttpContext context, ModelVersion? target, InferenceRoute route) =>
-        tracing?.Begin(context) is { } trace ? ServerTracing.UntilAnsweredAsync(HandleAsync(context, target, route with { Trace = trace }), context, trace) : HandleAsync(context, target, route);
+    // With the route: another variable of HandleAsync would cost all requests memory.
+    private InferenceRoute Traced(HttpContext context, InferenceRoute route) => tracing?.Begin(context) is { } trace ? route with { Trace = trace } : route;
 
     // What lives across its waits is allocated for each request: few variables, and no more than one at a time of a kind.
     private async Task HandleAsync(HttpContext context, ModelVersion? target, InferenceRoute route)
     {
         var started = Stopwatch.GetTimestamp();
+        long latest;
         var (status, requestBytes, responseBytes) = (StatusCodes.Status200OK, 0, 0);
         RequestPayload? payload = null;
         InferenceResponse? response = null;
@@ -59,29 +60,32 @@ internal sealed class InferenceEndpoint(ModelRegistry registry, ModelLookup mode
             payload = null;
             response = await target.InferAsync(handedOver, options, context.RequestAborted);
 
-            var writing = Stopwatch.GetTimestamp();
-            route.Trace?.WriteTimestamp = writing;
+            latest = Stopwatch.GetTimestamp();
+            route.Trace?.WriteTimestamp = latest;
             (status, responseBytes) = (response.Status, response.Body.Length);
             if (inline && responseBytes > BriefBytes) await Task.Yield();
             ServerTiming.End(context, response, started);
             await ResponseWriter.WriteAsync(context, response);
+            var ended = Stopwatch.GetTimestamp();
             if (response.Parts is { } parts) responseBytes = (int)Math.Min(parts.Bytes, int.MaxValue);
-            else target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));
-            target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes, route.Trace);
+            else target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(latest, ended));
+            target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started, ended), requestBytes, responseBytes, route.Trace);
+            latest = ended;
         }
         catch (Exception e)
         {
             payload?.Release();
             if (target is not null) route.Trace?.For(target.Name, target.Version);
             status = await failures.AnswerAsync(context, e, route.Trace);
-            target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes: 0, route.Trace);
+            latest = Stopwatch.GetTimestamp();
+            target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started, latest), requestBytes, responseBytes: 0, route.Trace);
         }
         finally
         {
             response?.Dispose();
         }
 
-        answers.Answered(context, status, started, route.Trace);
+        answers.Answered(context, status, started, latest, route.Trace);
     }
 
     private string OnlyModel() => registry.Names is [var only] ? only : throw new BadRequestException("Parameter model_name is required.");

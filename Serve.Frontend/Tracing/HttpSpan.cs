@@ -38,10 +38,6 @@ internal sealed class HttpSpan : ISpanDescription
     /// <summary>How it was answered.</summary>
     public int Status { get; set; }
 
-    /// <summary>How a request was answered: 499 if its client left first.</summary>
-    public static int StatusOf(HttpContext context) =>
-        context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted ? StatusCodes.Status499ClientClosedRequest : context.Response.StatusCode;
-
     /// <inheritdoc/>
     public void WriteTo(OtlpSpans span)
     {

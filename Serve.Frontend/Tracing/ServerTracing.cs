@@ -5,7 +5,6 @@ using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Tracing;
 using Serve.Frontend.Commands;
-using Serve.Management.Http;
 
 namespace Serve.Frontend.Tracing;
 
@@ -30,45 +29,41 @@ internal sealed class ServerTracing : IDisposable
     public static ServerTracing? Start(TracingConfiguration configuration, ILogger log) =>
         TracingOptions.Of(configuration, Environment.GetEnvironmentVariable) is { } options ? new ServerTracing(options, log) : null;
 
-    /// <summary>What is noted of a request; null: it is not traced. It is looked for long: where requests are many, it is passed on instead.</summary>
+    /// <summary>What is noted of a request or call that was begun with its context; null: it is not traced.</summary>
     public static RequestTrace? Of(HttpContext context) => TraceWriter.IsOn ? context.Features.Get<RequestTrace>() : null;
 
-    /// <summary>Begins a request's span, if the request is sampled. Hot path.</summary>
+    /// <summary>Begins a request's span, if the request is sampled, for an endpoint that passes it on. Hot path.</summary>
     public RequestTrace? Begin(HttpContext context)
     {
         var headers = context.Request.Headers;
-        return Sampler.IsSampled(headers.TraceParent, headers.TraceState, out var parent) ? Begin(context, new HttpSpan(context), parent) : null;
+        return Sampler.IsSampled(headers.TraceParent, headers.TraceState, out var parent) ? Begin(new HttpSpan(context), parent) : null;
     }
 
-    /// <summary>Begins a call's span, if the call is sampled and one that runs a model.</summary>
+    /// <summary>Begins a request's span, if the request is sampled, and keeps it with the request (<see cref="Of"/>).</summary>
+    public void BeginWith(HttpContext context)
+    {
+        if (Begin(context) is { } trace) context.Features.Set(trace);
+    }
+
+    /// <summary>Begins a call's span, if the call is sampled and one that runs a model, and keeps it with the call (<see cref="Of"/>).</summary>
     public RequestTrace? BeginCall(HttpContext context)
     {
         if (!RpcSpan.IsInference(context.Request.Path)) return null;
         var headers = context.Request.Headers;
-        return Sampler.IsSampled(headers.TraceParent, headers.TraceState, out var parent) ? Begin(context, new RpcSpan(context), parent) : null;
+        if (!Sampler.IsSampled(headers.TraceParent, headers.TraceState, out var parent)) return null;
+        var trace = Begin(new RpcSpan(context), parent);
+        context.Features.Set(trace);
+        return trace;
     }
 
-    /// <summary>Ends a request's span when the request is answered.</summary>
-    /// <param name="answering">The answer.</param>
-    /// <param name="context">The request.</param>
-    /// <param name="trace">What is noted of it.</param>
-    public static async Task UntilAnsweredAsync(Task answering, HttpContext context, RequestTrace trace)
+    /// <summary>Ends a request's span.</summary>
+    /// <param name="trace">What is noted of the request.</param>
+    /// <param name="status">How it was answered: 499 if its client left first.</param>
+    /// <param name="timestamp">When.</param>
+    public static void End(RequestTrace trace, int status, long timestamp)
     {
-        var span = (HttpSpan)trace.Description;
-        try
-        {
-            await answering;
-            span.Status = HttpSpan.StatusOf(context);
-        }
-        catch (Exception e)
-        {
-            span.Status = ErrorResponse.From(e, context).Status;
-            throw;
-        }
-        finally
-        {
-            trace.End(Stopwatch.GetTimestamp());
-        }
+        ((HttpSpan)trace.Description).Status = status;
+        trace.End(timestamp);
     }
 
     /// <summary>Ends a call's span.</summary>
@@ -85,10 +80,5 @@ internal sealed class ServerTracing : IDisposable
         _export.Dispose();
     }
 
-    private RequestTrace Begin(HttpContext context, ISpanDescription span, in TraceParent parent)
-    {
-        var trace = new RequestTrace(parent, span, Stopwatch.GetTimestamp(), _writer);
-        context.Features.Set(trace);
-        return trace;
-    }
+    private RequestTrace Begin(ISpanDescription span, in TraceParent parent) => new(parent, span, Stopwatch.GetTimestamp(), _writer);
 }

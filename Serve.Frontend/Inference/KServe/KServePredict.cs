@@ -17,11 +17,9 @@ namespace Serve.Frontend.Inference.KServe;
 /// </summary>
 internal sealed class KServePredict(ModelLookup models, long maxRequestBytes, Shutdown shutdown, ServerTracing? tracing)
 {
-    public Task HandleAsync(HttpContext context) =>
-        tracing?.Begin(context) is { } trace ? ServerTracing.UntilAnsweredAsync(RunAsync(context), context, trace) : RunAsync(context);
-
-    private async Task RunAsync(HttpContext context)
+    public async Task HandleAsync(HttpContext context)
     {
+        tracing?.BeginWith(context);
         if (shutdown.IsDraining) throw Shutdown.Refusal();
         var target = models.Find((string)context.Request.RouteValues["model"]!, null);
         ServerTracing.Of(context)?.For(target.Name, target.Version);

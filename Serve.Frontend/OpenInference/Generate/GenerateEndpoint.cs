@@ -24,19 +24,17 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
     private const string NotOne = "generate expects model to produce exactly 1 response, use generate stream for model that generates various number of responses";
 
     /// <summary>Answers with exactly one response.</summary>
-    public Task GenerateAsync(HttpContext context) => TraceAsync(context, AnswerOnceAsync);
+    public Task GenerateAsync(HttpContext context) => RunAsync(context, AnswerOnceAsync);
 
     /// <summary>Answers with an event for each response.</summary>
-    public Task StreamAsync(HttpContext context) => TraceAsync(context, AnswerStreamAsync);
+    public Task StreamAsync(HttpContext context) => RunAsync(context, AnswerStreamAsync);
 
     private delegate Task<long> Answer(HttpContext context, TensorRequest request, ModelVersion version, ModelSignature signature, InferenceResponse first);
-
-    private Task TraceAsync(HttpContext context, Answer answer) =>
-        tracing?.Begin(context) is { } trace ? ServerTracing.UntilAnsweredAsync(RunAsync(context, answer), context, trace) : RunAsync(context, answer);
 
     private async Task RunAsync(HttpContext context, Answer answer)
     {
         var started = Stopwatch.GetTimestamp();
+        var trace = tracing?.Begin(context);
         var (status, responseBytes, requestBytes) = (StatusCodes.Status200OK, 0L, 0);
         ModelVersion? target = null;
         RequestPayload? payload = null;
@@ -51,7 +49,7 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
             payload = RequestPayload.Rent(256);
             var request = GenerateRequest.Read(body.RootElement, signature, payload, maxRequestBytes);
             var rows = TensorRequestCheck.Check(request, target, signature, payload.Body.Span, isJsonAnswered: true);
-            payload.Follow(ServerTracing.Of(context));
+            payload.Follow(trace);
             request.Complete(payload);
             requestBytes = payload.Body.Length;
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
@@ -65,12 +63,13 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
         catch (Exception e)
         {
             payload?.Release();
-            if (target is not null) ServerTracing.Of(context)?.For(target.Name, target.Version);
-            status = await failures.AnswerAsync(context, e, ServerTracing.Of(context));
+            if (target is not null) trace?.For(target.Name, target.Version);
+            status = await failures.AnswerAsync(context, e, trace);
         }
 
-        target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes, ServerTracing.Of(context));
-        answers.Answered(context, status, started, ServerTracing.Of(context));
+        var ended = Stopwatch.GetTimestamp();
+        target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started, ended), requestBytes, responseBytes, trace);
+        answers.Answered(context, status, started, ended, trace);
     }
 
     private async Task<long> AnswerOnceAsync(HttpContext context, TensorRequest request, ModelVersion version, ModelSignature signature, InferenceResponse first)

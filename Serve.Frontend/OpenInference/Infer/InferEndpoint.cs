@@ -27,18 +27,19 @@ internal sealed class InferEndpoint(OpenInferenceModels models, SharedMemoryRegi
     public Task HandleAsync(HttpContext context, ModelVersion version)
     {
         version.Metrics.RequestAccepted();
-        return TraceAsync(context, version, InferenceRoute.Plain);
+        return HandleAsync(context, version, Traced(context, InferenceRoute.Plain));
     }
 
     /// <summary>Answers a request by its route.</summary>
-    public Task HandleAsync(HttpContext context, string model, string? version) => TraceAsync(context, null, new InferenceRoute(model, version, null, QueryUse.None));
+    public Task HandleAsync(HttpContext context, string model, string? version) => HandleAsync(context, null, Traced(context, new InferenceRoute(model, version, null, QueryUse.None)));
 
-    private Task TraceAsync(HttpContext context, ModelVersion? target, InferenceRoute route) =>
-        tracing?.Begin(context) is { } trace ? ServerTracing.UntilAnsweredAsync(HandleAsync(context, target, route with { Trace = trace }), context, trace) : HandleAsync(context, target, route);
+    // With the route: another variable of HandleAsync would cost all requests memory.
+    private InferenceRoute Traced(HttpContext context, InferenceRoute route) => tracing?.Begin(context) is { } trace ? route with { Trace = trace } : route;
 
     private async Task HandleAsync(HttpContext context, ModelVersion? target, InferenceRoute route)
     {
         var started = Stopwatch.GetTimestamp();
+        long latest;
         var (status, requestBytes, responseBytes) = (StatusCodes.Status200OK, 0, 0);
         RequestPayload? payload = null;
         InferenceResponse? answer = null;
@@ -67,23 +68,26 @@ internal sealed class InferEndpoint(OpenInferenceModels models, SharedMemoryRegi
             handedOver.RequestId = CommonHeaders.IdOf(context);
             answer = await target.InferAsync(handedOver, request.Options(target.Configuration.PriorityLevels, rows), context.RequestAborted);
 
-            var writing = Stopwatch.GetTimestamp();
-            route.Trace?.WriteTimestamp = writing;
+            latest = Stopwatch.GetTimestamp();
+            route.Trace?.WriteTimestamp = latest;
             if (inline && TakesLong(answer, request, context.Request)) await Task.Yield();
             await answer.JoinPartsAsync(maxRequestBytes);
             var tensors = AnswerTensors.Read(answer, request, target, signature);
             regions?.Write(tensors);
             ServerTiming.End(context, answer, started);
             responseBytes = await RestAnswer.WriteAsync(context, request, target, answer, tensors);
-            target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(writing));
-            target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes, route.Trace);
+            var ended = Stopwatch.GetTimestamp();
+            target.Metrics.StageDone(RequestStage.Write, Stopwatch.GetElapsedTime(latest, ended));
+            target.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started, ended), requestBytes, responseBytes, route.Trace);
+            latest = ended;
         }
         catch (Exception e)
         {
             payload?.Release();
             if (target is not null) route.Trace?.For(target.Name, target.Version);
             status = await failures.AnswerAsync(context, e, route.Trace);
-            target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started), requestBytes, responseBytes: 0, route.Trace);
+            latest = Stopwatch.GetTimestamp();
+            target?.Metrics.RequestAnswered(status, Stopwatch.GetElapsedTime(started, latest), requestBytes, responseBytes: 0, route.Trace);
         }
         finally
         {
@@ -91,7 +95,7 @@ internal sealed class InferEndpoint(OpenInferenceModels models, SharedMemoryRegi
             regions?.Dispose();
         }
 
-        answers.Answered(context, status, started, route.Trace);
+        answers.Answered(context, status, started, latest, route.Trace);
     }
 
     private void Unpack(ref RequestPayload payload, ContentCoding coding)
