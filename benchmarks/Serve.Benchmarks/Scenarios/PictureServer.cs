@@ -10,6 +10,10 @@ internal sealed class PictureServer : IDisposable
 
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(3);
 
+    // The first answers come after a batch was decoded and executed, and the last batch is under way when time is up. Of a
+    // server at saturation, which is what is measured, neither is true: it had work before, as the loops beside it have.
+    private static readonly TimeSpan LeadIn = TimeSpan.FromSeconds(1);
+
     private readonly string _model;
     private readonly TemporaryStore _store;
     private readonly ServeProcess _serve;
@@ -48,10 +52,10 @@ internal sealed class PictureServer : IDisposable
 
     public IReadOnlyList<int> WorkerPids => _serve.WorkerPids(_model);
 
-    /// <summary>Good answers per second.</summary>
+    /// <summary>Good answers per second at saturation.</summary>
     public double Run(TimeSpan duration)
     {
-        var result = _clients.Run(duration);
+        var result = _clients.Run(LeadIn, duration);
         if (result.Errors > 0) throw new BenchmarkException($"{result.Errors} of {result.Answers} answers of {_model} were errors.");
         return result.PerSecond;
     }
