@@ -183,6 +183,12 @@ public sealed record ServerConfiguration
     /// <summary>The most bytes of optimized models in the cache folder; what was not used for longest goes first. Default 16 GiB.</summary>
     public long CacheSize { get; init; } = 16L << 30;
 
+    /// <summary>
+    /// For each version, memory in which its workers read the bodies of requests of 16 KiB and more, up to an eighth of it; others come
+    /// through their sockets. Taken from the system as it is needed. 0: none. Default 256 MiB.
+    /// </summary>
+    public long BodyMemory { get; init; } = 256L << 20;
+
     /// <summary>The worker's executable. Null: <c>serve-worker</c> beside the server.</summary>
     public string? WorkerExecutable { get; init; }
 

@@ -66,6 +66,7 @@ internal static class ServerSettings
         HeartbeatTimeout = settings.Duration("heartbeatTimeout", below.HeartbeatTimeout, Millisecond, TimeSpan.FromMilliseconds(50), TimeSpan.FromHours(1)),
         RuntimeFolder = OptionalPath(settings, "runtimeFolder", below.RuntimeFolder, folder),
         CacheFolder = OptionalPath(settings, "cacheFolder", below.CacheFolder, folder),
+        BodyMemory = settings.Size("bodyMemory", below.BodyMemory, 0, 1L << 30),
         CacheSize = settings.Size("cacheSize", below.CacheSize, 1L << 20, 1L << 50),
         WorkerExecutable = OptionalPath(settings, "workerExecutable", below.WorkerExecutable, folder),
         FastPath = settings.Choice("fastPath", below.FastPath, ["pool", "inline"]),

@@ -107,13 +107,12 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     /// <returns>Null if there is none of that very name.</returns>
     public ModelVersion? Find(ReadOnlySpan<char> model, ReadOnlySpan<char> version) => _table.Find(model, version);
 
-    /// <summary>Brings the series of GPUs up to date; before a scrape. Asks their driver, which takes milliseconds.</summary>
-    public void ObserveDevices()
+    /// <summary>Brings the series that nobody updates by itself up to date; before a scrape. Asks the GPUs' driver, which takes milliseconds.</summary>
+    public void Observe()
     {
         var readings = Devices.Readings;
-        if (readings.Count == 0) return;
-        DeviceMetrics.Update(readings);
-        foreach (var version in _table.Versions) version.ObserveDevices();
+        if (readings.Count > 0) DeviceMetrics.Update(readings);
+        foreach (var version in _table.Versions) version.Observe(hasDevices: readings.Count > 0);
     }
 
     /// <summary>All versions of all models.</summary>

@@ -4,6 +4,7 @@ using Serve.Core.Caching;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
+using Serve.Core.Memory;
 using Serve.Core.Models.Snapshots;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
@@ -51,7 +52,8 @@ public sealed partial class ModelVersion
         _before = replaces is null ? null : Metrics.Statistics(null, []);
         if (configuration.Autoscale is { } autoscale) _autoscaler = new Autoscaler(autoscale, configuration.LatencyTarget, environment.Time);
         _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Settings.CompleteInline, environment.Time, Metrics, _log);
-        _pool = new WorkerPool(Name, Version, source.Folder, configuration, environment, _scheduler, Metrics, _log, Refresh);
+        if (environment.Settings.BodyMemory > 0) Bodies = SharedBodies.TryCreate(environment.Settings.BodyMemory);
+        _pool = new WorkerPool(Name, Version, source.Folder, configuration, environment, _scheduler, Metrics, Bodies, _log, Refresh);
         if (configuration.ResponseCache.Enabled)
         {
             _cacheMetrics = new CacheMetrics(Name, Version);
@@ -94,6 +96,9 @@ public sealed partial class ModelVersion
 
     /// <summary>Whether a request that carries tensors may have any number of answers, which come in parts.</summary>
     public bool IsDecoupled => _about is { IsDecoupled: true };
+
+    /// <summary>Where its workers read large bodies, for transports that know the version before they receive; null: nowhere.</summary>
+    public SharedBodies? Bodies { get; }
 
     /// <summary>Whether requests that name no version go to this one. The registry's to change.</summary>
     public bool IsDefault { get; internal set; }
@@ -175,8 +180,12 @@ public sealed partial class ModelVersion
         Workers = Workers,
     };
 
-    /// <summary>Brings its workers' series of their GPUs up to date.</summary>
-    internal void ObserveDevices() => _pool.ObserveDevices();
+    /// <summary>Brings the series that nobody updates by itself up to date; before a scrape.</summary>
+    internal void Observe(bool hasDevices)
+    {
+        if (hasDevices) _pool.ObserveDevices();
+        if (_isPublished) Metrics.SetBodyMemory(Bodies?.InUse ?? 0);
+    }
 
     /// <summary>Refuses a request that would be refused anyway, before a transport reads its body. Hot path.</summary>
     /// <exception cref="ServiceUnavailableException">No worker is ready, the version has failed, or it is draining.</exception>
@@ -322,6 +331,7 @@ public sealed partial class ModelVersion
         await ScaleAsync(0, 0, TimeSpan.Zero).ConfigureAwait(false);
         await _scheduler.WhenIdle().ConfigureAwait(false);
         _scheduler.Dispose();
+        Bodies?.Close();
     }
 
     /// <summary>Takes its series out of the scrape, after it has drained.</summary>
@@ -335,6 +345,7 @@ public sealed partial class ModelVersion
     internal void Check(bool forgiveSilence)
     {
         _pool.Check(forgiveSilence);
+        Bodies?.Trim();
         var load = _scheduler.Load;
         lock (_gate)
         {

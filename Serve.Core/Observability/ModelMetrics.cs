@@ -29,6 +29,7 @@ public sealed class ModelMetrics : IDisposable
     private readonly Histogram.Child _firstPart;
     private readonly Counter.Child _parts;
     private readonly Gauge.Child _inFlight;
+    private readonly Gauge.Child _bodyMemory;
     private readonly Counter.Child _requestBytes;
     private readonly Counter.Child _responseBytes;
     private readonly Histogram.Child _batchSize;
@@ -75,6 +76,7 @@ public sealed class ModelMetrics : IDisposable
         _firstPart = ServeMetrics.FirstPart.WithLabels(model, version);
         _parts = ServeMetrics.AnswerParts.WithLabels(model, version);
         _inFlight = ServeMetrics.RequestsInFlight.WithLabels(model, version);
+        _bodyMemory = ServeMetrics.BodyMemory.WithLabels(model, version);
         _requestBytes = ServeMetrics.RequestBytes.WithLabels(model, version);
         _responseBytes = ServeMetrics.ResponseBytes.WithLabels(model, version);
         _batchSize = ServeMetrics.BatchSize.WithLabels(model, version);
@@ -208,6 +210,10 @@ public sealed class ModelMetrics : IDisposable
     /// <param name="waiting">Requests.</param>
     public void SetQueueLength(int waiting) => _queueRequests.Set(waiting);
 
+    /// <summary>How much of the memory is in use in which workers read bodies.</summary>
+    /// <param name="bytes">Bytes.</param>
+    public void SetBodyMemory(long bytes) => _bodyMemory.Set(bytes);
+
     /// <summary>How many requests may wait.</summary>
     /// <param name="capacity">Requests.</param>
     public void SetQueueCapacity(int capacity) => _queueCapacity.Set(capacity);
@@ -316,7 +322,7 @@ public sealed class ModelMetrics : IDisposable
         _firstPart.Remove();
         _batchSize.Remove();
         foreach (var stage in _stages) stage.Remove();
-        foreach (var gauge in (Gauge.Child[])[_inFlight, _queueRequests, _queueCapacity, _latencyTarget, _workersWanted, _loadTime, .. _workers, .. _states]) gauge.Remove();
+        foreach (var gauge in (Gauge.Child[])[_inFlight, _bodyMemory, _queueRequests, _queueCapacity, _latencyTarget, _workersWanted, _loadTime, .. _workers, .. _states]) gauge.Remove();
         foreach (var counter in (Counter.Child[])[_requestBytes, _responseBytes, _parts, _cancelled, _retries, _workerStarts, .. _expired, .. _rejected, .. _workerDeaths, .. _autoscaleSteps]) counter.Remove();
     }
 

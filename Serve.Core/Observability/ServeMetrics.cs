@@ -73,6 +73,9 @@ public static class ServeMetrics
     internal static readonly Gauge RequestsInFlight = Metrics.CreateGauge("serve_requests_in_flight",
         "Requests accepted and not yet answered.", ModelLabels);
 
+    internal static readonly Gauge BodyMemory = Metrics.CreateGauge("serve_body_memory_bytes",
+        "Memory in use in which workers read the bodies of requests where they were received (bodyMemory).", ModelLabels);
+
     internal static readonly Counter RequestBytes = Metrics.CreateCounter("serve_request_bytes_total",
         "Bytes of the bodies of inference requests.", ModelLabels);
 

@@ -26,8 +26,15 @@ public sealed record HelloMessage(int Protocol, string Token, int Pid, string Wo
 /// <param name="HeartbeatMilliseconds">How often to send a Gauge.</param>
 /// <param name="HostWorkers">How many workers share the machine.</param>
 /// <param name="Cache">Where to keep what the next start can use; null: nowhere.</param>
+/// <param name="Bodies">Memory in which bodies of requests may lie; null: all come through the socket.</param>
 public sealed record LoadMessage(
-    string ModelName, string ModelVersion, string ModelFolder, ModelConfiguration Configuration, DeviceMessage Device, int HeartbeatMilliseconds, int HostWorkers, CacheMessage? Cache = null);
+    string ModelName, string ModelVersion, string ModelFolder, ModelConfiguration Configuration, DeviceMessage Device, int HeartbeatMilliseconds, int HostWorkers, CacheMessage? Cache = null,
+    BodiesMessage? Bodies = null);
+
+/// <summary>Memory that a worker may map, to read it.</summary>
+/// <param name="Path">Where it is opened.</param>
+/// <param name="Bytes">Its length.</param>
+public sealed record BodiesMessage(string Path, int Bytes);
 
 /// <summary>What workers may keep between starts.</summary>
 /// <param name="Folder">A private folder, absolute; the worker makes it if it is not there.</param>
@@ -58,9 +65,10 @@ public sealed record DeviceMessage(DeviceType Type, int Index);
 /// <param name="Notes">Sentences for whoever describes the model.</param>
 /// <param name="WarmUp">What batches took that were run before, in their order; null or empty: none were.</param>
 /// <param name="IsDecoupled">Whether a request that carries tensors may have any number of answers.</param>
+/// <param name="ReadsBodies">Whether it reads bodies in the memory that Load named; it then says when it reads one no longer.</param>
 public sealed record ReadyMessage(
     int Credit, string Device, string Handler, ModelSignature? Signature = null, long LoadMilliseconds = 0, IReadOnlyList<string>? Notes = null, IReadOnlyList<WarmUpTime>? WarmUp = null,
-    bool IsDecoupled = false);
+    bool IsDecoupled = false, bool ReadsBodies = false);
 
 /// <summary>A batch that was run before Ready.</summary>
 /// <param name="Rows">Its rows.</param>

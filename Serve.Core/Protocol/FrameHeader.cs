@@ -49,6 +49,9 @@ public enum FrameType : byte
 
     /// <summary>Frontend to worker: the client has taken parts of an answer.</summary>
     Taken = 15,
+
+    /// <summary>Worker to frontend: a request's payload in shared memory is read no longer.</summary>
+    Freed = 16,
 }
 
 /// <summary>The 16 bytes before each frame's body.</summary>
@@ -72,6 +75,9 @@ public readonly record struct FrameHeader(int Length, FrameType Type, byte Flags
 
     /// <summary>On Run: each part is a tensor for an input of that name.</summary>
     public const byte Tensors = 4;
+
+    /// <summary>On Run: the payload lies in shared memory, and the frame says where.</summary>
+    public const byte Shared = 8;
 
     /// <summary>On Output: nothing more comes for this request.</summary>
     public const byte Last = 1;

@@ -44,21 +44,25 @@ public sealed class FrameSender : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Adds a frame whose body is the two spans, copied. Send it with <see cref="Flush"/>.</summary>
+    /// <summary>Adds a frame whose body is the spans, copied. Send it with <see cref="Flush"/>.</summary>
     /// <param name="type">What it is.</param>
     /// <param name="flags">By type.</param>
     /// <param name="id">By type.</param>
     /// <param name="head">The first part of the body.</param>
-    /// <param name="rest">The rest of the body.</param>
-    public void Enqueue(FrameType type, byte flags, ulong id, ReadOnlySpan<byte> head, ReadOnlySpan<byte> rest = default)
+    /// <param name="rest">What follows.</param>
+    /// <param name="end">And after that.</param>
+    public void Enqueue(FrameType type, byte flags, ulong id, ReadOnlySpan<byte> head, ReadOnlySpan<byte> rest = default, ReadOnlySpan<byte> end = default)
     {
+        var length = checked(head.Length + rest.Length + end.Length);
         lock (_gate)
         {
             if (_failure is not null || _isDisposed) return;
-            var span = _filling.Reserve(FrameHeader.Size + head.Length + rest.Length);
-            new FrameHeader(head.Length + rest.Length, type, flags, id).Write(span);
-            head.CopyTo(span[FrameHeader.Size..]);
-            rest.CopyTo(span[(FrameHeader.Size + head.Length)..]);
+            var span = _filling.Reserve(FrameHeader.Size + length);
+            new FrameHeader(length, type, flags, id).Write(span);
+            span = span[FrameHeader.Size..];
+            head.CopyTo(span);
+            rest.CopyTo(span[head.Length..]);
+            end.CopyTo(span[(head.Length + rest.Length)..]);
         }
     }
 
@@ -83,6 +87,15 @@ public sealed class FrameSender : IDisposable
             if (!isLarge)
             {
                 body.Span.CopyTo(span[(FrameHeader.Size + head.Length + payload.Head.Length)..]);
+                return;
+            }
+
+            if (payload.Shared is not null)
+            {
+                // Another version's workers read it where it lies: this one has taken the other's place.
+                var copy = ArrayPool<byte>.Shared.Rent(body.Length);
+                body.CopyTo(copy);
+                _filling.Refer(copy.AsMemory(0, body.Length), null, copy);
                 return;
             }
 

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Text;
 using Microsoft.Extensions.ObjectPool;
 using Serve.Core.Handlers;
+using Serve.Core.Memory;
 using Serve.Core.Tensors;
 using Serve.Core.Tracing;
 
@@ -10,8 +11,9 @@ namespace Serve.Core.Protocol;
 
 /// <summary>
 /// A request's headers, part table and body as they travel to a worker. The body is written once, as it arrives, into a
-/// pooled buffer that lives until the request is answered, because a retry needs it. Counted references: the request holds
-/// one, each send under way another; after the last <see cref="Release"/> buffers and object serve other requests.
+/// pooled buffer that lives until the request is answered, because a retry needs it; a large one into memory that workers
+/// read, if there is room (<see cref="SharedBodies"/>). Counted references: the request holds one, each send under way
+/// another; after the last <see cref="Release"/> buffers and object serve other requests.
 /// </summary>
 public sealed class RequestPayload : IBufferWriter<byte>
 {
@@ -21,6 +23,7 @@ public sealed class RequestPayload : IBufferWriter<byte>
     private static readonly ObjectPool<RequestPayload> Idle = new DefaultObjectPool<RequestPayload>(new Idling(), maximumRetained: 1024);
 
     private byte[] _body = [];
+    private SharedBody? _shared;
     private byte[] _head = new byte[KeptHeadBytes];
     private int _bodyLength;
     private int _headLength;
@@ -31,7 +34,10 @@ public sealed class RequestPayload : IBufferWriter<byte>
     }
 
     /// <summary>The body so far.</summary>
-    public ReadOnlyMemory<byte> Body => _body.AsMemory(0, _bodyLength);
+    public ReadOnlyMemory<byte> Body => _shared is { } shared ? shared.Memory[.._bodyLength] : _body.AsMemory(0, _bodyLength);
+
+    /// <summary>Where workers read the body; null: it lies in the frontend's own memory.</summary>
+    internal SharedBody? Shared => _shared;
 
     /// <summary>Headers and part table as on the wire (docs/worker-protocol.md, Run).</summary>
     internal ReadOnlyMemory<byte> Head => _head.AsMemory(0, _headLength);
@@ -62,11 +68,17 @@ public sealed class RequestPayload : IBufferWriter<byte>
 
     /// <summary>A payload whose body will be about that long; it grows as needed.</summary>
     /// <param name="bodyCapacity">Bytes, for example the request's Content-Length; 0 for none.</param>
-    public static RequestPayload Rent(int bodyCapacity)
+    public static RequestPayload Rent(int bodyCapacity) => Rent(bodyCapacity, null);
+
+    /// <summary>The same, where the version's workers read bodies may have room for it.</summary>
+    /// <param name="bodyCapacity">Bytes; 0 for none.</param>
+    /// <param name="shared">The room, the payload's from here on; null: there is none.</param>
+    internal static RequestPayload Rent(int bodyCapacity, SharedBody? shared)
     {
         var payload = Idle.Get();
         payload._references = 1;
-        if (bodyCapacity > 0) payload._body = ArrayPool<byte>.Shared.Rent(bodyCapacity);
+        payload._shared = shared;
+        if (shared is null && bodyCapacity > 0) payload._body = ArrayPool<byte>.Shared.Rent(bodyCapacity);
         return payload;
     }
 
@@ -128,14 +140,21 @@ public sealed class RequestPayload : IBufferWriter<byte>
     public void Advance(int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _body.Length - _bodyLength);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, (_shared?.Memory.Length ?? _body.Length) - _bodyLength);
         _bodyLength += count;
     }
 
     /// <inheritdoc/>
     public Memory<byte> GetMemory(int sizeHint = 0)
     {
-        Grow(ref _body, _bodyLength, Math.Max(sizeHint, 1), isPooled: _body.Length > 0);
+        var more = Math.Max(sizeHint, 1);
+        if (_shared is { } shared)
+        {
+            if (shared.Memory.Length - _bodyLength >= more) return shared.Memory[_bodyLength..];
+            LeaveShared(shared, more);
+        }
+
+        Grow(ref _body, _bodyLength, more, isPooled: _body.Length > 0);
         return _body.AsMemory(_bodyLength);
     }
 
@@ -152,6 +171,8 @@ public sealed class RequestPayload : IBufferWriter<byte>
         if (left > 0) return;
         if (left < 0) throw new InvalidOperationException("A request's payload was released once too often.");
         if (_body.Length > 0) ArrayPool<byte>.Shared.Return(_body);
+        _shared?.Release();
+        _shared = null;
         if (_head.Length > KeptHeadBytes)
         {
             ArrayPool<byte>.Shared.Return(_head);
@@ -166,6 +187,16 @@ public sealed class RequestPayload : IBufferWriter<byte>
         Trace = null;
         Times = null;
         Idle.Return(this);
+    }
+
+    // It became longer than was announced.
+    private void LeaveShared(SharedBody shared, int more)
+    {
+        var body = ArrayPool<byte>.Shared.Rent(checked(_bodyLength + more));
+        shared.Memory.Span[.._bodyLength].CopyTo(body);
+        _body = body;
+        _shared = null;
+        shared.Release();
     }
 
     /// <returns>Where the length of the type's text goes, and after it the text.</returns>

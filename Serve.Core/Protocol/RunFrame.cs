@@ -13,7 +13,7 @@ public readonly ref struct RunFrame
     private readonly ReadOnlySpan<byte> _headers;
     private readonly ReadOnlySpan<byte> _parts;
 
-    private RunFrame(ReadOnlySpan<byte> body)
+    private RunFrame(ReadOnlySpan<byte> body, bool isShared)
     {
         var fields = new SpanFields(body);
         DeadlineMicroseconds = fields.Int64();
@@ -26,8 +26,14 @@ public readonly ref struct RunFrame
         var head = fields.Bytes(fields.UInt32());
         if (rows is 0 or > int.MaxValue) throw new ProtocolException($"A Run of {rows} rows; at least one is needed.");
         Rows = (int)rows;
-        Payload = fields.Rest;
-        PayloadOffset = body.Length - Payload.Length;
+        PayloadOffset = body.Length - fields.Rest.Length;
+        PayloadLength = fields.Rest.Length;
+        if (isShared)
+        {
+            var (offset, length) = (fields.Int64(), fields.Int64());
+            if (offset is < 0 or > int.MaxValue || length is < 0 or > int.MaxValue) throw new ProtocolException($"A Run whose payload lies at {offset} and has {length} bytes.");
+            (PayloadOffset, PayloadLength) = ((int)offset, (int)length);
+        }
 
         // Walk both lists once, so that reading them later cannot fail.
         var list = new SpanFields(head);
@@ -44,7 +50,7 @@ public readonly ref struct RunFrame
             list.Bytes(list.UInt16());
             list.Bytes(list.UInt16());
             var end = (long)list.UInt32() + list.UInt32();
-            if (end > Payload.Length) throw new ProtocolException($"A part ends at {end}, beyond the payload's {Payload.Length} bytes.");
+            if (end > PayloadLength) throw new ProtocolException($"A part ends at {end}, beyond the payload's {PayloadLength} bytes.");
         }
     }
 
@@ -63,16 +69,17 @@ public readonly ref struct RunFrame
     /// <summary>Number of parts; none only where they are tensors, for a model without inputs.</summary>
     public int PartCount { get; }
 
-    /// <summary>The payload that parts are slices of.</summary>
-    public ReadOnlySpan<byte> Payload { get; }
-
-    /// <summary>Where the payload begins in the frame's body.</summary>
+    /// <summary>Where the payload, which parts are slices of, begins: in the frame's body, or in the shared memory.</summary>
     public int PayloadOffset { get; }
+
+    /// <summary>Its bytes.</summary>
+    public int PayloadLength { get; }
 
     /// <summary>Parses and checks a Run's body.</summary>
     /// <param name="body">The frame's body.</param>
-    /// <exception cref="ProtocolException">A field reaches beyond the body.</exception>
-    public static RunFrame Parse(ReadOnlySpan<byte> body) => new(body);
+    /// <param name="isShared">Whether the payload lies in shared memory (<see cref="FrameHeader.Shared"/>).</param>
+    /// <exception cref="ProtocolException">A field reaches beyond the body, or a part beyond the payload.</exception>
+    public static RunFrame Parse(ReadOnlySpan<byte> body, bool isShared) => new(body, isShared);
 
     /// <summary>Puts a request into a sender's buffer.</summary>
     /// <param name="sender">The worker's sender.</param>
@@ -82,7 +89,8 @@ public readonly ref struct RunFrame
     /// <param name="rows">Rows that it fills.</param>
     /// <param name="lane">Its lane.</param>
     /// <param name="payload">Headers, parts and body.</param>
-    public static void Enqueue(FrameSender sender, ulong id, bool more, long deadlineMicroseconds, int rows, int lane, RequestPayload payload)
+    /// <param name="isShared">Whether the worker reads the body where it lies.</param>
+    public static void Enqueue(FrameSender sender, ulong id, bool more, long deadlineMicroseconds, int rows, int lane, RequestPayload payload, bool isShared = false)
     {
         Span<byte> head = stackalloc byte[FixedBytes];
         BinaryPrimitives.WriteInt64LittleEndian(head, deadlineMicroseconds);
@@ -93,7 +101,17 @@ public readonly ref struct RunFrame
         BinaryPrimitives.WriteUInt16LittleEndian(head[16..], payload.Parts);
         BinaryPrimitives.WriteUInt16LittleEndian(head[18..], 0);
         BinaryPrimitives.WriteUInt32LittleEndian(head[20..], (uint)payload.Head.Length);
-        sender.Enqueue(FrameType.Run, (byte)((more ? FrameHeader.More : 0) | (payload.AsksHandler ? FrameHeader.Describe : 0) | (payload.CarriesTensors ? FrameHeader.Tensors : 0)), id, head, payload);
+        var flags = (byte)((more ? FrameHeader.More : 0) | (payload.AsksHandler ? FrameHeader.Describe : 0) | (payload.CarriesTensors ? FrameHeader.Tensors : 0));
+        if (!isShared || payload.Shared is not { } shared)
+        {
+            sender.Enqueue(FrameType.Run, flags, id, head, payload);
+            return;
+        }
+
+        Span<byte> place = stackalloc byte[2 * sizeof(long)];
+        BinaryPrimitives.WriteInt64LittleEndian(place, shared.Start);
+        BinaryPrimitives.WriteInt64LittleEndian(place[sizeof(long)..], payload.Body.Length);
+        sender.Enqueue(FrameType.Run, (byte)(flags | FrameHeader.Shared), id, head, payload.Head.Span, place);
     }
 
     /// <summary>Reads the headers.</summary>

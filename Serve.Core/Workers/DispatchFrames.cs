@@ -21,7 +21,8 @@ internal sealed class DispatchFrames(TouchedWorkers touched, TimeProvider time) 
         mine.SentTimestamp = now;
         mine.Payload.Trace?.Sent(now);
         var left = request.DeadlineTimestamp == long.MaxValue ? -1 : Math.Max(0, (long)((request.DeadlineTimestamp - now) * 1e6 / time.TimestampFrequency));
-        RunFrame.Enqueue(Touch(worker, wasIdle: worker.OutstandingRequests == 1), request.Id, more, left, request.Rows, request.Lane, mine.Payload);
+        var isShared = mine.Payload.Shared is { } body && ((IRequestTarget)worker.Owner).Holds?.TryHold(request.Id, body) == true;
+        RunFrame.Enqueue(Touch(worker, wasIdle: worker.OutstandingRequests == 1), request.Id, more, left, request.Rows, request.Lane, mine.Payload, isShared);
     }
 
     /// <inheritdoc/>

@@ -9,6 +9,9 @@ internal interface IRequestTarget
     /// <summary>Gathers frames to it.</summary>
     FrameSender Sender { get; }
 
+    /// <summary>The bodies that it may be reading where they lie; null: it gets all by its socket.</summary>
+    SharedBodyHolds? Holds { get; }
+
     /// <summary>The dispatcher's view of it; null while it takes no requests. Belongs to the scheduler's lock.</summary>
     WorkerSlot? Slot { get; set; }
 

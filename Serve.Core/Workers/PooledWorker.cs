@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Devices;
+using Serve.Core.Memory;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
@@ -89,6 +90,9 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     public FrameSender Sender => _link!.Sender;
 
     /// <inheritdoc/>
+    public SharedBodyHolds? Holds => _link!.Holds;
+
+    /// <inheritdoc/>
     public WorkerSlot? Slot { get; set; }
 
     /// <inheritdoc/>
@@ -102,6 +106,9 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
 
     /// <summary>Knows the memory that it takes on GPUs.</summary>
     public required DeviceMonitor Devices { private get; init; }
+
+    /// <summary>Where bodies lie that its Load offered it; null: nowhere.</summary>
+    public SharedBodies? Bodies { private get; init; }
 
     /// <summary>Called after each change of <see cref="State"/>.</summary>
     public Action? Changed { get; init; }
@@ -253,6 +260,12 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     {
         if (State != WorkerState.Loading) throw new ProtocolException($"It says Ready while it is {State}.");
         About = message;
+        if (message.ReadsBodies && Bodies is { } bodies)
+        {
+            _link!.Holds = new SharedBodyHolds(bodies);
+            bodies.Use();
+        }
+
         SetState(WorkerState.Ready);
         lock (_gate)
         {

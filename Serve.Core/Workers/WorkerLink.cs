@@ -48,6 +48,9 @@ internal sealed class WorkerLink : IDisposable
     /// <summary>Frames to the worker.</summary>
     public FrameSender Sender { get; }
 
+    /// <summary>The bodies that the worker may be reading where they lie; null: it reads none, or is not ready.</summary>
+    public SharedBodyHolds? Holds { get; set; }
+
     /// <summary>Starts reading.</summary>
     public void Start()
     {
@@ -135,6 +138,7 @@ internal sealed class WorkerLink : IDisposable
         // Those of a chunk that was being applied may be others' already.
         if (!isApplying) foreach (var left in _events) left.Response?.Dispose();
         _reader.Dispose();
+        Holds?.Close();
         _owner.Closed(reason);
     }
 
@@ -154,6 +158,9 @@ internal sealed class WorkerLink : IDisposable
             case FrameType.Grant:
                 var rows = new SpanFields(_reader.Body).UInt32();
                 _events.Add(new LinkEvent(header.Type, 0, (int)Math.Min(rows, 1 << 20), false, null, null));
+                break;
+            case FrameType.Freed:
+                Holds?.Release(header.Id);
                 break;
             case FrameType.Gauge:
                 _owner.Gauge(ProtocolJson.Read(_reader.Body, ProtocolJson.Default.GaugeMessage));

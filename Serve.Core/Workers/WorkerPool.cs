@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Serve.Core.Configuration;
 using Serve.Core.Devices;
+using Serve.Core.Memory;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
@@ -27,6 +28,7 @@ internal sealed class WorkerPool
     private readonly Action _changed;
     private readonly Func<int> _hostWorkers;
     private readonly DeviceMonitor _devices;
+    private readonly SharedBodies? _bodies;
     private readonly Lock _gate = new();
     private readonly List<WorkerPlace> _places = [];
     private readonly List<WorkerPlace> _leaving = [];
@@ -42,9 +44,10 @@ internal sealed class WorkerPool
     /// <param name="shared">What all pools share.</param>
     /// <param name="scheduler">Where ready workers go.</param>
     /// <param name="metrics">The version's instruments.</param>
+    /// <param name="bodies">Where its workers read bodies; null: nowhere.</param>
     /// <param name="log">Where it logs.</param>
     /// <param name="changed">Called after each change of any worker's state.</param>
-    public WorkerPool(string model, string version, string folder, ModelConfiguration configuration, WorkerEnvironment shared, InferenceScheduler scheduler, ModelMetrics metrics, ILogger log, Action changed)
+    public WorkerPool(string model, string version, string folder, ModelConfiguration configuration, WorkerEnvironment shared, InferenceScheduler scheduler, ModelMetrics metrics, SharedBodies? bodies, ILogger log, Action changed)
     {
         _model = model;
         _version = version;
@@ -57,6 +60,7 @@ internal sealed class WorkerPool
         _devices = shared.Devices;
         _scheduler = scheduler;
         _metrics = metrics;
+        _bodies = bodies;
         _log = log;
         _changed = changed;
     }
@@ -203,8 +207,9 @@ internal sealed class WorkerPool
             new DeviceMessage(configuration.DeviceType, index),
             (int)_settings.HeartbeatInterval.TotalMilliseconds,
             Math.Max(1, _hostWorkers()),
-            _settings.Cache);
+            _settings.Cache,
+            _bodies is null ? null : new BodiesMessage(_bodies.Path, _bodies.Length));
         var id = Interlocked.Increment(ref _lastId).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        return new PooledWorker(id, _settings, load, _scheduler, _metrics, _time, _log) { Changed = _changed, Lost = loss => _lastLoss = loss, Devices = _devices };
+        return new PooledWorker(id, _settings, load, _scheduler, _metrics, _time, _log) { Changed = _changed, Lost = loss => _lastLoss = loss, Devices = _devices, Bodies = _bodies };
     }
 }

@@ -25,6 +25,9 @@ public sealed record WorkerSettings
     /// <summary>Whether answers are completed on the reading threads.</summary>
     public required bool CompleteInline { get; init; }
 
+    /// <summary>Memory of each version for bodies that its workers read where they lie, in bytes; 0: none.</summary>
+    public required int BodyMemory { get; init; }
+
     /// <summary>What workers may keep between starts.</summary>
     public required Protocol.CacheMessage Cache { get; init; }
 
@@ -52,6 +55,7 @@ public sealed record WorkerSettings
             HeartbeatInterval = configuration.HeartbeatInterval,
             HeartbeatTimeout = configuration.HeartbeatTimeout,
             DrainTimeout = configuration.DrainTimeout,
+            BodyMemory = (int)configuration.BodyMemory,
             Cache = Protocol.CacheMessage.From(configuration),
             CompleteInline = configuration.FastPath == "inline",
             SecretVariables =

@@ -59,6 +59,7 @@ internal sealed class ServerFlags
         ("runtimeFolder", "FOLDER", "Private folder for sockets and the state of the running server"),
         ("cacheFolder", "FOLDER", "Private folder for optimized models and TensorRT's engines"),
         ("cacheSize", "SIZE", "The most that optimized models take there [default: 16GiB]"),
+        ("bodyMemory", "SIZE", "Memory of each version in which workers read large bodies; 0: none [default: 256MiB]"),
         ("workerExecutable", "FILE", "The worker's executable [default: serve-worker beside the server]"),
         ("fastPath", "pool|inline", "Which threads carry a request: the sockets' own, or the thread pool's [default: inline]"),
         ("metrics.torchserveNames", "BOOL", "Whether TorchServe's metrics are served beside Serve's own [default: true]"),

@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Serve.Core.Errors;
+using Serve.Core.Memory;
 using Serve.Core.Protocol;
 using Serve.Core.Tracing;
 using Serve.Frontend.Inference;
@@ -21,8 +22,9 @@ internal static class CallPayload
     /// <param name="request">The call's message.</param>
     /// <param name="context">The call.</param>
     /// <param name="maxRequestBytes">The most that its inputs may have together.</param>
+    /// <param name="bodies">Where the version's workers read bodies; null: nowhere.</param>
     /// <param name="trace">What is noted of it; null: it is not traced.</param>
-    public static RequestPayload Of(PredictionsRequest request, ServerCallContext context, long maxRequestBytes, RequestTrace? trace)
+    public static RequestPayload Of(PredictionsRequest request, ServerCallContext context, long maxRequestBytes, SharedBodies? bodies, RequestTrace? trace)
     {
         if (request.Input.Count == 0) throw new BadRequestException("Parameter input is required: a map of names to bytes; stock handlers read data.");
         if (request.Input.Count > MostParts) throw new BadRequestException($"There are {request.Input.Count} inputs; at most {MostParts} are allowed.");
@@ -33,7 +35,7 @@ internal static class CallPayload
             throw new BadRequestException($"The name of an input has {tooLong.Length} letters; at most {MultipartReader.LongestValue} are allowed.");
         }
 
-        var payload = RequestPayload.Rent((int)bytes);
+        var payload = RequestPayload.Rent((int)bytes, bodies?.TryTake(bytes));
         try
         {
             payload.RequestId = CommonHeaders.IdOf(context.GetHttpContext());

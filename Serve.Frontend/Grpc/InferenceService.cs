@@ -77,7 +77,7 @@ internal sealed class InferenceService(ModelLookup models, Ping ping, long maxRe
         {
             target.ThrowIfNotServing();
             var options = CallOptions.Read(context);
-            var payload = CallPayload.Of(request, context, maxRequestBytes, trace);
+            var payload = CallPayload.Of(request, context, maxRequestBytes, target.Bodies, trace);
             requestBytes = payload.Body.Length;
             using var response = await target.InferAsync(payload, options, context.CancellationToken);
             responseBytes = response.Body.Length;

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
 using Serve.Core.Errors;
+using Serve.Core.Memory;
 using Serve.Core.Protocol;
 
 namespace Serve.Frontend.Inference;
@@ -13,12 +14,17 @@ internal static class BodyReceiver
     private const int MostRentedAhead = 1 << 20;
 
     /// <summary>A payload for a body of the announced length.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="limitBytes">The most bytes of a body.</param>
+    /// <param name="bodies">Where the version's workers read bodies; null: nowhere, or the version is not known yet.</param>
     /// <exception cref="PayloadTooLargeException">It is announced to be too large; none of it is read.</exception>
-    public static RequestPayload Rent(HttpRequest request, long limitBytes)
+    public static RequestPayload Rent(HttpRequest request, long limitBytes, SharedBodies? bodies = null)
     {
         var announced = request.ContentLength ?? 0;
         if (announced > limitBytes) throw new PayloadTooLargeException(limitBytes);
-        return RequestPayload.Rent((int)Math.Min(announced, MostRentedAhead));
+
+        // Of shared memory no more is taken than is written, whatever is announced.
+        return RequestPayload.Rent((int)Math.Min(announced, MostRentedAhead), bodies?.TryTake(announced));
     }
 
     /// <summary>Reads the body to its end.</summary>

@@ -45,7 +45,7 @@ internal sealed class InferenceEndpoint(ModelRegistry registry, ModelLookup mode
             if (target is null && route.ModelOf(context.Request) is { } model) target = models.Accept(model, route.Version);
             target?.ThrowIfNotServing();
 
-            payload = BodyReceiver.Rent(context.Request, maxRequestBytes);
+            payload = BodyReceiver.Rent(context.Request, maxRequestBytes, target?.Bodies);
             await BodyReceiver.ReceiveAsync(context, payload, maxRequestBytes);
             requestBytes = payload.Body.Length;
             if (inline && requestBytes > BriefBytes && RequestParts.AreReadFrom(context.Request.ContentType)) await Task.Yield();

@@ -31,7 +31,7 @@ internal static class MetricsRoutes
 
     private static async Task ScrapeAsync(HttpContext context, ModelRegistry registry, TorchServeMetrics? torchServe)
     {
-        registry.ObserveDevices();
+        registry.Observe();
         var isOpen = OpenMetricsText.IsWanted(context.Request);
         using var text = new MemoryStream();
         await ServeMetrics.Registry.CollectAndExportAsTextAsync(text, isOpen ? ExpositionFormat.OpenMetricsText : ExpositionFormat.PrometheusText, context.RequestAborted);

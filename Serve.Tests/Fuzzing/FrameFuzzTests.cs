@@ -133,7 +133,7 @@ public sealed class FrameFuzzTests
         switch (reader.Header.Type)
         {
             case FrameType.Run:
-                var run = RunFrame.Parse(reader.Body);
+                var run = RunFrame.Parse(reader.Body, isShared: false);
                 run.ReadHeaders([]);
                 run.ReadParts([]);
                 break;
@@ -281,6 +281,8 @@ public sealed class FrameFuzzTests
         public string Id => "fuzz";
 
         public FrameSender Sender => _link.Sender;
+
+        public SharedBodyHolds? Holds => null;
 
         public WorkerSlot? Slot { get; set; }
 

@@ -39,6 +39,9 @@ public sealed class MonitoredServer : IAsyncLifetime
         await Server.ServeAsync("poisoned", "PoisonHandler", "maxRetries: 50");
         await Server.ServeAsync("stuck", "StuckHandler", "responseTimeout: 1");
         await Eventually.BecomesAsync("a request was late at a worker, and not before", LateAtWorkerAsync, late => late > 0);
+
+        // What has died before the first scrape is no increase.
+        await Eventually.BecomesAsync("Prometheus knows of no deaths", () => Prometheus.QueryAsync("""sum(serve_worker_deaths_total{model="poisoned"}) == 0"""), static deaths => deaths.Count == 1);
         _load = Task.WhenAll(Task.Run(BootsAsync), Task.Run(CrowdAsync), Task.Run(PoisonAsync));
     }
 

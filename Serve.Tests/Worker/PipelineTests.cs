@@ -5,7 +5,9 @@ using Microsoft.Extensions.Time.Testing;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
+using Serve.Core.Memory;
 using Serve.Core.Protocol;
+using Serve.Core.Workers;
 using Serve.Worker.BuiltIn;
 using Serve.Worker.Execution;
 using Serve.Worker.Pipeline;
@@ -238,7 +240,7 @@ public sealed class PipelineTests
 
     private static void RunAtRandom(RunningPipeline pipeline, Random random, int rounds, Func<ulong, int, string> bodyOf, Action<ulong, int, string> check)
     {
-        var open = new HashSet<ulong>();
+        var (open, lent) = (new HashSet<ulong>(), new HashSet<ulong>());
         ulong next = 0;
         for (var round = 0; round < rounds; round++)
         {
@@ -256,7 +258,8 @@ public sealed class PipelineTests
                         break;
                     default:
                         open.Add(++next);
-                        pipeline.Run(next, bodyOf(next, round));
+                        if (random.Next(2) == 0) lent.Add(next);
+                        pipeline.Run(next, bodyOf(next, round), isShared: lent.Contains(next));
                         break;
                 }
 
@@ -264,17 +267,36 @@ public sealed class PipelineTests
             }
 
             pipeline.Flush();
-            while (open.Count > 0 || recalls > 0)
-            {
-                var (type, id, returned) = pipeline.Read(check, FrameType.Output, FrameType.Returned);
-                if (type == FrameType.Output)
-                {
-                    Assert.True(open.Remove(id), $"{id} was answered twice");
-                    continue;
-                }
+            while (open.Count > 0 || recalls > 0) Read(ref recalls);
+        }
 
-                recalls--;
-                foreach (var one in returned) Assert.True(open.Remove(one), $"{one} was given back after its answer");
+        // What it says of bodies that it has read leaves with the next answer.
+        while (lent.Count > 0)
+        {
+            var none = 0;
+            open.Add(++next);
+            pipeline.Run(next, bodyOf(next, rounds));
+            pipeline.Flush();
+            while (open.Count > 0) Read(ref none);
+        }
+
+        Assert.Equal(0, pipeline.BodyMemoryInUse);
+
+        void Read(ref int recalls)
+        {
+            var (type, id, returned) = pipeline.Read(check, FrameType.Output, FrameType.Returned, FrameType.Freed);
+            switch (type)
+            {
+                case FrameType.Output:
+                    Assert.True(open.Remove(id), $"{id} was answered twice");
+                    break;
+                case FrameType.Freed:
+                    Assert.True(lent.Remove(id), $"the body of {id} was freed twice");
+                    break;
+                default:
+                    recalls--;
+                    foreach (var one in returned) Assert.True(open.Remove(one), $"{one} was given back after its answer");
+                    break;
             }
         }
     }
@@ -297,6 +319,12 @@ public sealed class PipelineTests
 
         public void Execute(IReadOnlyList<HandlerCall> batch, CancellationToken cancellation)
         {
+            for (var i = 0; i < batch.Count; i++)
+            {
+                var request = batch[i].Request;
+                if (request.Headers is [{ Value: var id }] && id != $"{request.Id}") throw new InvalidOperationException($"Request {request.Id} has the header {id}.");
+            }
+
             LastThread = Thread.CurrentThread.Name;
             AllocatedBytes = GC.GetAllocatedBytesForCurrentThread();
             if (Takes > TimeSpan.Zero) Time.Advance(Takes);
@@ -393,6 +421,8 @@ public sealed class PipelineTests
         private readonly FrameSender _workerSender;
         private readonly WorkerPipeline _pipeline;
         private readonly Thread[] _threads;
+        private readonly SharedBodies? _bodies = SharedBodies.TryCreate(1 << 20);
+        private readonly SharedBodyHolds? _holds;
         private DeviceLostException? _deviceLoss;
 
         public RunningPipeline(RecordingHandler handler, bool mayRunOnReader)
@@ -406,7 +436,13 @@ public sealed class PipelineTests
             _pipeline = new WorkerPipeline(work, 1, mayRunOnReader, _workerSender, time);
             _pipeline.Start(decodeThreads: 1);
             var intake = new FrameIntake(_workerReader, _workerSender, time);
-            intake.Serve(_pipeline);
+            if (_bodies is not null)
+            {
+                _bodies.Use();
+                _holds = new SharedBodyHolds(_bodies);
+            }
+
+            intake.Serve(_pipeline, _bodies is null ? null : MappedMemory.MapToRead(_bodies.Path, _bodies.Length).Memory);
             _threads = [Start("reader", () => intake.Run()), Start("device", () => RunDevice(work.CreateRunner()))];
         }
 
@@ -421,12 +457,20 @@ public sealed class PipelineTests
             return _deviceLoss!;
         }
 
-        public void Run(ulong id, string body = "body", bool more = false)
+        /// <summary>Bytes of bodies that the worker may be reading where they were put.</summary>
+        public int BodyMemoryInUse => _bodies?.InUse ?? 0;
+
+        /// <param name="id">Its id.</param>
+        /// <param name="body">Its body.</param>
+        /// <param name="more">Whether it announces a successor.</param>
+        /// <param name="isShared">Whether the worker reads it where it lies.</param>
+        public void Run(ulong id, string body = "body", bool more = false, bool isShared = false)
         {
-            var payload = RequestPayload.Rent(64);
+            var payload = RequestPayload.Rent(64, isShared ? _bodies?.TryTake(SharedBodies.LeastBytes) : null);
+            if (isShared) payload.AddHeader("x-id", $"{id}");
             var length = (int)Encoding.UTF8.GetBytes(body, payload);
             payload.AddPart("body", null, 0, length);
-            RunFrame.Enqueue(_sender, id, more, -1, 1, 0, payload);
+            RunFrame.Enqueue(_sender, id, more, -1, 1, 0, payload, payload.Shared is { } shared && _holds!.TryHold(id, shared));
             payload.Release();
         }
 
@@ -472,6 +516,7 @@ public sealed class PipelineTests
                         check(header.Id, output.Status, Encoding.UTF8.GetString(output.Body));
                     }
 
+                    if (header.Type == FrameType.Freed) _holds!.Release(header.Id);
                     if (types.Contains(header.Type)) return (header.Type, header.Id, header.Type == FrameType.Returned ? IdListFrame.Parse(_reader.Body).ToArray() : []);
                 }
 

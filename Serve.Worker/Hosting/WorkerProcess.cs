@@ -112,9 +112,10 @@ internal sealed partial class WorkerProcess
             var pipeline = new WorkerPipeline(model.Work, load.Configuration.Instances, ParentProcess.IsTied, _sender, TimeProvider.System) { DeviceThreadEnded = LeaveWithDefect };
             pipeline.Start(load.Configuration.DecodeThreads > 0 ? load.Configuration.DecodeThreads : CpuBudget.DecodeThreads(load.HostWorkers));
             _work = model.Work;
-            _intake.Serve(pipeline);
+            var bodies = BodyMemory.Open(load.Bodies, _logger);
+            _intake.Serve(pipeline, bodies);
             heartbeat.Observe(pipeline, loader.Metrics);
-            SayReady(load, loader.HandlerName, model, Stopwatch.GetElapsedTime(started));
+            SayReady(load, loader.HandlerName, model, Stopwatch.GetElapsedTime(started), readsBodies: bodies is not null);
             pipeline.RunFirstDevice(model.Runner);
         }
         catch (Exception e) when (_work is null)
@@ -134,10 +135,10 @@ internal sealed partial class WorkerProcess
         ParentProcess.Leave(ExitCodes.Defect);
     }
 
-    private void SayReady(LoadMessage load, string handler, LoadedModel model, TimeSpan took)
+    private void SayReady(LoadMessage load, string handler, LoadedModel model, TimeSpan took, bool readsBodies)
     {
         var credit = load.Configuration.BatchSize * (load.Configuration.Instances + 1);
-        var ready = new ReadyMessage(credit, model.Device, handler, model.Signature, (long)took.TotalMilliseconds, model.Notes, model.Work.WarmUpTimes, model.IsDecoupled);
+        var ready = new ReadyMessage(credit, model.Device, handler, model.Signature, (long)took.TotalMilliseconds, model.Notes, model.Work.WarmUpTimes, model.IsDecoupled, readsBodies);
         ProtocolJson.Enqueue(_sender, FrameType.Ready, ready, ProtocolJson.Default.ReadyMessage);
         _sender.Flush(onThisThread: true);
         Log.Ready(_logger, load.ModelName, load.ModelVersion, handler, model.Device, (long)took.TotalMilliseconds);

@@ -13,9 +13,16 @@ internal sealed class FrameIntake(FrameReader reader, FrameSender sender, TimePr
 {
     private readonly List<ulong> _returned = [];
     private volatile WorkerPipeline? _pipeline;
+    private ReadOnlyMemory<byte>? _bodies;
 
     /// <summary>The model is loaded: requests go to this pipeline from here on. Before, there must be none.</summary>
-    public void Serve(WorkerPipeline pipeline) => _pipeline = pipeline;
+    /// <param name="pipeline">The pipeline.</param>
+    /// <param name="bodies">The frontend's memory, in which payloads may lie; null: they all come with their frames.</param>
+    public void Serve(WorkerPipeline pipeline, ReadOnlyMemory<byte>? bodies = null)
+    {
+        _bodies = bodies;
+        _pipeline = pipeline;
+    }
 
     /// <summary>Runs until the frontend says Stop or the connection ends.</summary>
     /// <returns>Whether it was a Stop.</returns>
@@ -71,8 +78,10 @@ internal sealed class FrameIntake(FrameReader reader, FrameSender sender, TimePr
     private void Accept(WorkerPipeline pipeline)
     {
         var header = reader.Header;
+        var isShared = (header.Flags & FrameHeader.Shared) != 0;
+        if (isShared && _bodies is null) throw new ProtocolException("A Run in shared memory, which this worker does not read.");
         var request = pipeline.Pool.Rent();
-        request.Accept(header.Id, reader.TakeBody(), header.Length, time.GetTimestamp(), time.TimestampFrequency, (header.Flags & FrameHeader.Tensors) != 0);
+        request.Accept(header.Id, reader.TakeBody(), header.Length, time.GetTimestamp(), time.TimestampFrequency, (header.Flags & FrameHeader.Tensors) != 0, isShared ? _bodies : null);
         if ((header.Flags & FrameHeader.Describe) != 0) pipeline.Describe(request);
         else pipeline.Arrive(request, (header.Flags & FrameHeader.More) != 0);
     }

@@ -70,7 +70,7 @@ internal sealed partial class OnnxWork : IModelWork
 
     public long PaddedRows => Interlocked.Read(ref _paddedRows);
 
-    public bool IsOnlyCopied(WorkerRequest request) => request.Request.CarriesTensors && request.FrameBytes <= CopiedOnReaderBytes;
+    public bool IsOnlyCopied(WorkerRequest request) => request.Request.CarriesTensors && request.RunBytes <= CopiedOnReaderBytes;
 
     public DecodedRow Decode(WorkerRequest request)
     {

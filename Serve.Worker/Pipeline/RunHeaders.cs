@@ -8,6 +8,7 @@ internal sealed class RunHeaders : IReadOnlyList<KeyValuePair<string, string>>
 {
     private readonly List<KeyValuePair<string, string>> _read = [];
     private ReadOnlyMemory<byte> _frame;
+    private bool _isShared;
     private bool _isRead;
 
     public int Count => Read().Count;
@@ -19,7 +20,9 @@ internal sealed class RunHeaders : IReadOnlyList<KeyValuePair<string, string>>
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     /// <summary>Points at a Run's body, which must stay until <see cref="Clear"/>. A Run without headers need not be pointed at.</summary>
-    public void Attach(ReadOnlyMemory<byte> frame) => _frame = frame;
+    /// <param name="frame">The Run's body.</param>
+    /// <param name="isShared">Whether its payload lies in shared memory.</param>
+    public void Attach(ReadOnlyMemory<byte> frame, bool isShared) => (_frame, _isShared) = (frame, isShared);
 
     public void Clear()
     {
@@ -32,7 +35,7 @@ internal sealed class RunHeaders : IReadOnlyList<KeyValuePair<string, string>>
     {
         if (!_isRead && !_frame.IsEmpty)
         {
-            RunFrame.Parse(_frame.Span).ReadHeaders(_read);
+            RunFrame.Parse(_frame.Span, _isShared).ReadHeaders(_read);
             _isRead = true;
         }
 

@@ -28,6 +28,7 @@ internal sealed class WorkerPipeline
     {
         _work = work;
         _instances = instances;
+        Pool = new RequestPool(sender);
         Pending = new PendingRequests(work, Pool, instances, time);
         Pending.Learn(work.WarmUpTimes);
         Answers = new AnswerWriter(sender, work, time);
@@ -43,7 +44,7 @@ internal sealed class WorkerPipeline
     /// <summary>Told when a device thread other than the first ends by an exception, on that thread; the first one's goes to its caller.</summary>
     public Action<Exception>? DeviceThreadEnded { get; init; }
 
-    public RequestPool Pool { get; } = new();
+    public RequestPool Pool { get; }
 
     public PendingRequests Pending { get; }
 

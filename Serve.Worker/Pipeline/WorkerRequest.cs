@@ -43,7 +43,10 @@ internal sealed class WorkerRequest : FormerRow, ICallSink
     public BatchRow? Row { get; set; }
 
     /// <summary>Bytes of its Run, with everything that came with it.</summary>
-    public int FrameBytes { get; private set; }
+    public long RunBytes { get; private set; }
+
+    /// <summary>Whether its payload lies in memory of the frontend's, which is to be told when it is read no longer.</summary>
+    public bool IsShared { get; private set; }
 
     public long DecodeStartTimestamp { get; set; }
 
@@ -70,13 +73,24 @@ internal sealed class WorkerRequest : FormerRow, ICallSink
     /// <summary>The batch that it runs in, while it has begun.</summary>
     public Batch? Batch { get; set; }
 
-    /// <summary>Takes a Run over: parts are slices of the frame, which the request keeps until its answer.</summary>
+    /// <summary>Takes a Run over: parts are slices of the frame, or of shared memory, which the request keeps until its answer.</summary>
+    /// <param name="id">Its id.</param>
+    /// <param name="frame">The Run's body, pooled.</param>
+    /// <param name="length">Its bytes.</param>
+    /// <param name="now">The time, as a timestamp.</param>
+    /// <param name="timestampFrequency">Of timestamps.</param>
+    /// <param name="carriesTensors">Whether its parts are tensors.</param>
+    /// <param name="shared">The memory that its payload lies in; null: in the frame.</param>
     /// <exception cref="ProtocolException">The frame is malformed.</exception>
-    public void Accept(ulong id, byte[] frame, int length, long now, long timestampFrequency, bool carriesTensors = false)
+    public void Accept(ulong id, byte[] frame, int length, long now, long timestampFrequency, bool carriesTensors = false, ReadOnlyMemory<byte>? shared = null)
     {
         _frame = frame;
-        FrameBytes = length;
-        var run = RunFrame.Parse(frame.AsSpan(0, length));
+        var run = RunFrame.Parse(frame.AsSpan(0, length), isShared: shared is not null);
+        var memory = shared ?? frame.AsMemory(0, length);
+        if (run.PayloadOffset + (long)run.PayloadLength > memory.Length) throw new ProtocolException($"A payload of {run.PayloadLength} bytes at {run.PayloadOffset} reaches beyond the shared memory.");
+        var payload = memory.Slice(run.PayloadOffset, run.PayloadLength);
+        IsShared = shared is not null;
+        RunBytes = IsShared ? (long)length + payload.Length : length;
         Id = Request.Id = id;
         Lane = run.Lane;
         Rows = run.Rows;
@@ -87,10 +101,10 @@ internal sealed class WorkerRequest : FormerRow, ICallSink
         run.ReadParts(_partTable);
         foreach (var (name, contentType, offset, partLength) in _partTable)
         {
-            _parts.Add(new RequestPart(name, contentType, frame.AsMemory(run.PayloadOffset + offset, partLength)));
+            _parts.Add(new RequestPart(name, contentType, payload.Slice(offset, partLength)));
         }
 
-        if (run.HeaderCount > 0) _headers.Attach(frame.AsMemory(0, length));
+        if (run.HeaderCount > 0) _headers.Attach(frame.AsMemory(0, length), IsShared);
         else _headers.Clear();
     }
 
@@ -102,6 +116,7 @@ internal sealed class WorkerRequest : FormerRow, ICallSink
         _headers.Clear();
         if (_frame is { } frame) ArrayPool<byte>.Shared.Return(frame);
         _frame = null;
+        IsShared = false;
         Request.State = null;
         Response.Clear();
         Call.Reset();

@@ -59,7 +59,7 @@ public class FrameBenchmarks
             if (!_reader.Receive()) throw new InvalidOperationException("The connection has ended.");
         }
 
-        var frame = RunFrame.Parse(_reader.Body);
-        return frame.Payload.Length == BodyBytes && _reader.Header.Id == _id ? frame.Rows : throw new InvalidOperationException("Another frame came.");
+        var frame = RunFrame.Parse(_reader.Body, isShared: false);
+        return frame.PayloadLength == BodyBytes && _reader.Header.Id == _id ? frame.Rows : throw new InvalidOperationException("Another frame came.");
     }
 }

@@ -53,7 +53,7 @@ internal sealed class InferEndpoint(OpenInferenceModels models, SharedMemoryRegi
             if (target.IsDecoupled) throw new ServeException(StatusCodes.Status501NotImplemented, "UnsupportedException", "HTTP end point doesn't support models with decoupled transaction policy");
             var coding = ContentCodings.OfRequest(context);
 
-            payload = BodyReceiver.Rent(context.Request, maxRequestBytes);
+            payload = BodyReceiver.Rent(context.Request, maxRequestBytes, coding == ContentCoding.Identity ? target.Bodies : null);
             await BodyReceiver.ReceiveAsync(context, payload, maxRequestBytes);
             requestBytes = payload.Body.Length;
             if (inline && (coding != ContentCoding.Identity || memory.IsEnabled || RestBody.JsonBytes(context.Request, requestBytes, out _) > BriefBytes)) await Task.Yield();

@@ -100,7 +100,7 @@ public sealed class FrameLinkTests
         for (var i = 0; i < Count; i++)
         {
             Assert.Equal((ulong)i, frames[i].Header.Id);
-            Assert.Equal(Pattern(i, Bytes), RunFrame.Parse(frames[i].Body).Payload.ToArray());
+            Assert.Equal(Pattern(i, Bytes), frames[i].Body[RunFrame.Parse(frames[i].Body, isShared: false).PayloadOffset..]);
         }
     }
 
@@ -165,7 +165,7 @@ public sealed class FrameLinkTests
 
             var frame = (await received.WaitAsync(Limit, TestContext.Current.CancellationToken))[0];
             Assert.Equal((FrameType.Run, FrameHeader.More, 42UL), (frame.Header.Type, frame.Header.Flags, frame.Header.Id));
-            var run = RunFrame.Parse(frame.Body);
+            var run = RunFrame.Parse(frame.Body, isShared: false);
             Assert.Equal((1234L, 3, (byte)2), (run.DeadlineMicroseconds, run.Rows, run.Lane));
             List<KeyValuePair<string, string>> headers = [];
             List<(string, string, int, int)> parts = [];
@@ -173,7 +173,7 @@ public sealed class FrameLinkTests
             run.ReadParts(parts);
             Assert.Equal([new("x-näme", "wert ✓"), new("empty", "")], headers);
             Assert.Equal([("body", "image/png", 0, size), ("tail", "", size / 2, size - (size / 2))], parts);
-            Assert.Equal(Pattern(5, size), run.Payload.ToArray());
+            Assert.Equal(Pattern(5, size), frame.Body[run.PayloadOffset..]);
         }
     }
 
@@ -203,8 +203,8 @@ public sealed class FrameLinkTests
         Assert.Equal([FrameHeader.Tensors, 0], frames.Select(frame => frame.Header.Flags));
         List<KeyValuePair<string, string>> headers = [];
         List<(string, string, int, int)> parts = [];
-        RunFrame.Parse(frames[0].Body).ReadHeaders(headers);
-        RunFrame.Parse(frames[0].Body).ReadParts(parts);
+        RunFrame.Parse(frames[0].Body, isShared: false).ReadHeaders(headers);
+        RunFrame.Parse(frames[0].Body, isShared: false).ReadParts(parts);
         Assert.Equal([new(":output", "sum")], headers);
         Assert.Equal([("a:0", "INT32[1,2]", 8, 8), ("scalar", "BF16[]", 2, 2)], parts);
     }
@@ -266,11 +266,11 @@ public sealed class FrameLinkTests
             {
                 if (i % 2 == 0)
                 {
-                    var parsed = RunFrame.Parse(body);
+                    var parsed = RunFrame.Parse(body, isShared: false);
                     parsed.ReadHeaders([]);
                     List<(string, string, int Offset, int Length)> parts = [];
                     parsed.ReadParts(parts);
-                    foreach (var part in parts) _ = parsed.Payload.Slice(part.Offset, part.Length);
+                    foreach (var part in parts) _ = body.AsSpan(parsed.PayloadOffset).Slice(part.Offset, part.Length);
                 }
                 else
                 {

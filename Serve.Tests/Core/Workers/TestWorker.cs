@@ -19,6 +19,8 @@ internal sealed class TestWorker : IRequestTarget, IDisposable
 
     public FrameSender Sender { get; }
 
+    public SharedBodyHolds? Holds { get; set; }
+
     public WorkerSlot? Slot { get; set; }
 
     public bool IsTouched { get; set; }

@@ -1,0 +1,28 @@
+namespace Serve.Core.Memory;
+
+/// <summary>
+/// Room for one body in <see cref="SharedBodies"/>. Counted: the request holds it, and each worker that was told of it, until
+/// that worker has said that it reads it no longer, or is gone.
+/// </summary>
+internal sealed class SharedBody(SharedBodies owner, int start, Memory<byte> memory)
+{
+    private int _holders = 1;
+
+    /// <summary>What it lies in.</summary>
+    public SharedBodies Owner => owner;
+
+    /// <summary>Where it begins there.</summary>
+    public int Start => start;
+
+    /// <summary>The room, which may be longer than the body.</summary>
+    public Memory<byte> Memory => memory;
+
+    /// <summary>One more holder, beside one that there is.</summary>
+    public void Hold() => Interlocked.Increment(ref _holders);
+
+    /// <summary>One holder less; after the last one others get the room.</summary>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _holders) == 0) owner.Return(start, memory.Length);
+    }
+}
