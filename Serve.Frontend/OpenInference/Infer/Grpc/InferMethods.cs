@@ -10,22 +10,24 @@ namespace Serve.Frontend.OpenInference.Infer.Grpc;
 /// Binds the two methods that run models to <see cref="InferService"/>, with readers and writers of their own in place of the
 /// generated ones, which copy each tensor twice more.
 /// </summary>
-internal sealed class InferMethods : IServiceMethodProvider<InferService>
+/// <param name="infer">The service.</param>
+internal sealed class InferMethods(InferService infer) : IServiceMethodProvider<InferService>
 {
     private const string Service = "inference.GRPCInferenceService";
 
-    private static readonly Marshaller<TensorCall> Call = new(static (_, _) => throw new NotSupportedException("The server reads requests."), TensorCall.Read);
     private static readonly Marshaller<TensorMessage> Response = new(TensorMessage.WriteResponse, static _ => throw new NotSupportedException("The server writes answers."));
     private static readonly Marshaller<TensorMessage> Streamed = new(TensorMessage.WriteStreamed, static _ => throw new NotSupportedException("The server writes answers."));
+
+    private readonly Marshaller<TensorCall> _call = new(static (_, _) => throw new NotSupportedException("The server reads requests."), context => TensorCall.Read(context.PayloadAsReadOnlySequence(), infer.BodiesOf));
 
     public void OnServiceMethodDiscovery(ServiceMethodProviderContext<InferService> context)
     {
         context.AddUnaryMethod(
-            new Method<TensorCall, TensorMessage>(MethodType.Unary, Service, "ModelInfer", Call, Response),
+            new Method<TensorCall, TensorMessage>(MethodType.Unary, Service, "ModelInfer", _call, Response),
             [],
             static (service, call, server) => service.InferAsync(call, server));
         context.AddDuplexStreamingMethod(
-            new Method<TensorCall, TensorMessage>(MethodType.DuplexStreaming, Service, "ModelStreamInfer", Call, Streamed),
+            new Method<TensorCall, TensorMessage>(MethodType.DuplexStreaming, Service, "ModelStreamInfer", _call, Streamed),
             [],
             static (service, calls, responses, server) => service.StreamAsync(calls, responses, server));
     }

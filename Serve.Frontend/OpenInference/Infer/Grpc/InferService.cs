@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
 using Serve.Core.Errors;
+using Serve.Core.Memory;
 using Serve.Core.Models;
 using Serve.Frontend.Hosting;
 using Serve.Frontend.OpenInference.SharedMemory;
@@ -42,6 +43,9 @@ internal sealed class InferService(OpenInferenceModels models, ModelRegistry reg
     /// <summary>Answers each request of a stream: in their order, but for decoupled models, whose responses come when they are there.</summary>
     public Task StreamAsync(IAsyncStreamReader<TensorCall> calls, IServerStreamWriter<TensorMessage> responses, ServerCallContext context) =>
         new InferStream(this, calls, responses, context).RunAsync();
+
+    /// <summary>Where the workers of a version read bodies; null: nowhere, or there is no such version.</summary>
+    public SharedBodies? BodiesOf(string model, string version) => registry.Find(model, version)?.Bodies;
 
     /// <summary>How many requests of a stream may be under way when another one comes.</summary>
     public int MostUnderWay(TensorCall call)

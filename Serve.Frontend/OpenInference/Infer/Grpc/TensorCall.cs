@@ -1,6 +1,7 @@
 using System.Buffers;
+using System.Text;
 using Google.Protobuf;
-using Grpc.Core;
+using Serve.Core.Memory;
 using Serve.Core.Protocol;
 using Serve.Frontend.OpenInference.Messages;
 
@@ -16,17 +17,19 @@ namespace Serve.Frontend.OpenInference.Infer.Grpc;
 /// <param name="Raw">Where each of them is.</param>
 internal sealed record TensorCall(ModelInferRequest Message, RequestPayload Payload, List<(int Offset, int Length)> Raw)
 {
+    private const uint ModelField = ModelInferRequest.ModelNameFieldNumber;
+    private const uint VersionField = ModelInferRequest.ModelVersionFieldNumber;
     private const uint RawField = ModelInferRequest.RawInputContentsFieldNumber;
     private const int LengthDelimited = 2;
 
     /// <summary>Reads a message.</summary>
+    /// <param name="message">Its bytes.</param>
+    /// <param name="bodiesOf">Where the workers of a model's version read bodies, by both names; null, or what it returns: nowhere.</param>
     /// <exception cref="InvalidProtocolBufferException">It is none.</exception>
-    public static TensorCall Read(DeserializationContext context) => Read(context.PayloadAsReadOnlySequence());
-
-    /// <inheritdoc cref="Read(DeserializationContext)"/>
-    public static TensorCall Read(in ReadOnlySequence<byte> message)
+    public static TensorCall Read(in ReadOnlySequence<byte> message, Func<string, string, SharedBodies?>? bodiesOf = null)
     {
-        var payload = RequestPayload.Rent((int)Math.Min(message.Length, 64 << 20));
+        RequestPayload? payload = null;
+        var (model, version) = (ReadOnlySequence<byte>.Empty, ReadOnlySequence<byte>.Empty);
         using var rest = new PooledBuffer(1024);
         try
         {
@@ -44,15 +47,20 @@ internal sealed record TensorCall(ModelInferRequest Message, RequestPayload Payl
 
                 if (field == RawField)
                 {
+                    // Writers write fields in the order of their numbers: whose they are has come.
+                    payload ??= RequestPayload.Rent(MostOf(message), bodiesOf?.Invoke(Encoding.UTF8.GetString(model), Encoding.UTF8.GetString(version))?.TryTake(message.Length));
                     raw.Add((payload.Body.Length, (int)content.Length));
                     CopyTo(content, payload);
                 }
                 else
                 {
+                    if (field == ModelField) model = content;
+                    else if (field == VersionField) version = content;
                     CopyTo(message.Slice(start, reader.Position), rest);
                 }
             }
 
+            payload ??= RequestPayload.Rent(MostOf(message));
             var request = ModelInferRequest.Parser.ParseFrom(rest.Written.Span);
             foreach (var left in request.RawInputContents)
             {
@@ -66,10 +74,12 @@ internal sealed record TensorCall(ModelInferRequest Message, RequestPayload Payl
         }
         catch
         {
-            payload.Release();
+            payload?.Release();
             throw;
         }
     }
+
+    private static int MostOf(in ReadOnlySequence<byte> message) => (int)Math.Min(message.Length, 64 << 20);
 
     // The number is 0 for fields that are not of raw contents' wire type.
     private static bool TryReadField(ref SequenceReader<byte> reader, out uint field, out ReadOnlySequence<byte> content)
