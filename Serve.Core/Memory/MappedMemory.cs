@@ -7,7 +7,6 @@ namespace Serve.Core.Memory;
 /// <summary>A file's memory as <see cref="Memory{T}"/>; mapped until it is disposed of, which its owner does, or never.</summary>
 internal sealed unsafe class MappedMemory : MemoryManager<byte>
 {
-    private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
     private readonly byte* _start;
     private readonly int _length;
@@ -15,8 +14,10 @@ internal sealed unsafe class MappedMemory : MemoryManager<byte>
     private MappedMemory(SafeFileHandle file, int length, MemoryMappedFileAccess access)
     {
         _length = length;
-        _file = MemoryMappedFile.CreateFromFile(file, null, length, access, HandleInheritability.None, leaveOpen: true);
-        _view = _file.CreateViewAccessor(0, length, access);
+
+        // The view needs neither the file nor its handle.
+        using var mapped = MemoryMappedFile.CreateFromFile(file, null, length, access, HandleInheritability.None, leaveOpen: true);
+        _view = mapped.CreateViewAccessor(0, length, access);
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
         _start += _view.PointerOffset;
     }
@@ -64,6 +65,5 @@ internal sealed unsafe class MappedMemory : MemoryManager<byte>
     {
         _view.SafeMemoryMappedViewHandle.ReleasePointer();
         _view.Dispose();
-        _file.Dispose();
     }
 }

@@ -10,9 +10,17 @@ internal sealed class RangeAllocator
 {
     // Sorted, and none touches the next.
     private readonly List<Range> _free = [];
+    private readonly int _length;
 
     /// <param name="length">Of the memory.</param>
-    public RangeAllocator(int length) => _free.Add(new Range(0, length));
+    public RangeAllocator(int length)
+    {
+        _length = length;
+        _free.Add(new Range(0, length));
+    }
+
+    /// <summary>The end of what is taken.</summary>
+    public int End => _free is [.., var last] && last.Start + last.Length == _length ? last.Start : _length;
 
     /// <summary>Takes a range.</summary>
     /// <param name="length">Its length, at least 1.</param>

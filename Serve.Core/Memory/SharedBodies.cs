@@ -18,11 +18,16 @@ public sealed unsafe partial class SharedBodies
     // One body takes at most this share: a client may announce much and send little.
     private const int Share = 8;
 
-    // What is below stays; also the unit in which memory is taken.
+    // What is below stays.
     private const int KeptBytes = 4 << 20;
-    private const int PageBytes = 4 << 10;
 
+    private const int PieceBytes = 16 << 20;
+
+    // Linux's values.
     private const uint CloseOnExec = 1;
+    private const uint AllowSealing = 2;
+    private const int AddSeals = 1033;
+    private const int SealsAndSizeStay = 1 | 2 | 4;
     private const int Remove = 9;
 
     private readonly SafeFileHandle _file;
@@ -32,9 +37,12 @@ public sealed unsafe partial class SharedBodies
     private readonly Lock _gate = new();
     private int _inUse;
 
-    // The end of what has been written since memory was last given back, and of what was in use since it was last looked at.
+    // The end of what has been written since memory was last given back, of what was in use since it was last looked at, and
+    // of what is not to be given back.
     private int _written;
     private int _reached;
+    private int _kept = KeptBytes;
+    private bool _isClosed;
     private volatile bool _isRead;
 
     private SharedBodies(SafeFileHandle file, MappedMemory memory, int length)
@@ -65,18 +73,21 @@ public sealed unsafe partial class SharedBodies
 
     /// <summary>Makes one.</summary>
     /// <param name="length">Its length, in bytes; nothing is taken from the system before it is written.</param>
-    /// <returns>Null: this system has no such memory, or no more of it.</returns>
+    /// <returns>Null: this system has no such memory, or no more of it, or no body would find room in so little.</returns>
     public static SharedBodies? TryCreate(int length)
     {
-        if (!OperatingSystem.IsLinux()) return null;
-        length -= length % PageBytes;
+        length -= length % Environment.SystemPageSize;
+        if (!OperatingSystem.IsLinux() || length / Share < LeastBytes) return null;
         SafeFileHandle? file = null;
         try
         {
-            var descriptor = Create("serve-bodies", CloseOnExec);
+            var descriptor = Create("serve-bodies", CloseOnExec | AllowSealing);
             if (descriptor < 0) return null;
             file = new SafeFileHandle(descriptor, ownsHandle: true);
             RandomAccess.SetLength(file, length);
+
+            // Whoever made it shorter would end the frontend.
+            if (Control(descriptor, AddSeals, SealsAndSizeStay) != 0) throw new IOException("the memory cannot be sealed");
             return new SharedBodies(file, MappedMemory.Map(file, length), length);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or EntryPointNotFoundException or DllNotFoundException)
@@ -95,7 +106,8 @@ public sealed unsafe partial class SharedBodies
     internal SharedBody? TryTake(long bytes)
     {
         if (!_isRead || bytes < LeastBytes || bytes > _length / Share) return null;
-        var room = ((int)bytes + PageBytes - 1) / PageBytes * PageBytes;
+        var page = Environment.SystemPageSize;
+        var room = ((int)bytes + page - 1) / page * page;
         int start;
         lock (_gate)
         {
@@ -115,42 +127,56 @@ public sealed unsafe partial class SharedBodies
         {
             _ranges.Return(start, room);
             _inUse -= room;
+            if (!_isClosed || _inUse > 0) return;
+            _kept = 0;
+        }
+
+        while (GiveBackSome())
+        {
         }
     }
 
     /// <summary>Gives back to the system what was not needed since the last call.</summary>
     public void Trim()
     {
-        lock (_gate)
+        lock (_gate) (_reached, _kept) = (_ranges.End, Math.Max(KeptBytes, _reached));
+        while (GiveBackSome())
         {
-            var kept = Math.Max(KeptBytes, _reached);
-            if (_written > kept)
-            {
-                Advise(_memory, kept, _written - kept);
-                _written = kept;
-            }
-
-            // Where the memory in use ends is not known exactly; while there is any, nothing that may be of it is given back.
-            if (_inUse == 0) _reached = 0;
         }
     }
 
-    /// <summary>No more workers open it. Bodies that are there stay readable.</summary>
+    /// <summary>No more workers open it. Bodies that are there stay readable; when they are released, all of it is given back.</summary>
     internal void Close()
     {
         _isRead = false;
         _file.Dispose();
         lock (_gate)
         {
-            if (_inUse > 0 || _written == 0) return;
-            Advise(_memory, 0, _written);
-            _written = 0;
+            _isClosed = true;
+            if (_inUse == 0) _kept = 0;
+        }
+
+        while (GiveBackSome())
+        {
         }
     }
 
-    private static void Advise(MappedMemory memory, int start, int length)
+    // The last piece of what is not kept; in pieces, because requests that come or go wait meanwhile.
+    private bool GiveBackSome()
     {
-        fixed (byte* at = memory.GetSpan()[start..]) Advise(at, (nuint)length, Remove); // if it fails, the memory stays
+        lock (_gate)
+        {
+            var from = Math.Max(Math.Max(_kept, _ranges.End), _written - PieceBytes);
+            if (_written <= from) return false;
+            fixed (byte* at = _memory.GetSpan()[from..])
+            {
+                // Where the system does not know how, it stays.
+                if (Advise(at, (nuint)(_written - from), Remove) != 0) return false;
+            }
+
+            _written = from;
+            return true;
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -158,4 +184,7 @@ public sealed unsafe partial class SharedBodies
 
     [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
     private static partial int Advise(byte* start, nuint length, int advice);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int Control(int descriptor, int command, int argument);
 }

@@ -52,7 +52,7 @@ public sealed partial class ModelVersion
         _before = replaces is null ? null : Metrics.Statistics(null, []);
         if (configuration.Autoscale is { } autoscale) _autoscaler = new Autoscaler(autoscale, configuration.LatencyTarget, environment.Time);
         _scheduler = new InferenceScheduler($"model \"{Name}\", version {Version}", configuration, environment.Settings.CompleteInline, environment.Time, Metrics, _log);
-        if (environment.Settings.BodyMemory > 0) Bodies = SharedBodies.TryCreate(environment.Settings.BodyMemory);
+        if (environment.Settings.BodyMemory > 0 && (Bodies = SharedBodies.TryCreate(environment.Settings.BodyMemory)) is null && OperatingSystem.IsLinux()) Log.NoBodyMemory(_log);
         _pool = new WorkerPool(Name, Version, source.Folder, configuration, environment, _scheduler, Metrics, Bodies, _log, Refresh);
         if (configuration.ResponseCache.Enabled)
         {
@@ -211,7 +211,12 @@ public sealed partial class ModelVersion
         var state = State;
         if (state is not (ModelState.Ready or ModelState.Recovering))
         {
-            if (_successor is { } successor) return successor.InferAsync(payload, options, clientGone);
+            if (_successor is { } successor)
+            {
+                payload.LeaveShared();
+                return successor.InferAsync(payload, options, clientGone);
+            }
+
             payload.Release();
             return ValueTask.FromException<InferenceResponse>(Refuse(state));
         }
@@ -430,6 +435,9 @@ public sealed partial class ModelVersion
 
         [LoggerMessage(24, LogLevel.Information, "autoscale: {Before} -> {After} workers: {Reason}")]
         public static partial void Autoscaled(ILogger log, int before, int after, string reason);
+
+        [LoggerMessage(26, LogLevel.Information, "all bodies go through the workers' sockets: there is no memory to share, or bodyMemory is too small for any")]
+        public static partial void NoBodyMemory(ILogger log);
 
         [LoggerMessage(22, LogLevel.Warning, "{Pending} requests were not finished within {Seconds:0.0} s (drainTimeout)")]
         public static partial void DrainTimedOut(ILogger log, double seconds, int pending);

@@ -5,7 +5,7 @@ namespace Serve.Core.Observability;
 /// <summary>
 /// Which of the traced requests become exemplars. A scrape tells of the latest one of a bucket only, and making an exemplar
 /// costs more than counting a request: so one a second is taken for each power of two of microseconds, which lets every
-/// request pass that is slower than those before it. Safe from any thread: at worst two of a moment are taken.
+/// request pass that took twice as long as those before it. Safe from any thread: at worst two of a moment are taken.
 /// </summary>
 /// <param name="time">The clock.</param>
 internal sealed class ExemplarGate(TimeProvider time)

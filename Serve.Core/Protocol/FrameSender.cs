@@ -92,7 +92,7 @@ public sealed class FrameSender : IDisposable
 
             if (payload.Shared is not null)
             {
-                // Another version's workers read it where it lies: this one has taken the other's place.
+                // This worker does not read it where it lies, though others of its version do.
                 var copy = ArrayPool<byte>.Shared.Rent(body.Length);
                 body.CopyTo(copy);
                 _filling.Refer(copy.AsMemory(0, body.Length), null, copy);

@@ -151,7 +151,7 @@ public sealed class RequestPayload : IBufferWriter<byte>
         if (_shared is { } shared)
         {
             if (shared.Memory.Length - _bodyLength >= more) return shared.Memory[_bodyLength..];
-            LeaveShared(shared, more);
+            LeaveShared(shared, more); // it became longer than was announced
         }
 
         Grow(ref _body, _bodyLength, more, isPooled: _body.Length > 0);
@@ -189,7 +189,12 @@ public sealed class RequestPayload : IBufferWriter<byte>
         Idle.Return(this);
     }
 
-    // It became longer than was announced.
+    /// <summary>Moves the body to the frontend's own memory: another version's workers are to have it.</summary>
+    internal void LeaveShared()
+    {
+        if (_shared is { } shared) LeaveShared(shared, more: 0);
+    }
+
     private void LeaveShared(SharedBody shared, int more)
     {
         var body = ArrayPool<byte>.Shared.Rent(checked(_bodyLength + more));

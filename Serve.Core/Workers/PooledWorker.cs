@@ -381,6 +381,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
 
         _process.Kill();
         if (_process.IsStarted) await _process.Exited.ConfigureAwait(false);
+        _link?.Holds?.Close();
         var pid = Pid;
         Pid = null;
         if (!isLeaving) Lost?.Invoke(new WorkerLoss(Id, pid, _time.GetUtcNow(), reason, _output.Tail(WorkerOutput.MostLines)));

@@ -25,12 +25,13 @@ internal sealed class SharedBodyHolds(SharedBodies bodies)
         lock (_gate)
         {
             if (_isClosed) return false;
+
+            // Before it can be seen here: whoever sees it may release it at once.
+            body.Hold();
             ref var held = ref CollectionsMarshal.GetValueRefOrAddDefault(_held, id, out _);
             held = (body, held.Times + 1);
+            return true;
         }
-
-        body.Hold();
-        return true;
     }
 
     /// <summary>The worker reads a request's body no longer. What it does not hold is ignored.</summary>
@@ -48,7 +49,7 @@ internal sealed class SharedBodyHolds(SharedBodies bodies)
         body.Release();
     }
 
-    /// <summary>The worker is gone.</summary>
+    /// <summary>The worker's process is gone; as long as it is there, it may read, whatever became of its socket.</summary>
     public void Close()
     {
         List<(SharedBody Body, int Times)> left;

@@ -138,7 +138,6 @@ internal sealed class WorkerLink : IDisposable
         // Those of a chunk that was being applied may be others' already.
         if (!isApplying) foreach (var left in _events) left.Response?.Dispose();
         _reader.Dispose();
-        Holds?.Close();
         _owner.Closed(reason);
     }
 

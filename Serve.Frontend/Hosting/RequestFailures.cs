@@ -22,7 +22,9 @@ internal sealed partial class RequestFailures(Shutdown shutdown, ILogger log)
         var error = ErrorResponse.From(e, context);
         using (LogTrace.Of(trace))
             if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException) LogUnexpected(e, context.Request.Method, context.Request.Path, CommonHeaders.IdOf(context));
-        if (shutdown.IsDraining) context.Response.Headers.Connection = "close";
+
+        // Headers that are sent cannot be changed: of a stream that breaks off now.
+        if (shutdown.IsDraining && !context.Response.HasStarted) context.Response.Headers.Connection = "close";
         return ErrorResponse.WriteAsync(context, error);
     }
 

@@ -35,7 +35,7 @@ public sealed class BodyMemoryTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_client_that_leaves_while_its_body_is_decoded_frees_it_when_the_decoder_has_done()
+    public async Task A_body_at_a_stopped_worker_stays_when_its_client_leaves_until_the_worker_goes_on()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "This system has no memfd.");
         await using var server = await HandlerServer.StartAsync(output, "--heartbeat-timeout", "60s");

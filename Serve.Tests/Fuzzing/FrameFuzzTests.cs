@@ -133,7 +133,7 @@ public sealed class FrameFuzzTests
         switch (reader.Header.Type)
         {
             case FrameType.Run:
-                var run = RunFrame.Parse(reader.Body, isShared: false);
+                var run = RunFrame.Parse(reader.Body, isShared: (reader.Header.Flags & FrameHeader.Shared) != 0);
                 run.ReadHeaders([]);
                 run.ReadParts([]);
                 break;

@@ -226,6 +226,34 @@ public sealed class PipelineTests
     }
 
     [Fact]
+    public void A_request_that_is_cancelled_while_it_is_decoded_is_answered_at_once_and_its_body_is_freed_when_nobody_reads_it()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "This system has no memfd.");
+        var handler = new HeldTensorHandler("[2]");
+        using var identity = new IdentityWork(handler);
+        using var pipeline = new RunningPipeline(identity.Work, TimeProvider.System, mayRunOnReader: false);
+
+        Assert.True(pipeline.Run(2, "[2]", isShared: true));
+        pipeline.Flush();
+        Assert.True(handler.IsHolding.Wait(TimeSpan.FromSeconds(60)));
+        pipeline.Send(FrameType.Cancel, 2);
+        pipeline.Flush();
+        pipeline.Read((id, status, _) => Assert.Equal((2ul, 499), (id, status)), FrameType.Output);
+        pipeline.Send(FrameType.Recall, 0, BitConverter.GetBytes(1u)); // whatever is waiting to be sent comes along
+        pipeline.Flush();
+        pipeline.Read((_, _, _) => { }, FrameType.Returned);
+        Assert.NotEqual(0, pipeline.BodyMemoryInUse);
+
+        handler.Go.Set();
+        for (ulong id = 3; pipeline.BodyMemoryInUse > 0; id++)
+        {
+            pipeline.Run(id, "[1]");
+            pipeline.Flush();
+            pipeline.Read((_, status, _) => Assert.Equal(200, status), FrameType.Output);
+        }
+    }
+
+    [Fact]
     public void A_device_that_takes_no_more_work_ends_its_thread_when_what_it_had_is_answered()
     {
         using var work = new LostDeviceWork();
@@ -258,8 +286,7 @@ public sealed class PipelineTests
                         break;
                     default:
                         open.Add(++next);
-                        if (random.Next(2) == 0) lent.Add(next);
-                        pipeline.Run(next, bodyOf(next, round), isShared: lent.Contains(next));
+                        if (pipeline.Run(next, bodyOf(next, round), isShared: random.Next(2) == 0)) lent.Add(next);
                         break;
                 }
 
@@ -464,14 +491,17 @@ public sealed class PipelineTests
         /// <param name="body">Its body.</param>
         /// <param name="more">Whether it announces a successor.</param>
         /// <param name="isShared">Whether the worker reads it where it lies.</param>
-        public void Run(ulong id, string body = "body", bool more = false, bool isShared = false)
+        /// <returns>Whether it does.</returns>
+        public bool Run(ulong id, string body = "body", bool more = false, bool isShared = false)
         {
             var payload = RequestPayload.Rent(64, isShared ? _bodies?.TryTake(SharedBodies.LeastBytes) : null);
             if (isShared) payload.AddHeader("x-id", $"{id}");
             var length = (int)Encoding.UTF8.GetBytes(body, payload);
             payload.AddPart("body", null, 0, length);
-            RunFrame.Enqueue(_sender, id, more, -1, 1, 0, payload, payload.Shared is { } shared && _holds!.TryHold(id, shared));
+            isShared = payload.Shared is { } shared && _holds!.TryHold(id, shared);
+            RunFrame.Enqueue(_sender, id, more, -1, 1, 0, payload, isShared);
             payload.Release();
+            return isShared;
         }
 
         public void RunTensor(ulong id, long value)

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Serve.Core.Memory;
 using Serve.Core.Protocol;
 using Serve.Core.Workers;
@@ -122,11 +123,58 @@ public sealed class SharedBodiesTests
         _bodies.Trim();
         Assert.Equal(4 << 20, await ResidentAsync());
 
+        // One burst in steady traffic: what lies behind the last body in use is given back all the same.
+        var steady = Write(_bodies, 50_000).Payload;
+        foreach (var payload in Enumerable.Range(0, 7).Select(_ => Write(_bodies, Most).Payload).ToList()) payload.Release();
+        _bodies.Trim();
+        _bodies.Trim();
+        Assert.Equal(4 << 20, await ResidentAsync());
+        steady.Release();
+    }
+
+    [Fact]
+    public void When_the_version_is_gone_late_bodies_stay_readable_until_they_are_released_and_then_nothing_is_left()
+    {
+        _bodies.Use();
+        var seen = MappedMemory.MapToRead(_bodies.Path, Length).Memory;
         var (late, bytes) = Write(_bodies, 50_000);
         _bodies.Close();
+        Assert.ThrowsAny<Exception>(() => MappedMemory.MapToRead(_bodies.Path, Length)); // its number is nobody's, or some other file's
         Assert.True(late.Body.Span.SequenceEqual(bytes));
+        Assert.True(seen.Span[..bytes.Length].SequenceEqual(bytes));
+
         late.Release();
         Assert.Equal(0, _bodies.InUse);
+        Assert.False(seen.Span.ContainsAnyExcept((byte)0));
+    }
+
+    [Fact]
+    public async Task A_request_that_is_lost_gives_its_room_back_when_it_is_collected()
+    {
+        _bodies.Use();
+        Lose(_bodies);
+        await EndToEnd.Eventually.HoldsAsync("it is collected", () =>
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            return _bodies.InUse == 0;
+        });
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        static void Lose(SharedBodies bodies) => Write(bodies, 20_000);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(8 * SharedBodies.LeastBytes - 1)]
+    public void Memory_in_which_no_body_would_find_room_is_none(int length) => Assert.Null(SharedBodies.TryCreate(length));
+
+    [Fact]
+    public void Nobody_can_take_the_memory_away()
+    {
+        using var file = File.OpenHandle(_bodies.Path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        Assert.ThrowsAny<Exception>(() => RandomAccess.SetLength(file, 0));
+        Assert.Equal(Length, RandomAccess.GetLength(file));
     }
 
     private static (RequestPayload Payload, byte[] Bytes) Write(SharedBodies bodies, int length)
