@@ -9,18 +9,16 @@ namespace Serve.Frontend.Tuning;
 internal sealed class TuneFinal(TuneMeter meter)
 {
     /// <summary>The most settings that take part.</summary>
-    public const int MostFinalists = 4;
+    public const int MostFinalists = 3;
 
     /// <summary>The most rounds.</summary>
-    public const int MostRounds = 5;
+    public const int MostRounds = 4;
 
     private const int FewestRounds = 3;
     private const int MostRestarts = 4;
 
-    // Behind by so much in the median, and in every round: after three rounds; after four, when chance can be excluded better.
+    // In the median, and behind in every round.
     private const double FarBehind = 0.05;
-    private const double Behind = 0.02;
-    private const int RoundsOfEvidence = 4;
     private const string NoAnswer = "No request was answered in time.";
 
     /// <summary>Measures them.</summary>
@@ -47,7 +45,7 @@ internal sealed class TuneFinal(TuneMeter meter)
                 continue;
             }
 
-            if (round + 1 >= FewestRounds) DropThoseBehind(left, round + 1);
+            if (round + 1 >= FewestRounds) DropThoseBehind(left);
             if (left.Count == 1 && round + 1 >= FewestRounds) break;
         }
 
@@ -101,14 +99,13 @@ internal sealed class TuneFinal(TuneMeter meter)
         else if (meter.FewerClients(contender.Load.Clients, contender.Turns) is { } fewer) contender.Retry(fewer);
     }
 
-    private static void DropThoseBehind(List<Contender> left, int rounds)
+    private static void DropThoseBehind(List<Contender> left)
     {
         if (left.Count < 2) return;
         var levels = Levels(left);
         var leader = left.MaxBy(contender => contender.Score(levels))!;
-        var margin = rounds >= RoundsOfEvidence ? Behind : FarBehind;
         left.RemoveAll(contender => contender != leader
-            && contender.Score(levels) < (1 - margin) * leader.Score(levels)
+            && contender.Score(levels) < (1 - FarBehind) * leader.Score(levels)
             && contender.Turns.Zip(leader.Turns).All(turns => turns.First.PerSecond < turns.Second.PerSecond));
     }
 
