@@ -131,18 +131,14 @@ public sealed unsafe partial class SharedBodies
             _kept = 0;
         }
 
-        while (GiveBackSome())
-        {
-        }
+        GiveBack();
     }
 
     /// <summary>Gives back to the system what was not needed since the last call.</summary>
     public void Trim()
     {
         lock (_gate) (_reached, _kept) = (_ranges.End, Math.Max(KeptBytes, _reached));
-        while (GiveBackSome())
-        {
-        }
+        GiveBack();
     }
 
     /// <summary>No more workers open it. Bodies that are there stay readable; when they are released, all of it is given back.</summary>
@@ -156,13 +152,18 @@ public sealed unsafe partial class SharedBodies
             if (_inUse == 0) _kept = 0;
         }
 
-        while (GiveBackSome())
+        GiveBack();
+    }
+
+    // What is not kept, in pieces, because requests that come or go wait meanwhile.
+    private void GiveBack()
+    {
+        while (GiveBackPiece())
         {
         }
     }
 
-    // The last piece of what is not kept; in pieces, because requests that come or go wait meanwhile.
-    private bool GiveBackSome()
+    private bool GiveBackPiece()
     {
         lock (_gate)
         {

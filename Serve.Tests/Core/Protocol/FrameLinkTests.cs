@@ -266,11 +266,12 @@ public sealed class FrameLinkTests
             {
                 if (i % 2 == 0)
                 {
-                    var parsed = RunFrame.Parse(body, isShared: false);
+                    var parsed = RunFrame.Parse(body, isShared: random.Next(2) == 0);
                     parsed.ReadHeaders([]);
                     List<(string, string, int Offset, int Length)> parts = [];
                     parsed.ReadParts(parts);
-                    foreach (var part in parts) _ = body.AsSpan(parsed.PayloadOffset).Slice(part.Offset, part.Length);
+                    foreach (var part in parts) Assert.InRange((long)part.Offset + part.Length, 0, parsed.PayloadLength);
+                    Assert.InRange(parsed.PayloadOffset, 0, int.MaxValue);
                 }
                 else
                 {
