@@ -157,11 +157,12 @@ public sealed class FrameSender : IDisposable
     /// <summary>Sends everything that was added so far and returns when the socket has it; waits for the peer if it must.</summary>
     public void FlushAndWait()
     {
+        // Not for what others add from now on, which nobody may be about to send: a thread that waits here may be a device.
+        long target;
+        lock (_gate) target = _filling.IsEmpty ? _swaps : _swaps + 1;
         Flush(onThisThread: true);
         lock (_gate)
         {
-            // Not for what others add meanwhile: a thread that waits here may be a device that stands still.
-            var target = _filling.IsEmpty ? _swaps : _swaps + 1;
             while (_drains < target && _failure is null && !_isDisposed)
             {
                 _waiters++;
