@@ -144,6 +144,56 @@ public sealed class FrameLinkTests
     }
 
     [Fact]
+    public async Task A_thread_that_waits_for_its_frames_does_not_wait_for_those_that_others_add_and_nobody_flushes()
+    {
+        using var sockets = new SocketPair();
+        using var sender = new FrameSender(sockets.Near, "test");
+        const int Rounds = 50_000;
+        var cancellation = TestContext.Current.CancellationToken;
+        var round = 0;
+        var reader = Task.Run(() => ReadAll(sockets.Far, int.MaxValue), cancellation);
+        var waiting = Task.Run(
+            () =>
+            {
+                for (var i = 0; i < Rounds; i++)
+                {
+                    sender.Enqueue(FrameType.Begun, 0, 1, []);
+                    sender.FlushAndWait();
+                    Volatile.Write(ref round, i + 1);
+                }
+            },
+            cancellation);
+        var adding = Task.Run(
+            () =>
+            {
+                // One a round, at any moment of it: also of those after the waiting thread has sent. Nothing here ever flushes.
+                var random = new Random(1);
+                for (int seen = 0, now; (now = Volatile.Read(ref round)) < Rounds;)
+                {
+                    if (now == seen) continue;
+                    seen = now;
+                    Thread.SpinWait(random.Next(300));
+                    sender.Enqueue(FrameType.Freed, 0, 2, []);
+                }
+            },
+            cancellation);
+
+        try
+        {
+            await waiting.WaitAsync(Limit, cancellation);
+        }
+        finally
+        {
+            Volatile.Write(ref round, Rounds);
+            sockets.Near.Shutdown(SocketShutdown.Both);
+            sender.Dispose();
+        }
+
+        await adding.WaitAsync(Limit, cancellation);
+        await reader.WaitAsync(Limit, cancellation);
+    }
+
+    [Fact]
     public async Task A_request_arrives_with_headers_parts_and_payload_however_large()
     {
         foreach (var size in (int[])[0, 10, 8192, 8193, 1_000_000])
