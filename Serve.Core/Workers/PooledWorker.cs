@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Devices;
 using Serve.Core.Memory;
@@ -22,7 +21,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     private readonly WorkerMetrics _workerMetrics;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
-    private readonly string _token = Convert.ToHexString(RandomNumberGenerator.GetBytes(32));
+    private readonly WorkerToken _token = WorkerToken.New();
     private readonly TaskCompletionSource<LoadFailedMessage?> _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -245,7 +244,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
 
     void IWorkerLinkOwner.Hello(HelloMessage message)
     {
-        if (!CryptographicOperations.FixedTimeEquals(System.Text.Encoding.ASCII.GetBytes(message.Token), System.Text.Encoding.ASCII.GetBytes(_token)))
+        if (!_token.Is(message.Token))
         {
             throw new ProtocolException("Its token is not the one that it was given.");
         }
@@ -332,7 +331,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
 
     private async Task ConnectAsync(WorkerSpawner spawner, CancellationToken cancellation)
     {
-        var start = new WorkerStart(Id, _settings, _load.ModelFolder, _token, _output, _log);
+        var start = new WorkerStart(Id, _settings, _load.ModelFolder, _token.Text, _output, _log);
         var socket = await start.ConnectAsync(spawner, Started, _process.Exited, cancellation).ConfigureAwait(false);
         _link = new WorkerLink(socket, this, _time, $"serve-{Id}", onSocketThread: _settings.CompleteInline);
         _link.Start();

@@ -1,5 +1,5 @@
 using System.IO.Compression;
-using System.Security.Cryptography;
+using System.IO.Hashing;
 
 namespace Serve.Management.Console;
 
@@ -20,7 +20,7 @@ internal sealed class ConsoleFile
             ".txt" => "text/plain; charset=utf-8",
             var other => throw new InvalidOperationException($"The console's {name}: no content type is known for {other}."),
         };
-        var hash = Convert.ToHexStringLower(SHA256.HashData(content))[..16];
+        var hash = Convert.ToHexStringLower(XxHash3.Hash(content));
         (ETag, BrotliETag) = ($"\"{hash}\"", $"\"{hash}-br\"");
 
         // When somebody asks for it the first time: most servers' consoles are never opened.

@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Security.Cryptography;
+using System.IO.Hashing;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -17,7 +17,7 @@ internal sealed partial class SnapshotFolder : IDisposable
 
     private const string Prefix = "registry-";
     private const string Suffix = ".snapshot";
-    private const string Mark = "serve-snapshot 1 sha256=";
+    private const string Mark = "serve-snapshot 1 xxh128=";
     private const int Kept = 5;
     private const int MaxBytes = 64 << 20;
 
@@ -75,7 +75,7 @@ internal sealed partial class SnapshotFolder : IDisposable
     public void Write(RegistrySnapshot snapshot)
     {
         var body = JsonSerializer.SerializeToUtf8Bytes(snapshot, SnapshotJson.Default.RegistrySnapshot);
-        byte[] text = [.. Encoding.ASCII.GetBytes($"{Mark}{Convert.ToHexStringLower(SHA256.HashData(body))}\n"), .. body, (byte)'\n'];
+        byte[] text = [.. Encoding.ASCII.GetBytes($"{Mark}{Convert.ToHexStringLower(XxHash128.Hash(body))}\n"), .. body, (byte)'\n'];
         DurableFile.Write(Path.Combine(_folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{_last + 1:D12}{Suffix}")), text);
         _last++;
         foreach (var (path, _) in Files().Skip(Kept)) File.Delete(path);
@@ -94,7 +94,7 @@ internal sealed partial class SnapshotFolder : IDisposable
 
         var body = file[(end + 1)..];
         if (body.Length > 0 && body[^1] == '\n') body = body[..^1];
-        var sum = Convert.ToHexStringLower(SHA256.HashData(body));
+        var sum = Convert.ToHexStringLower(XxHash128.Hash(body));
         if (Encoding.ASCII.GetString(file[Mark.Length..end]) != sum) throw new InvalidDataException($"its checksum is not the one in its first line, which would be {sum}");
 
         return JsonSerializer.Deserialize(body, SnapshotJson.Default.RegistrySnapshot) ?? throw new InvalidDataException("it is empty");
