@@ -75,7 +75,8 @@ public sealed partial class ModelRegistry
         ModelVersion? before;
         try
         {
-            var configuration = RegistrationSettings.Apply(source, request);
+            var (configuration, warnings) = RegistrationSettings.Apply(source, request);
+            foreach (var warning in warnings) Log.Warning(_log, source.Name, source.Version, warning);
             if (configuration.MinWorkers == 0) configuration = configuration with { MinWorkers = 1, MaxWorkers = Math.Max(1, configuration.MaxWorkers) };
             lock (_gate)
             {
@@ -87,7 +88,7 @@ public sealed partial class ModelRegistry
         }
         catch (ServeException)
         {
-            DiscardUnshared(source, null);
+            DiscardUnshared(source, served);
             throw;
         }
 

@@ -105,7 +105,7 @@ public sealed partial class ModelRegistry
     /// <summary>Registers what was opened, unless the management API has decided otherwise meanwhile.</summary>
     private void AddAtStartup(ModelSource source, RegistrationRequest? request, WorkerRange? workers, Func<bool> isStillWanted)
     {
-        var configuration = request is null ? source.Configuration : RegistrationSettings.Apply(source, request);
+        var configuration = request is null ? source.Configuration : RegistrationSettings.Apply(source, request).Configuration;
         ModelVersion? version;
         lock (_gate) version = isStillWanted() ? Add(source, configuration, request, workers, isLoadedAtStartup: true) : null;
         if (version is not null) _ = version.StartWorkersAsync();

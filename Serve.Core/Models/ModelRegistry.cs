@@ -60,7 +60,9 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         _managed = new ManagedState(_snapshots?.Read());
         _writer = new SnapshotWriter(_snapshots, Capture);
         _downloads = new Downloads(_snapshots?.Downloads ?? _store.NextUnpacked("downloads"), fetcher);
-        _downloads.RemoveOthers(_managed.Waiting.Select(waiting => waiting.Version.Download).OfType<string>().ToHashSet(StringComparer.Ordinal));
+
+        // An archive that was uploaded or fetched may be nowhere else: nothing goes by what an older snapshot knew.
+        if (_snapshots?.HasDamaged != true) _downloads.RemoveOthers(_managed.Waiting.Select(waiting => waiting.Version.Download).OfType<string>().ToHashSet(StringComparer.Ordinal));
         _opener = new ModelOpener(_store, new AllowedUrls(configuration.AllowedUrls), _downloads);
         _sources = new LoadSources(_table, _store, _opener, _downloads);
         _lastCheck = time.GetTimestamp();
@@ -136,7 +138,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     public async Task<ModelVersion> RegisterAsync(RegistrationRequest request, CancellationToken cancellation)
     {
         using var fetching = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, cancellation);
-        var source = await _opener.OpenAsync(request, fetching.Token).ConfigureAwait(false);
+        var source = await OpenAsync(request, fetching.Token).ConfigureAwait(false);
         ModelVersion version;
         try
         {
@@ -154,7 +156,10 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         if (!request.Synchronous || workers == 0) return version;
 
         await settled.WaitAsync(cancellation).ConfigureAwait(false);
-        if (version.ReadyWorkers >= workers) return version;
+        await AwaitReplacedAsync(version, workers, cancellation).ConfigureAwait(false);
+
+        // Fewer where it was scaled meanwhile.
+        if (version.ReadyWorkers >= Math.Min(workers, version.Configuration.MinWorkers)) return version;
         var failure = Failed(version);
         await DiscardAsync(version, Remove(version, TimeSpan.Zero)).ConfigureAwait(false);
         await SaveAsync().ConfigureAwait(false);
@@ -184,13 +189,12 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         if (!synchronous) return;
 
         await settled.WaitAsync(cancellation).ConfigureAwait(false);
+        await AwaitReplacedAsync(found, minWorkers, cancellation).ConfigureAwait(false);
+        if (found.ReadyWorkers >= minWorkers) return;
 
-        // A worker that died while others started is being replaced: no reason to fail.
-        while (found.ReadyWorkers < minWorkers && found.WhenSettled() is { } replaced) await replaced.WaitAsync(cancellation).ConfigureAwait(false);
-        if (found.ReadyWorkers < minWorkers)
-        {
-            throw Failed(found);
-        }
+        // Unregistered meanwhile, which ended it.
+        if (_table.Get(model)?.Versions.ContainsValue(found) != true) throw new ModelNotFoundException($"Model not found: {model}");
+        throw Failed(found);
     }
 
     /// <summary>Makes a version the default.</summary>
@@ -297,13 +301,36 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         }
     }
 
+    /// <summary>Opens what is to be registered, from wherever it comes.</summary>
+    /// <exception cref="ServiceUnavailableException">The server stops.</exception>
+    private async Task<ModelSource> OpenAsync(RegistrationRequest request, CancellationToken cancellation)
+    {
+        try
+        {
+            return await _opener.OpenAsync(request, cancellation).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            throw Stops();
+        }
+    }
+
+    // A worker that died while others started is being replaced: no reason to fail.
+    private static async Task AwaitReplacedAsync(ModelVersion version, int workers, CancellationToken cancellation)
+    {
+        while (version.ReadyWorkers < workers && version.WhenSettled() is { } replaced) await replaced.WaitAsync(cancellation).ConfigureAwait(false);
+    }
+
+    private static ServiceUnavailableException Stops() => new("The server stops.", TimeSpan.FromSeconds(5));
+
     /// <summary>Registers what was opened: a change of the management API.</summary>
     private ModelVersion Add(ModelSource source, RegistrationRequest request)
     {
-        var configuration = RegistrationSettings.Apply(source, request);
+        var (configuration, warnings) = RegistrationSettings.Apply(source, request);
         lock (_gate)
         {
             var version = Add(source, configuration, request, RegistrationSettings.Workers(source, request), isLoadedAtStartup: false);
+            foreach (var warning in warnings) Log.Warning(_log, version.Name, version.Version, warning);
             _managed.Change(version.Name);
             return version;
         }
@@ -313,7 +340,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     {
         lock (_gate)
         {
-            if (_isDisposed) throw new ServiceUnavailableException("The server stops.", TimeSpan.FromSeconds(5));
+            if (_isDisposed) throw Stops();
             var entry = _table.Get(source.Name);
             if (entry?.Versions.ContainsKey(source.Version) == true) throw new ConflictStatusException($"Model version {source.Version} is already registered for model {source.Name}");
 

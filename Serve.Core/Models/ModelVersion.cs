@@ -259,17 +259,13 @@ public sealed partial class ModelVersion
     /// <returns>Completes when new workers are ready or have failed, and those too many have left.</returns>
     /// <param name="minWorkers">The new minimum.</param>
     /// <param name="maxWorkers">The new maximum.</param>
-    /// <param name="drainLimit">How long workers that leave may take; null: <c>drainTimeout</c>.</param>
-    internal Task ScaleAsync(int minWorkers, int maxWorkers, TimeSpan? drainLimit = null)
+    internal Task ScaleAsync(int minWorkers, int maxWorkers)
     {
-        Task settled;
         lock (_gate)
         {
             _configuration = _configuration with { MinWorkers = minWorkers, MaxWorkers = maxWorkers };
-            settled = _pool.ScaleAsync(minWorkers, maxWorkers, _configuration, drainLimit);
+            return _pool.ScaleAsync(minWorkers, maxWorkers, _configuration, drainLimit: null);
         }
-
-        return settled;
     }
 
     /// <summary>Changes the number of workers for good, as the management API says: a restart finds it again.</summary>
@@ -333,10 +329,19 @@ public sealed partial class ModelVersion
         // From here on requests are refused that were accepted before: by the cache, which runs one again when the one that it
         // had joined fails, or at a worker that is stopped over them, perhaps one that was leaving already.
         _scheduler.Close(() => Refuse(ModelState.Draining));
-        await ScaleAsync(0, 0, TimeSpan.Zero).ConfigureAwait(false);
+        await CloseAsync().ConfigureAwait(false);
         await _scheduler.WhenIdle().ConfigureAwait(false);
         _scheduler.Dispose();
         Bodies?.Close();
+    }
+
+    private Task CloseAsync()
+    {
+        lock (_gate)
+        {
+            _configuration = _configuration with { MinWorkers = 0, MaxWorkers = 0 };
+            return _pool.CloseAsync(_configuration, TimeSpan.Zero);
+        }
     }
 
     /// <summary>Takes its series out of the scrape, after it has drained.</summary>

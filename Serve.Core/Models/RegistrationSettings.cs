@@ -8,8 +8,9 @@ namespace Serve.Core.Models;
 internal static class RegistrationSettings
 {
     /// <summary>The configuration to serve with, checked by the rules of the file's keys.</summary>
-    /// <exception cref="ConfigurationException">Every wrong value, named by its parameter.</exception>
-    public static ModelConfiguration Apply(ModelSource source, RegistrationRequest request)
+    /// <returns>It, and what of the request's values has no effect.</returns>
+    /// <exception cref="BadRequestException">Every wrong value, named by its parameter.</exception>
+    public static (ModelConfiguration Configuration, IReadOnlyList<string> Warnings) Apply(ModelSource source, RegistrationRequest request)
     {
         Dictionary<string, string> values = new(request.Overrides ?? new Dictionary<string, string>(), StringComparer.Ordinal);
         Add("handler", request.Handler);
@@ -17,7 +18,17 @@ internal static class RegistrationSettings
         Add("maxBatchDelay", Milliseconds(request.MaxBatchDelay));
         Add("responseTimeout", Milliseconds(request.ResponseTimeout));
         Add("startupTimeout", Milliseconds(request.StartupTimeout));
-        return values.Count == 0 ? source.Configuration : ModelConfigurationReader.Override(source.Configuration, source.WrittenKeys, values, key => request.Overrides?.ContainsKey(key) == true ? "config" : $"parameter {ParameterOf(key)}").Configuration;
+        if (values.Count == 0) return (source.Configuration, []);
+        try
+        {
+            var read = ModelConfigurationReader.Override(source.Configuration, source.WrittenKeys, values, key => request.Overrides?.ContainsKey(key) == true ? "config" : $"parameter {ParameterOf(key)}");
+            return (read.Configuration, read.Warnings);
+        }
+        catch (ConfigurationException error)
+        {
+            // The request's values are wrong, not the model.
+            throw new BadRequestException(error.Message, error);
+        }
 
         void Add(string key, string? value)
         {
@@ -29,11 +40,13 @@ internal static class RegistrationSettings
     }
 
     /// <summary>How many workers a registration wants; null: as many as the model's configuration says.</summary>
+    /// <exception cref="BadRequestException">A number that is out of range.</exception>
     public static WorkerRange? Workers(ModelSource source, RegistrationRequest request)
     {
         if (request.InitialWorkers is null && source.SaysWorkers) return null;
 
         var workers = request.InitialWorkers ?? 0;
+        if (workers is < 0 or > ModelConfigurationReader.MaxWorkers) throw new BadRequestException($"initial_workers is {workers}; it must be 0 to {ModelConfigurationReader.MaxWorkers}.");
         return new WorkerRange(workers, Math.Max(workers, source.SaysMostWorkers ? source.Configuration.MaxWorkers : workers));
     }
 

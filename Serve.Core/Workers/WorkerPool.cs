@@ -34,6 +34,7 @@ internal sealed class WorkerPool
     private readonly List<WorkerPlace> _leaving = [];
     private volatile WorkerLoss? _lastLoss;
     private ModelConfiguration _configuration;
+    private bool _isClosed;
     private int _nextDevice;
 
     /// <summary>Creates an empty pool.</summary>
@@ -120,6 +121,8 @@ internal sealed class WorkerPool
         List<Task> pending = [];
         lock (_gate)
         {
+            // Whoever scales a version while it is unregistered must not leave processes behind that nobody knows of.
+            if (_isClosed) (minWorkers, maxWorkers) = (0, 0);
             _configuration = configuration;
             while (_places.Count > maxWorkers)
             {
@@ -146,6 +149,14 @@ internal sealed class WorkerPool
 
         _changed();
         return Task.WhenAll(pending);
+    }
+
+    /// <summary>Has all workers leave; none comes any more, whatever is scaled from now on.</summary>
+    /// <returns>Completes when they have left.</returns>
+    public Task CloseAsync(ModelConfiguration configuration, TimeSpan drainLimit)
+    {
+        lock (_gate) _isClosed = true;
+        return ScaleAsync(0, 0, configuration, drainLimit);
     }
 
     /// <summary>Completes when every place that is being filled now has a worker or has failed; null if there is none.</summary>

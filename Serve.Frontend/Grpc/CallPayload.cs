@@ -40,7 +40,7 @@ internal static class CallPayload
         {
             payload.RequestId = CommonHeaders.IdOf(context.GetHttpContext());
             payload.Follow(trace);
-            foreach (var entry in context.RequestHeaders)
+            foreach (var entry in MetadataOf(context))
             {
                 if (trace is null || !TracedPayload.IsOfTrace(entry.Key)) payload.AddHeader(entry.Key, entry.IsBinary ? Convert.ToBase64String(entry.ValueBytes) : entry.Value);
             }
@@ -60,6 +60,19 @@ internal static class CallPayload
         {
             payload.Release();
             throw;
+        }
+    }
+
+    private static Metadata MetadataOf(ServerCallContext context)
+    {
+        try
+        {
+            return context.RequestHeaders;
+        }
+        catch (FormatException error)
+        {
+            // Read when it is asked for, by the library: the values of names that end in -bin are base64.
+            throw new BadRequestException($"The call's metadata cannot be read: {error.Message}", error);
         }
     }
 }

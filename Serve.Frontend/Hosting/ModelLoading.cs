@@ -26,6 +26,9 @@ internal sealed partial class ModelLoading
     public static ServiceUnavailableException NotYet(string model) =>
         new($"Model \"{model}\" is not registered yet: the server is starting.", TimeSpan.FromSeconds(1));
 
+    /// <summary>What a request is told that names no model, before it is known which models there are.</summary>
+    public static ServiceUnavailableException NotYet() => new("Not all models are registered yet: the server is starting. Name one.", TimeSpan.FromSeconds(1));
+
     /// <summary>Registers nothing more, and waits for what is being registered.</summary>
     public async Task StopAsync()
     {

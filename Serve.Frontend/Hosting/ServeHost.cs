@@ -189,7 +189,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         var models = new ModelLookup(registry, loading);
         var kserve = new KServePredict(models, configuration.MaxRequestSize, shutdown, tracing);
         var failures = new RequestFailures(shutdown, loggers.CreateLogger<RequestFailures>());
-        var endpoint = new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, ofInference, tracing, failures);
+        var endpoint = new InferenceEndpoint(models, configuration.MaxRequestSize, inline, shutdown, ofInference, tracing, failures);
         var tensors = new InferEndpoint(control.Models, control.SharedMemory, configuration.MaxRequestSize, inline, shutdown, ofInference, tracing, failures);
         inference.Pipeline = PipelineOf(inference, ofInference).Build(
             app.Services,
@@ -214,7 +214,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
             routes.MapOverview(overview);
             access.MapTokens(routes);
             routes.MapConsole();
-            routes.MapConsolePredictions(new InferenceEndpoint(registry, models, configuration.MaxRequestSize, inline, shutdown, ofManagement, tracing, failures));
+            routes.MapConsolePredictions(new InferenceEndpoint(models, configuration.MaxRequestSize, inline, shutdown, ofManagement, tracing, failures));
         });
         metrics.Pipeline = PipelineOf(metrics, AnswersOf(metrics)).Build(app.Services, routes => routes.MapMetrics(registry, configuration.Metrics.TorchserveNames ? TorchServe(registry, listeners) : null));
         app.Run(static context => Listener.Of(context).Pipeline(context));

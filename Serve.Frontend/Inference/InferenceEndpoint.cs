@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
-using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
@@ -13,7 +12,7 @@ namespace Serve.Frontend.Inference;
 /// One inference request from its headers to its answer: read the body, name the version, run, write. Hot path: one
 /// asynchronous layer, no closures. It answers its own errors and records its own answers.
 /// </summary>
-internal sealed class InferenceEndpoint(ModelRegistry registry, ModelLookup models, long maxRequestBytes, bool inline, Shutdown shutdown, AnswerRecorder answers, ServerTracing? tracing, RequestFailures failures)
+internal sealed class InferenceEndpoint(ModelLookup models, long maxRequestBytes, bool inline, Shutdown shutdown, AnswerRecorder answers, ServerTracing? tracing, RequestFailures failures)
 {
     // What handling more bytes than these takes, other connections of a thread must not wait for.
     private const int BriefBytes = 64 << 10;
@@ -50,7 +49,7 @@ internal sealed class InferenceEndpoint(ModelRegistry registry, ModelLookup mode
             requestBytes = payload.Body.Length;
             if (inline && requestBytes > BriefBytes && RequestParts.AreReadFrom(context.Request.ContentType)) await Task.Yield();
             RequestParts.Complete(context.Request, ref payload, route, out var modelField);
-            target ??= models.Accept(modelField ?? OnlyModel(), route.Version);
+            target ??= models.Accept(modelField ?? models.OnlyModel(), route.Version);
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
             route.Trace?.ReadTimestamp = Stopwatch.GetTimestamp();
             var options = RequestOptions.Read(context.Request.Headers);
@@ -87,6 +86,4 @@ internal sealed class InferenceEndpoint(ModelRegistry registry, ModelLookup mode
 
         answers.Answered(context, status, started, latest, route.Trace);
     }
-
-    private string OnlyModel() => registry.Names is [var only] ? only : throw new BadRequestException("Parameter model_name is required.");
 }

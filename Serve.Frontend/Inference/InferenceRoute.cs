@@ -31,6 +31,6 @@ internal sealed record InferenceRoute(string? Model, string? Version, string? Pa
     /// <summary>What is noted of the request; null: it is not traced.</summary>
     public RequestTrace? Trace { get; init; }
 
-    /// <summary>The model that the route or the query names; null if neither does.</summary>
-    public string? ModelOf(HttpRequest request) => Model ?? (Query == QueryUse.Inputs ? (string?)request.Query[ModelName] : null);
+    /// <summary>The model that the route or the query names; null if neither does. An empty name is none, as in TorchServe.</summary>
+    public string? ModelOf(HttpRequest request) => Model ?? (Query == QueryUse.Inputs && (string?)request.Query[ModelName] is { Length: > 0 } named ? named : null);
 }

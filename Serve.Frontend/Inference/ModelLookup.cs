@@ -17,6 +17,14 @@ internal sealed class ModelLookup(ModelRegistry registry, ModelLoading loading)
         return target;
     }
 
+    /// <summary>The model of a request that names none: the only one that is registered.</summary>
+    /// <exception cref="ServeException">400: there are more, or none; 503 as long as more may still come.</exception>
+    public string OnlyModel()
+    {
+        if (!loading.IsDone) throw ModelLoading.NotYet();
+        return registry.Names is [var only] ? only : throw new BadRequestException("Parameter model_name is required.");
+    }
+
     /// <summary>The version.</summary>
     /// <exception cref="ServeException">404, or 503 as long as it may still come.</exception>
     public ModelVersion Find(string model, string? version)

@@ -20,6 +20,9 @@ internal sealed class LineBuffer
     private static LineBuffer? _ofThread;
 
     private readonly byte[] _secondText = new byte[19];
+    private readonly byte[] _addressText = new byte[64];
+    private IPAddress? _address;
+    private int _addressLength;
     private byte[] _text = new byte[256];
     private int _length;
     private long _second = -1;
@@ -49,7 +52,9 @@ internal sealed class LineBuffer
     /// <summary>Appends text that has no line ends.</summary>
     public LineBuffer Append(ReadOnlySpan<char> text)
     {
-        _length += Encoding.UTF8.GetBytes(text, Room(Encoding.UTF8.GetMaxByteCount(text.Length)));
+        // Most text is ASCII, of which it is known at once how long it becomes.
+        if (Ascii.FromUtf16(text, Room(text.Length), out var written) != OperationStatus.Done) written = Encoding.UTF8.GetBytes(text, Room(Encoding.UTF8.GetMaxByteCount(text.Length)));
+        _length += written;
         return this;
     }
 
@@ -60,11 +65,16 @@ internal sealed class LineBuffer
         return this;
     }
 
+    /// <summary>Appends an address, which is often that of the line before: of a proxy, or of this machine.</summary>
     public LineBuffer Append(IPAddress address)
     {
-        address.TryFormat(Room(64), out var written);
-        _length += written;
-        return this;
+        if (!address.Equals(_address))
+        {
+            address.TryFormat(_addressText, out _addressLength);
+            _address = address;
+        }
+
+        return Append(_addressText.AsSpan(0, _addressLength));
     }
 
     /// <summary>Appends a time with milliseconds (UTC), which most lines share but for those.</summary>
@@ -91,6 +101,14 @@ internal sealed class LineBuffer
     /// <summary>Appends text that stays on its line: a model's name or a client's header must not be able to forge one, nor to move the cursor.</summary>
     public LineBuffer AppendOneLine(ReadOnlySpan<char> text)
     {
+        // Most text is what can be printed of ASCII.
+        var room = Room(text.Length);
+        if (Ascii.FromUtf16(text, room, out var written) == OperationStatus.Done && !room[..written].ContainsAnyExceptInRange((byte)' ', (byte)'~'))
+        {
+            _length += written;
+            return this;
+        }
+
         // One look for each: a worker's line may be long, and full of them.
         while (text.IndexOfAny(Controls) is >= 0 and var at)
         {

@@ -113,7 +113,7 @@ public sealed partial class HttpArchiveFetcher(ServerConfiguration configuration
             var copied = 0L;
             int read;
             // A thread that serves sockets may bring the bytes; files are not written on it.
-            while ((read = await source.ReadAsync(buffer, cancellation).AsTask().ConfigureAwait(ConfigureAwaitOptions.ForceYielding)) > 0)
+            while ((read = await ReadAsync(source, buffer, shown, cancellation).ConfigureAwait(ConfigureAwaitOptions.ForceYielding)) > 0)
             {
                 copied += read;
                 if (copied > configuration.MaxDownloadSize) throw TooLarge(shown);
@@ -121,6 +121,19 @@ public sealed partial class HttpArchiveFetcher(ServerConfiguration configuration
             }
 
             return copied;
+        }
+    }
+
+    // A connection that is reset is an IOException, as is a disk that is full; only here it is known which.
+    private static async Task<int> ReadAsync(Stream source, byte[] buffer, string shown, CancellationToken cancellation)
+    {
+        try
+        {
+            return await source.ReadAsync(buffer, cancellation).ConfigureAwait(false);
+        }
+        catch (IOException error)
+        {
+            throw Failed(shown, (error.InnerException ?? error).Message.TrimEnd('.'));
         }
     }
 

@@ -106,6 +106,31 @@ public sealed partial class GrpcApiTests : IClassFixture<ServerFixture>, IDispos
     }
 
     [Fact]
+    public async Task Metadata_that_cannot_be_decoded_are_the_clients_fault()
+    {
+        // As bytes: a client of gRPC encodes them by itself, and right.
+        var message = Request("fashion-vit", Boot).ToByteArray();
+        var frame = new byte[5 + message.Length];
+        BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), message.Length);
+        message.CopyTo(frame, 5);
+        using var client = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Post, _server.GrpcInference + "/org.pytorch.serve.grpc.inference.InferenceAPIsService/Predictions")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(frame) { Headers = { ContentType = new("application/grpc") } },
+        };
+        request.Headers.Add("te", "trailers");
+        request.Headers.Add("x-mine-bin", "a");
+        using var answer = await client.SendAsync(request, Cancellation);
+        await answer.Content.ReadAsByteArrayAsync(Cancellation);
+        var fields = answer.TrailingHeaders.Concat(answer.Headers).ToLookup(field => field.Key, field => field.Value.Single(), StringComparer.OrdinalIgnoreCase);
+
+        Assert.Equal(((int)StatusCode.InvalidArgument).ToString(CultureInfo.InvariantCulture), fields["grpc-status"].Single());
+        Assert.Contains("metadata cannot be read", Uri.UnescapeDataString(fields["grpc-message"].Single()), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_message_that_is_none_is_the_clients_fault()
     {
         var bytes = Marshallers.Create(static (byte[] message) => message, static message => message);

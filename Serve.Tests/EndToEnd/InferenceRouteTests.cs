@@ -127,6 +127,17 @@ public sealed class InferenceRouteTests : IClassFixture<RouteServer>
         Assert.Equal(numbers, string.Join(',', answer.Json.GetProperty("predictions").EnumerateArray().Select(number => number.GetInt32())));
     }
 
+    [Fact]
+    public async Task A_deadline_is_the_whole_calls_also_where_its_instances_wait_for_one_another()
+    {
+        await _server.ServeAsync("sleeping", "SleeperHandler", "handlerOptions:\n  batchMilliseconds: 10");
+        var numbers = string.Join(',', Enumerable.Range(0, 100));
+        var answer = await SendAsync("POST", "/v1/models/sleeping:predict", $$"""{"instances": [{{numbers}}]}""", "application/json", ("x-serve-timeout-ms", "300"));
+
+        // Late, or refused because it is known by now what a batch takes, and it would be.
+        Assert.Contains(answer.Status, new[] { HttpStatusCode.GatewayTimeout, HttpStatusCode.ServiceUnavailable });
+    }
+
     [Theory]
     [InlineData("""{"instances": ["fine", "bad", "fine"]}""", 200)] // as JSON the text has quotes: none of the handler's words
     [InlineData("""{"instances": 7}""", 400)]

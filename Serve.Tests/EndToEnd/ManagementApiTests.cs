@@ -94,6 +94,7 @@ public sealed class ManagementApiTests : IClassFixture<ServerFixture>
     [InlineData("POST", "/models?url=none.mar", 404, "Model not found at: none.mar")]
     [InlineData("POST", "/models?url=x&batch_size=dd", 400, "Parameter batch_size must be a whole number, not \"dd\".")]
     [InlineData("POST", "/models?url=x&batch_size=0", 400, "Parameter batch_size must be at least 1, not 0.")]
+    [InlineData("POST", "/models?url=fashion-vit&model_name=crowd&initial_workers=100000&synchronous=false", 400, "initial_workers is 100000; it must be 0 to 256.")]
     [InlineData("POST", "/models?url=x&synchronous=perhaps", 400, "Parameter synchronous must be true or false, not \"perhaps\".")]
     [InlineData("POST", "/models?url=x&runtime=java", 400, "Invalid RuntimeType value: java")]
     [InlineData("POST", "/models/fashion-vit", 405, "Requested method is not allowed, please refer to API document.")]
@@ -111,6 +112,18 @@ public sealed class ManagementApiTests : IClassFixture<ServerFixture>
     {
         var answer = await _server.ManageAsync(new HttpMethod(method), path);
         Assert.Equal((status, message), ((int)answer.Status, answer.Error.Message));
+    }
+
+    [Fact]
+    public async Task What_has_no_effect_is_in_the_log_and_what_is_out_of_range_is_the_requests_fault()
+    {
+        var wrong = await _server.ManageAsync(HttpMethod.Post, "/models?url=fashion-vit&model_name=large&batch_size=5000");
+        Assert.Equal((HttpStatusCode.BadRequest, "BadRequestException"), (wrong.Status, wrong.Error.Type));
+        Assert.Contains("parameter batch_size", wrong.Error.Message, StringComparison.Ordinal);
+
+        Assert.Equal(HttpStatusCode.OK, (await _server.ManageAsync(HttpMethod.Post, "/models?url=fashion-vit&model_name=delayed&max_batch_delay=50&initial_workers=0")).Status);
+        await _server.WaitForLogAsync(line => line.Contains("delayed", StringComparison.Ordinal) && line.Contains("max_batch_delay", StringComparison.Ordinal));
+        Assert.Equal(HttpStatusCode.OK, (await _server.ManageAsync(HttpMethod.Delete, "/models/delayed")).Status);
     }
 
     [Theory]

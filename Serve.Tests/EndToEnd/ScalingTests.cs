@@ -62,6 +62,25 @@ public sealed class ScalingTests : IClassFixture<HandlerServer>
     }
 
     [Fact]
+    public async Task A_synchronous_registration_waits_for_a_worker_that_is_being_replaced()
+    {
+        using var gates = new Gates();
+        HandlerModels.Write(_server.ModelStore, "wounded-early", "SlowToLoadHandler", gates.Setting);
+        var registered = _server.RegisterAsync("wounded-early", workers: 2);
+        var (first, second) = (await gates.NextAsync(), await gates.NextAsync());
+        first.Open();
+        var killed = (await Eventually.BecomesAsync("one is ready", () => _server.WorkerPidsAsync("wounded-early"), pids => pids.Count == 1)).Single();
+        Signals.Kill(killed);
+        await Eventually.BecomesAsync("it is gone", () => _server.WorkerPidsAsync("wounded-early"), pids => pids.Count == 0);
+
+        second.Open();
+        (await gates.NextAsync()).Open();
+
+        Assert.Equal(HttpStatusCode.OK, (await registered).Status);
+        Assert.Equal(2, (await _server.WorkerPidsAsync("wounded-early")).Count);
+    }
+
+    [Fact]
     public async Task Changing_the_default_version_under_load_fails_no_request()
     {
         await _server.ServeAsync("versioned", "EchoHandler", "maxQueueSize: 1000", version: "1.0");

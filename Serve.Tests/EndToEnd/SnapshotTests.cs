@@ -58,12 +58,7 @@ public sealed class SnapshotTests(ITestOutputHelper output)
         }
 
         var newest = Snapshots(server)[^1];
-        await server.KillAndRestartAsync(() =>
-        {
-            var bytes = File.ReadAllBytes(newest);
-            bytes[^5] ^= 1;
-            File.WriteAllBytes(newest, bytes);
-        });
+        await server.KillAndRestartAsync(() => Flip(newest));
         await server.WaitForLogAsync(line => line.Contains($"the snapshot {newest} is damaged", StringComparison.Ordinal));
         await AllAsync(server, "a", "1.0* 0-1");
         await AllAsync(server, "b", "1.0* 0-1");
@@ -113,6 +108,19 @@ public sealed class SnapshotTests(ITestOutputHelper output)
         Assert.Equal(["m.mar"], Directory.EnumerateFiles(downloads).Select(Path.GetFileName));
         Assert.DoesNotContain("secret", string.Concat(Snapshots(server).Select(File.ReadAllText)), StringComparison.Ordinal);
         Assert.DoesNotContain(server.Log, line => line.Contains("secret", StringComparison.Ordinal));
+
+        // A load that is refused leaves what is there, of which no other copy may exist.
+        using var load = new HttpRequestMessage(HttpMethod.Post, server.Inference + "/v2/repository/models/far/load") { Content = new StringContent("""{"parameters":{"config":"{\"max_batch_size\":5000}"}}""") };
+        Assert.Equal(HttpStatusCode.BadRequest, (await server.SendAsync(load)).Status);
+        Assert.Equal(["m.mar"], Directory.EnumerateFiles(downloads).Select(Path.GetFileName));
+
+        // Nor does one go because the snapshot that names it cannot be read for once.
+        var newest = Snapshots(server)[^1];
+        await server.KillAndRestartAsync(() => Flip(newest));
+        Assert.Equal(HttpStatusCode.NotFound, (await server.ManageAsync(HttpMethod.Get, "/models/far")).Status);
+        await server.KillAndRestartAsync(() => Flip(newest));
+        await AllAsync(server, "far", "3.0* 0-0");
+
         await OkAsync(server, HttpMethod.Delete, "/models/far");
         Assert.Empty(Directory.EnumerateFileSystemEntries(downloads));
     }
@@ -222,6 +230,13 @@ public sealed class SnapshotTests(ITestOutputHelper output)
     }
 
     private Task<ServerFixture> StartAsync(params string[] flags) => ServerFixture.StartAsync(new ServerOptions { Models = [], Flags = flags }, output);
+
+    private static void Flip(string file)
+    {
+        var bytes = File.ReadAllBytes(file);
+        bytes[^5] ^= 1;
+        File.WriteAllBytes(file, bytes);
+    }
 
     private static IReadOnlyList<string> Snapshots(ServerFixture server) => [.. Directory.EnumerateFiles(Path.Combine(server.ModelStore, ".snapshots"), "*.snapshot").Order(StringComparer.Ordinal)];
 

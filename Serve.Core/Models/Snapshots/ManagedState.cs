@@ -70,6 +70,7 @@ internal sealed class ManagedState
     {
         _changed.Add(model);
         _waiting.Remove((model, version));
+        if (_waitingDefaults.GetValueOrDefault(model) == version) _waitingDefaults.Remove(model);
         if (comesBack) _unregistered.Add((model, version));
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.IO.Hashing;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -18,6 +19,9 @@ internal sealed partial class SnapshotFolder : IDisposable
     private const string Prefix = "registry-";
     private const string Suffix = ".snapshot";
     private const string Mark = "serve-snapshot 1 xxh128=";
+
+    // As earlier builds wrote it.
+    private const string EarlierMark = "serve-snapshot 1 sha256=";
     private const int Kept = 5;
     private const int MaxBytes = 64 << 20;
 
@@ -49,6 +53,9 @@ internal sealed partial class SnapshotFolder : IDisposable
         return new SnapshotFolder(folder, new FileStream(Path.Combine(folder, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None), log);
     }
 
+    /// <summary>Whether a snapshot newer than the one that was read could not be: it may name files that no other one does.</summary>
+    public bool HasDamaged { get; private set; }
+
     /// <summary>The newest snapshot that is whole; null if there is none.</summary>
     public RegistrySnapshot? Read()
     {
@@ -62,6 +69,7 @@ internal sealed partial class SnapshotFolder : IDisposable
             }
             catch (Exception error) when (error is InvalidDataException or JsonException or IOException or UnauthorizedAccessException or NotSupportedException)
             {
+                HasDamaged = true;
                 LogDamaged(_log, path, error.Message);
             }
         }
@@ -78,7 +86,20 @@ internal sealed partial class SnapshotFolder : IDisposable
         byte[] text = [.. Encoding.ASCII.GetBytes($"{Mark}{Convert.ToHexStringLower(XxHash128.Hash(body))}\n"), .. body, (byte)'\n'];
         DurableFile.Write(Path.Combine(_folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{_last + 1:D12}{Suffix}")), text);
         _last++;
-        foreach (var (path, _) in Files().Skip(Kept)) File.Delete(path);
+        RemoveOld();
+    }
+
+    // What could not be removed is one file too many; the snapshot is on the disk.
+    private void RemoveOld()
+    {
+        try
+        {
+            foreach (var (path, _) in Files().Skip(Kept)) File.Delete(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            LogKept(_log, error.Message);
+        }
     }
 
     /// <inheritdoc/>
@@ -90,11 +111,12 @@ internal sealed partial class SnapshotFolder : IDisposable
     internal static RegistrySnapshot Parse(ReadOnlySpan<byte> file)
     {
         var end = file.IndexOf((byte)'\n');
-        if (end < 0 || !file.StartsWith(Encoding.ASCII.GetBytes(Mark))) throw new InvalidDataException("it does not begin with the mark of a snapshot");
+        var isEarlier = file.StartsWith(Encoding.ASCII.GetBytes(EarlierMark));
+        if (end < 0 || !isEarlier && !file.StartsWith(Encoding.ASCII.GetBytes(Mark))) throw new InvalidDataException("it does not begin with the mark of a snapshot");
 
         var body = file[(end + 1)..];
         if (body.Length > 0 && body[^1] == '\n') body = body[..^1];
-        var sum = Convert.ToHexStringLower(XxHash128.Hash(body));
+        var sum = Convert.ToHexStringLower(isEarlier ? SHA256.HashData(body) : XxHash128.Hash(body));
         if (Encoding.ASCII.GetString(file[Mark.Length..end]) != sum) throw new InvalidDataException($"its checksum is not the one in its first line, which would be {sum}");
 
         return JsonSerializer.Deserialize(body, SnapshotJson.Default.RegistrySnapshot) ?? throw new InvalidDataException("it is empty");
@@ -117,4 +139,7 @@ internal sealed partial class SnapshotFolder : IDisposable
 
     [LoggerMessage(36, LogLevel.Error, "the snapshot {Path} is damaged, the one before it is used: {Reason}")]
     private static partial void LogDamaged(ILogger log, string path, string reason);
+
+    [LoggerMessage(72, LogLevel.Warning, "an old snapshot could not be removed: {Reason}")]
+    private static partial void LogKept(ILogger log, string reason);
 }

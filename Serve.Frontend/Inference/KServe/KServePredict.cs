@@ -43,6 +43,7 @@ internal sealed class KServePredict(ModelLookup models, long maxRequestBytes, Sh
 
     private async Task AnswerAsync(HttpContext context, ModelVersion target, JsonElement instances, InferenceOptions options)
     {
+        var started = Stopwatch.GetTimestamp();
         using var left = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         using var predictions = new Predictions();
         var underWay = new Queue<Task<InferenceResponse>>();
@@ -53,7 +54,7 @@ internal sealed class KServePredict(ModelLookup models, long maxRequestBytes, Sh
             foreach (var instance in instances.EnumerateArray())
             {
                 if (underWay.Count == most && !await TakeAsync(context, underWay, predictions)) return;
-                underWay.Enqueue(InferAsync(target, PayloadOf(context.Request, instance), options, left.Token));
+                underWay.Enqueue(InferAsync(target, PayloadOf(context.Request, instance), Left(options, started), left.Token));
             }
 
             while (underWay.Count > 0) if (!await TakeAsync(context, underWay, predictions)) return;
@@ -65,6 +66,14 @@ internal sealed class KServePredict(ModelLookup models, long maxRequestBytes, Sh
         }
 
         await PrettyJson.WriteAsync(context, StatusCodes.Status200OK, predictions.Complete());
+    }
+
+    // The client's deadline is the call's: what an instance waits for the ones before it counts too.
+    private static InferenceOptions Left(InferenceOptions options, long started)
+    {
+        if (options.Timeout is not { } timeout) return options;
+        var left = timeout - Stopwatch.GetElapsedTime(started);
+        return left > TimeSpan.Zero ? options with { Timeout = left } : throw new ResponseTimeoutException($"Not all instances were answered within {timeout.TotalMilliseconds} ms ({RequestOptions.TimeoutHeader}).");
     }
 
     /// <summary>Takes the oldest instance's answer.</summary>

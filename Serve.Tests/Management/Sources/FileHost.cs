@@ -10,6 +10,7 @@ internal sealed class FileHost : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentDictionary<string, byte[]> _answers = new();
+    private readonly ConcurrentDictionary<string, bool> _stalling = new();
     private readonly ConcurrentQueue<string> _requests = new();
     private readonly ConcurrentBag<Socket> _open = [];
 
@@ -35,6 +36,19 @@ internal sealed class FileHost : IDisposable
 
     /// <summary>Answers a path with these bytes.</summary>
     public void Answer(string path, string head, byte[] body) => _answers[path] = [.. Encoding.ASCII.GetBytes(head), .. body];
+
+    /// <summary>Answers a path with these bytes, and leaves the connection open.</summary>
+    public void Stall(string path, string head, byte[] body)
+    {
+        Answer(path, head, body);
+        _stalling[path] = true;
+    }
+
+    /// <summary>Resets every connection, as a host that crashes does.</summary>
+    public void Reset()
+    {
+        foreach (var socket in _open) socket.Close(timeout: 0);
+    }
 
     /// <summary>Takes a request and never answers.</summary>
     public void Hang(string path) => _answers[path] = [];
@@ -83,7 +97,7 @@ internal sealed class FileHost : IDisposable
             if (answer.Length == 0) return;
 
             await socket.SendAsync(answer);
-            socket.Shutdown(SocketShutdown.Send);
+            if (!_stalling.ContainsKey(path)) socket.Shutdown(SocketShutdown.Send);
         }
         catch (SocketException)
         {

@@ -96,6 +96,20 @@ public sealed class HttpArchiveFetcherTests : IDisposable
     }
 
     [Fact]
+    public async Task A_connection_that_is_reset_is_the_hosts_fault_and_leaves_nothing()
+    {
+        _host.Stall("/m.mar", $"HTTP/1.1 200 OK\r\nContent-Length: {Archive.Length}\r\n\r\n", Archive[..50_000]);
+        var fetching = FetchAsync(_host.Url("/m.mar"));
+        await EndToEnd.Eventually.HoldsAsync("some of it has come", () => Directory.EnumerateFiles(_folder.Path).Any(file => new FileInfo(file).Length > 0));
+
+        _host.Reset();
+
+        var error = await Assert.ThrowsAsync<DownloadArchiveException>(() => fetching);
+        Assert.StartsWith("Failed to download archive from: http://127.0.0.1", error.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_folder.Path));
+    }
+
+    [Fact]
     public async Task A_client_that_leaves_stops_it()
     {
         using var gone = new CancellationTokenSource();
