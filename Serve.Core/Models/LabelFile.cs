@@ -59,7 +59,7 @@ public static class LabelFile
 
             if (!int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var index) || index >= MaxLabels)
             {
-                throw Wrong(json, ref reader, source, $"\"{Shown(key)}\" is no class index (0 to {MaxLabels - 1})");
+                throw Wrong(json, ref reader, source, $"\"{ShownText.Of(key)}\" is no class index (0 to {MaxLabels - 1})");
             }
 
             var position = reader;
@@ -139,6 +139,4 @@ public static class LabelFile
         var column = before.Length - (before.LastIndexOf((byte)'\n') + 1) + 1;
         return new InvalidModelException($"{source}:{line}:{column}: {message}.");
     }
-
-    private static string Shown(string key) => key.Length > 60 ? key[..60] + "…" : key;
 }

@@ -124,7 +124,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     /// <param name="model">The model's name.</param>
     /// <exception cref="ModelNotFoundException">No such model.</exception>
     public IReadOnlyList<ModelVersion> Versions(string model) =>
-        _table.Get(model) is { } entry ? [.. entry.Versions.Values] : throw new ModelNotFoundException($"Model not found: {model}");
+        _table.Get(model) is { } entry ? [.. entry.Versions.Values] : throw new ModelNotFoundException($"Model not found: {ShownText.Of(model)}");
 
     /// <summary>Registers a version and starts its workers.</summary>
     /// <param name="request">What to register.</param>
@@ -205,7 +205,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     {
         lock (_gate)
         {
-            if (_table.Get(model) is not { } entry) throw new ModelNotFoundException($"Model not found: {model}");
+            if (_table.Get(model) is not { } entry) throw new ModelNotFoundException($"Model not found: {ShownText.Of(model)}");
             if (!entry.Versions.TryGetValue(version, out var found)) throw new ModelVersionNotFoundException($"Model version {version} does not exist for model {model}");
             _table.Put(entry with { Default = found });
             _managed.ChangeDefault(model);

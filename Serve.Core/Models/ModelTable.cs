@@ -26,11 +26,11 @@ internal sealed class ModelTable
     /// <exception cref="ModelVersionNotFoundException">No such version.</exception>
     public ModelVersion Resolve(string model, string? version)
     {
-        if (!_models.TryGetValue(model, out var entry)) throw new ModelNotFoundException($"Model not found: {model}");
+        if (!_models.TryGetValue(model, out var entry)) throw new ModelNotFoundException($"Model not found: {ShownText.Of(model)}");
         if (version is null) return entry.Default;
         return entry.Versions.TryGetValue(version, out var found)
             ? found
-            : throw new ModelVersionNotFoundException($"Model version: {version} does not exist for model: {model}");
+            : throw new ModelVersionNotFoundException($"Model version: {ShownText.Of(version)} does not exist for model: {model}");
     }
 
     /// <summary>As <see cref="Resolve"/>, from pieces of a path and without an exception. Hot path: allocates nothing.</summary>

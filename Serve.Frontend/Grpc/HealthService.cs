@@ -3,6 +3,7 @@ using Grpc.Health.V1;
 using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Frontend.Hosting;
+using Serve.Frontend.OpenInference.Infer.Grpc;
 using static Grpc.Health.V1.HealthCheckResponse.Types;
 
 namespace Serve.Frontend.Grpc;
@@ -18,7 +19,7 @@ internal sealed class HealthService(ModelRegistry registry, ModelLoading loading
 
     public override Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context) => StatusOf(request.Service) switch
     {
-        ServingStatus.ServiceUnknown => throw new ModelNotFoundException($"Model not found: {request.Service}"),
+        ServingStatus.ServiceUnknown => throw new ModelNotFoundException($"Model not found: {ShownText.Of(request.Service)}"),
         var status => Task.FromResult(new HealthCheckResponse { Status = status }),
     };
 
@@ -41,7 +42,7 @@ internal sealed class HealthService(ModelRegistry registry, ModelLoading loading
     private ServingStatus StatusOf(string service)
     {
         if (shutdown.IsDraining) return ServingStatus.NotServing;
-        if (service.Length == 0 || service.StartsWith("org.pytorch.serve.grpc.", StringComparison.Ordinal))
+        if (service.Length == 0 || service == InferMethods.Service || service.StartsWith("org.pytorch.serve.grpc.", StringComparison.Ordinal))
             return loading.IsDone && registry.Health != ServerHealth.Unhealthy ? ServingStatus.Serving : ServingStatus.NotServing;
 
         var slash = service.IndexOf('/', StringComparison.Ordinal);

@@ -24,7 +24,7 @@ internal sealed partial class ModelLoading
 
     /// <summary>What a request is told for a model that may still come.</summary>
     public static ServiceUnavailableException NotYet(string model) =>
-        new($"Model \"{model}\" is not registered yet: the server is starting.", TimeSpan.FromSeconds(1));
+        new($"Model \"{ShownText.Of(model)}\" is not registered yet: the server is starting.", TimeSpan.FromSeconds(1));
 
     /// <summary>What a request is told that names no model, before it is known which models there are.</summary>
     public static ServiceUnavailableException NotYet() => new("Not all models are registered yet: the server is starting. Name one.", TimeSpan.FromSeconds(1));

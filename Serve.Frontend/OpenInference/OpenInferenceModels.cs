@@ -30,11 +30,11 @@ internal sealed class OpenInferenceModels(ModelLookup models)
         }
         catch (ModelNotFoundException)
         {
-            throw new ModelNotFoundException($"Request for unknown model: '{model}' is not found");
+            throw new ModelNotFoundException($"Request for unknown model: '{ShownText.Of(model)}' is not found");
         }
         catch (ModelVersionNotFoundException)
         {
-            throw new ModelVersionNotFoundException($"Request for unknown model: '{model}' version {version} is not found");
+            throw new ModelVersionNotFoundException($"Request for unknown model: '{model}' version {ShownText.Of(version!)} is not found");
         }
     }
 

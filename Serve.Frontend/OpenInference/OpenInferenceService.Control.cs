@@ -47,7 +47,7 @@ internal sealed partial class OpenInferenceService
         {
             if (name == "config" && value.HasStringParam) config = value.StringParam;
             else if (RepositoryControl.FileOf(name) is { } path && value.HasBytesParam) files.Add(new ModelFileContent(path, value.BytesParam.Memory));
-            else throw new BadRequestException($"unrecognized load parameter '{name}'; there are config (a text) and file:VERSION/PATH (bytes)");
+            else throw new BadRequestException($"unrecognized load parameter '{ShownText.Of(name)}'; there are config (a text) and file:VERSION/PATH (bytes)");
         }
 
         await control.Repository.LoadAsync(request.RepositoryName, request.ModelName, config, files, control.AllowsModelControlOverGrpc, context.CancellationToken);
@@ -58,7 +58,7 @@ internal sealed partial class OpenInferenceService
     {
         foreach (var (name, value) in request.Parameters)
         {
-            if (name != "unload_dependents" || !value.HasBoolParam) throw new BadRequestException($"unrecognized unload parameter '{name}'; there is unload_dependents, true or false");
+            if (name != "unload_dependents" || !value.HasBoolParam) throw new BadRequestException($"unrecognized unload parameter '{ShownText.Of(name)}'; there is unload_dependents, true or false");
         }
 
         await control.Repository.UnloadAsync(request.RepositoryName, request.ModelName, control.AllowsModelControlOverGrpc, context.CancellationToken);

@@ -284,9 +284,15 @@ public sealed partial class GrpcApiTests : IClassFixture<ServerFixture>, IDispos
     {
         await _server.ServeAsync("watched-over-grpc", "EchoHandler");
         var health = new Health.HealthClient(_inferenceChannel);
-        foreach (var name in (string[])["", "fashion-vit", "fashion-vit/1.0", "org.pytorch.serve.grpc.inference.InferenceAPIsService"])
+        foreach (var name in (string[])["", "fashion-vit", "fashion-vit/1.0", "org.pytorch.serve.grpc.inference.InferenceAPIsService", "inference.GRPCInferenceService"])
             Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await health.CheckAsync(new() { Service = name }, cancellationToken: Cancellation)).Status);
-        Assert.Equal(StatusCode.NotFound, (await Assert.ThrowsAsync<RpcException>(async () => await health.CheckAsync(new() { Service = "nothing" }, cancellationToken: Cancellation))).StatusCode);
+        foreach (var name in (string[])["nothing", new('x', 3000)])
+        {
+            var unknown = await Assert.ThrowsAsync<RpcException>(async () => await health.CheckAsync(new() { Service = name }, cancellationToken: Cancellation));
+            Assert.Equal(StatusCode.NotFound, unknown.StatusCode);
+            Assert.InRange(unknown.Status.Detail.Length, 1, 100);
+        }
+
 
         using var watch = health.Watch(new() { Service = "watched-over-grpc" }, cancellationToken: Cancellation);
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, await NextAsync());

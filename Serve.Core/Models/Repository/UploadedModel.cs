@@ -18,8 +18,8 @@ internal static class UploadedModel
     /// <exception cref="ServeException">400: a file that may not be there.</exception>
     public static string Pack(string folder, string model, string version, IReadOnlyList<ModelFileContent> files)
     {
-        if (ModelNames.Fault(model) is { } name) throw new BadRequestException($"The model's name \"{model}\" {name}.");
-        if (ModelNames.Fault(version) is { } number) throw new BadRequestException($"The version's name \"{version}\" {number}.");
+        if (ModelNames.Fault(model) is { } name) throw new BadRequestException($"The model's name \"{ShownText.Of(model)}\" {name}.");
+        if (ModelNames.Fault(version) is { } number) throw new BadRequestException($"The version's name \"{ShownText.Of(version)}\" {number}.");
         if (files.Count > MostFiles) throw new BadRequestException($"There are {files.Count} files; at most {MostFiles} are allowed.");
         foreach (var file in files) Check(file.Path);
 

@@ -65,7 +65,7 @@ internal sealed class LogSettings(LogLevelSwitch level)
                     if (!value.HasStringParam || value.StringParam != "ISO8601") throw new NotAvailableException("log_format: the server has one, ISO8601.");
                     break;
                 default:
-                    throw new BadRequestException($"There is no log setting '{name}'; there are {string.Join(", ", Current.Settings.Keys.Order(StringComparer.Ordinal))}.");
+                    throw new BadRequestException($"There is no log setting '{ShownText.Of(name)}'; there are {string.Join(", ", Current.Settings.Keys.Order(StringComparer.Ordinal))}.");
             }
         }
 

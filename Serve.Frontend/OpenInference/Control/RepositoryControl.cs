@@ -111,5 +111,5 @@ internal sealed class RepositoryControl(ModelRegistry registry, ModelLoading loa
         if (!string.IsNullOrEmpty(repository)) throw new NotAvailableException("'repository_name' specification is not supported");
     }
 
-    private static ServeException Failed(string model, ServeException e) => new(e.Status, e.Type, $"failed to load '{model}', {e.Message}", e) { RetryAfter = e.RetryAfter };
+    private static ServeException Failed(string model, ServeException e) => new(e.Status, e.Type, $"failed to load '{ShownText.Of(model)}', {e.Message}", e) { RetryAfter = e.RetryAfter };
 }

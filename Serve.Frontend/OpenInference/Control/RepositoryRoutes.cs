@@ -61,7 +61,7 @@ internal sealed class RepositoryRoutes(RepositoryControl repository, bool isAllo
         {
             if (parameter.Name == "config") config = parameter.Value.AsText("config");
             else if (RepositoryControl.FileOf(parameter.Name) is { } path) files.Add(new ModelFileContent(path, Bytes(parameter)));
-            else throw new BadRequestException($"unrecognized load parameter '{parameter.Name}'; there are config and file:VERSION/PATH");
+            else throw new BadRequestException($"unrecognized load parameter '{ShownText.Of(parameter.Name)}'; there are config and file:VERSION/PATH");
         }
 
         await repository.LoadAsync(Named(context), context.Model(), config, files, isAllowed, context.RequestAborted);
@@ -76,7 +76,7 @@ internal sealed class RepositoryRoutes(RepositoryControl repository, bool isAllo
         // Nothing depends on another model here: it is understood, and has nothing to do.
         foreach (var parameter in Parameters(body.RootElement))
         {
-            if (parameter.Name != "unload_dependents" || parameter.Value.ValueKind is not (JsonValueKind.True or JsonValueKind.False)) throw new BadRequestException($"unrecognized unload parameter '{parameter.Name}'; there is unload_dependents, true or false");
+            if (parameter.Name != "unload_dependents" || parameter.Value.ValueKind is not (JsonValueKind.True or JsonValueKind.False)) throw new BadRequestException($"unrecognized unload parameter '{ShownText.Of(parameter.Name)}'; there is unload_dependents, true or false");
         }
 
         await repository.UnloadAsync(Named(context), context.Model(), isAllowed, context.RequestAborted);
@@ -99,7 +99,7 @@ internal sealed class RepositoryRoutes(RepositoryControl repository, bool isAllo
     }
 
     private static byte[] Bytes(JsonProperty parameter) =>
-        parameter.Value.ValueKind == JsonValueKind.String && parameter.Value.TryGetBytesFromBase64(out var bytes) ? bytes : throw new BadRequestException($"The value of '{parameter.Name}' must be base64.");
+        parameter.Value.ValueKind == JsonValueKind.String && parameter.Value.TryGetBytesFromBase64(out var bytes) ? bytes : throw new BadRequestException($"The value of '{ShownText.Of(parameter.Name)}' must be base64.");
 
     private static string? Named(HttpContext context) => (string?)context.Request.RouteValues["repository"];
 }

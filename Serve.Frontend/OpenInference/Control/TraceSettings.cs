@@ -83,7 +83,7 @@ internal sealed class TraceSettings(OpenInferenceModels models, RequestSampler? 
 
     private void Check(string? model, string name, IReadOnlyList<string> values)
     {
-        if (!_defaults.ContainsKey(name)) throw new BadRequestException($"There is no trace setting '{name}'; there are {string.Join(", ", _defaults.Keys.Order(StringComparer.Ordinal))}.");
+        if (!_defaults.ContainsKey(name)) throw new BadRequestException($"There is no trace setting '{ShownText.Of(name)}'; there are {string.Join(", ", _defaults.Keys.Order(StringComparer.Ordinal))}.");
         if (name is "trace_file" or "trace_mode") throw new NotAvailableException($"{name} is not changed over the network.");
         if (values.Count == 0) return;
         if (sampler is not null && model is not null) throw new NotAvailableException($"{name} is one for all models; set the server's.");
@@ -93,7 +93,7 @@ internal sealed class TraceSettings(OpenInferenceModels models, RequestSampler? 
             {
                 if (level == "TENSORS") throw new NotAvailableException("trace_level TENSORS is not available: traces have no tensors.");
                 if (level == "TIMESTAMPS" && sampler is null) throw new NotAvailableException("trace_level TIMESTAMPS is not available: this server has no collector to send traces to (tracing.endpoint).");
-                if (level is not ("OFF" or "TIMESTAMPS") || (level == "OFF" && values.Count > 1)) throw new BadRequestException($"trace_level must be {(sampler is null ? "OFF" : "OFF or TIMESTAMPS")}, not '{string.Join(", ", values)}'.");
+                if (level is not ("OFF" or "TIMESTAMPS") || (level == "OFF" && values.Count > 1)) throw new BadRequestException($"trace_level must be {(sampler is null ? "OFF" : "OFF or TIMESTAMPS")}, not '{ShownText.Of(string.Join(", ", values))}'.");
             }
 
             return;
@@ -101,7 +101,7 @@ internal sealed class TraceSettings(OpenInferenceModels models, RequestSampler? 
 
         var least = name switch { Count => -1, Rate when sampler is not null => 1, _ => 0 };
         if (values is not [var text] || !long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) || number < least)
-            throw new BadRequestException($"{name} must be one whole number of at least {least}, not '{string.Join(", ", values)}'.");
+            throw new BadRequestException($"{name} must be one whole number of at least {least}, not '{ShownText.Of(string.Join(", ", values))}'.");
     }
 
     // One of so many; of none, none can be named.

@@ -13,7 +13,8 @@ namespace Serve.Frontend.OpenInference.Infer.Grpc;
 /// <param name="infer">The service.</param>
 internal sealed class InferMethods(InferService infer) : IServiceMethodProvider<InferService>
 {
-    private const string Service = "inference.GRPCInferenceService";
+    /// <summary>The name of the protocol's service.</summary>
+    public const string Service = "inference.GRPCInferenceService";
 
     private static readonly Marshaller<TensorMessage> Response = new(TensorMessage.WriteResponse, static _ => throw new NotSupportedException("The server writes answers."));
     private static readonly Marshaller<TensorMessage> Streamed = new(TensorMessage.WriteStreamed, static _ => throw new NotSupportedException("The server writes answers."));
