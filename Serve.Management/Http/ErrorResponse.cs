@@ -42,7 +42,7 @@ public static class ErrorResponse
         }
 
         var isOpenInference = OpenInferenceError.IsFor(context.Request.Path);
-        if (isOpenInference) error = OpenInferenceError.Of(error);
+        if (isOpenInference) error = OpenInferenceError.OfRest(error);
         if (error.RetryAfter is { } wait)
         {
             var seconds = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds));

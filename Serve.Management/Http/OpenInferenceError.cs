@@ -30,6 +30,10 @@ public static class OpenInferenceError
         _ => error,
     };
 
+    /// <summary>The error as clients over REST know it, where what exists already is a bad request; over gRPC that has a code of its own.</summary>
+    public static ServeException OfRest(ServeException error) =>
+        error.Status == StatusCodes.Status409Conflict ? new ServeException(StatusCodes.Status400BadRequest, error.Type, error.Message, error) { RetryAfter = error.RetryAfter } : Of(error);
+
     /// <summary>Its body.</summary>
     public static ReadOnlyMemory<byte> Body(ServeException error)
     {

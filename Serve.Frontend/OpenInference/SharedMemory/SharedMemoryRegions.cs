@@ -30,7 +30,7 @@ internal sealed class SharedMemoryRegions(bool isEnabled)
     }
 
     /// <summary>Registers a region.</summary>
-    /// <exception cref="ServeException">400: no such object, or it is too short; 409: the name is taken; 501: it is switched off.</exception>
+    /// <exception cref="ServeException">400: no such object, or it is too short; 409: the name is taken (400 over REST); 501: it is switched off.</exception>
     public void Register(string name, string key, long offset, long bytes)
     {
         RequireEnabled();
@@ -135,5 +135,5 @@ internal sealed class SharedMemoryRegions(bool isEnabled)
         throw NotFound(name);
     }
 
-    private static ServeException NotFound(string name) => new(StatusCodes.Status404NotFound, "ResourceNotFoundException", $"Unable to find shared memory region: '{name}'");
+    private static ServeException NotFound(string name) => new(StatusCodes.Status404NotFound, "ResourceNotFoundException", $"Unable to find shared memory region: '{ShownText.Of(name)}'");
 }

@@ -161,7 +161,9 @@ public sealed class SharedMemoryTests : IClassFixture<SharedMemoryServer>, IDisp
         var body = $$"""{"key":"{{_key}}","byte_size":64}""";
         await PostAsync($"/v2/systemsharedmemory/region/{name}/register", body);
         var again = await PostAsync($"/v2/systemsharedmemory/region/{name}/register", body);
-        Assert.Contains("already in manager", again.Text, StringComparison.Ordinal);
+        var called = await OpenInferenceServer.FailureAsync(() => _client.SystemSharedMemoryRegisterAsync(new SystemSharedMemoryRegisterRequest { Name = name, Key = _key, ByteSize = 64 }));
+        Assert.Equal((HttpStatusCode.BadRequest, $$"""{"error":"shared memory region '{{name}}' already in manager"}"""), (again.Status, again.Text));
+        Assert.Equal((StatusCode.AlreadyExists, $"shared memory region '{name}' already in manager"), called);
 
         var target = Path.GetTempFileName();
         var link = $"{_key}-link";
