@@ -30,10 +30,15 @@ internal readonly record struct CacheKey(ulong A, ulong B, ulong C, ulong D)
         "grpc-accept-encoding", "grpc-timeout", "te",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
+    // All headers of a request of tensors are its parameters, whatever their names, but for what the server adds of a trace.
+    private static readonly FrozenSet<string> OfTraces = new[] { "traceparent", "tracestate" }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
     private static readonly FrozenSet<string> OfSequences = new[] { "ts_request_sequence_id", "sequence_id" }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     [ThreadStatic]
     private static IncrementalHash? _hash;
+
+    private static ReadOnlySpan<byte> Multipart => "multipart/"u8;
 
     /// <summary>The key of a request.</summary>
     /// <param name="payload">The request.</param>
@@ -50,6 +55,7 @@ internal readonly record struct CacheKey(ulong A, ulong B, ulong C, ulong D)
         number[0] = payload.CarriesTensors ? (byte)1 : (byte)0;
         hash.AppendData(number);
         var isOfSequence = false;
+        var ignored = payload.CarriesTensors ? OfTraces : Ignored;
         for (var i = 0; i < payload.Headers; i++)
         {
             var name = TakeShort(ref head);
@@ -57,9 +63,10 @@ internal readonly record struct CacheKey(ulong A, ulong B, ulong C, ulong D)
             var value = head[..(4 + length)];
             head = head[(4 + length)..];
             if (Is(name, OfSequences)) isOfSequence = true;
-            if (Is(name, Ignored)) continue;
+            if (Is(name, ignored)) continue;
             Append(hash, name);
-            hash.AppendData(value);
+            if (!payload.CarriesTensors && IsMultipart(name, value[4..])) Append(hash, MediaType(value[4..]));
+            else hash.AppendData(value);
         }
 
         // No header has a name of this length: what follows are parts.
@@ -80,6 +87,12 @@ internal readonly record struct CacheKey(ulong A, ulong B, ulong C, ulong D)
         key = MemoryMarshal.Read<CacheKey>(sum);
         return !isOfSequence;
     }
+
+    private static bool IsMultipart(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) =>
+        value.Length > Multipart.Length && Ascii.EqualsIgnoreCase(value[..Multipart.Length], Multipart) && Ascii.EqualsIgnoreCase(name, "content-type"u8);
+
+    // Without the boundary, which clients make anew for each request; the parts have their own types.
+    private static ReadOnlySpan<byte> MediaType(ReadOnlySpan<byte> contentType) => contentType.IndexOf((byte)';') is >= 0 and var end ? contentType[..end] : contentType;
 
     private static ReadOnlySpan<byte> TakeShort(ref ReadOnlySpan<byte> head)
     {

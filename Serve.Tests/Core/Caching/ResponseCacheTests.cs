@@ -68,6 +68,45 @@ public sealed class ResponseCacheTests : IDisposable
         Assert.Equal("y", await TextAsync(Ask(Payload("x", header: (name, value)))));
     }
 
+    // They are the handler's parameters, whatever their names.
+    [Theory]
+    [InlineData("date", false)]
+    [InlineData("host", false)]
+    [InlineData("x-serve-priority", false)]
+    [InlineData("content-type", false)]
+    [InlineData("traceparent", true)]
+    [InlineData("tracestate", true)]
+    public async Task Of_requests_of_tensors_all_headers_count_but_those_of_the_trace(string name, bool isSame)
+    {
+        foreach (var value in (string[])["multipart/a; boundary=1", "multipart/a; boundary=2"])
+        {
+            var before = _runs.Count;
+            var answer = Ask(Payload("x", header: (name, value), tensors: true));
+            if (_runs.Count > before) _runs[^1].Answer(value);
+            Assert.Equal(isSame ? "multipart/a; boundary=1" : value, await TextAsync(answer));
+        }
+
+        Assert.Equal(isSame ? 1 : 2, _runs.Count);
+    }
+
+    [Theory]
+    [InlineData("multipart/form-data; boundary=1", "multipart/form-data; boundary=2", 1)]
+    [InlineData("Multipart/Form-Data; boundary=1", "Multipart/Form-Data; boundary=2", 1)]
+    [InlineData("multipart/form-data; boundary=1", "multipart/mixed; boundary=1", 2)]
+    [InlineData("text/plain; charset=utf-8", "text/plain; charset=ascii", 2)]
+    public async Task The_boundary_of_a_form_does_not_count(string first, string second, int runs)
+    {
+        foreach (var type in (string[])[first, second])
+        {
+            var before = _runs.Count;
+            var answer = Ask(Payload("x", header: ("Content-Type", type)));
+            if (_runs.Count > before) _runs[^1].Answer("y");
+            await TextAsync(answer);
+        }
+
+        Assert.Equal(runs, _runs.Count);
+    }
+
     [Fact]
     public async Task Bytes_between_parts_do_not_count()
     {
