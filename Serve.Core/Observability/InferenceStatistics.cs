@@ -1,6 +1,6 @@
 namespace Serve.Core.Observability;
 
-/// <summary>What a version has done since it was registered, as the Open Inference Protocol's statistics have it.</summary>
+/// <summary>What a version has done since it was registered, or took another's place, as the Open Inference Protocol's statistics have it.</summary>
 public sealed record InferenceStatistics
 {
     /// <summary>When a batch was last executed; null: never.</summary>
@@ -60,10 +60,11 @@ public sealed record InferenceStatistics
 /// <param name="Time">How long.</param>
 public readonly record struct Tally(long Count, TimeSpan Time)
 {
-    /// <summary>What happened between two readings.</summary>
+    /// <summary>What happened between two readings; never less than nothing, for what is counted by several numbers may be read between two of them.</summary>
     /// <param name="later">The later one.</param>
     /// <param name="earlier">The earlier one.</param>
-    public static Tally operator -(in Tally later, in Tally earlier) => new(later.Count - earlier.Count, later.Time - earlier.Time);
+    public static Tally operator -(in Tally later, in Tally earlier) =>
+        new(Math.Max(0, later.Count - earlier.Count), later.Time > earlier.Time ? later.Time - earlier.Time : TimeSpan.Zero);
 }
 
 /// <summary>Batches of one size.</summary>
