@@ -55,8 +55,9 @@ public sealed partial class ModelRegistry
     {
         IReadOnlyList<string?> wanted = [load.Version];
         if (load.Policy is { } policy && load.Files.Count == 0) wanted = await Task.Run(() => policy.Choose(_sources.Versions(load.Model))).ConfigureAwait(false);
-        for (var i = 0; i < wanted.Count - 1; i++) await LoadOneAsync(load with { Version = wanted[i] }, isDefault: false).ConfigureAwait(false);
+        for (var i = 0; i < wanted.Count - 1; i++) (await LoadOneAsync(load with { Version = wanted[i] }, isDefault: false).ConfigureAwait(false)).Policy = load.Policy;
         var highest = await LoadOneAsync(load with { Version = wanted[^1] }, isDefault: true).ConfigureAwait(false);
+        highest.Policy = load.Policy;
         if (load.Policy is not null) await RemoveAsync(load.Model, version => version != highest.Version && !wanted.Contains(version)).ConfigureAwait(false);
         return highest;
     }
@@ -147,7 +148,7 @@ public sealed partial class ModelRegistry
 
     private async Task<bool> UnloadInTurnAsync(string model)
     {
-        if (_table.Get(model) is null && _sources.Stored().All(stored => stored.Name != model)) throw new ModelNotFoundException($"Request for unknown model: '{model}' is not found");
+        if (_table.Get(model) is null && _sources.Stored().All(stored => stored.Name != model)) throw new ModelNotFoundException($"Request for unknown model: '{ShownText.Of(model)}' is not found");
         await RemoveAsync(model, static _ => true).ConfigureAwait(false);
         return true;
     }

@@ -5,6 +5,7 @@ using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Handlers;
 using Serve.Core.Memory;
+using Serve.Core.Models.Repository;
 using Serve.Core.Models.Snapshots;
 using Serve.Core.Observability;
 using Serve.Core.Protocol;
@@ -30,7 +31,7 @@ public sealed partial class ModelVersion
     private ModelConfiguration _configuration;
     private volatile ReadyMessage? _about;
     private volatile ModelSignature? _signature;
-    private readonly InferenceStatistics? _before;
+    private volatile InferenceStatistics? _before;
     private volatile ModelVersion? _successor;
     private volatile bool _isPublished;
     private volatile bool _isDraining;
@@ -103,6 +104,9 @@ public sealed partial class ModelVersion
     /// <summary>Whether requests that name no version go to this one. The registry's to change.</summary>
     public bool IsDefault { get; internal set; }
 
+    /// <summary>Which versions the last load of it was to serve; null: it did not say. The registry's to change.</summary>
+    public VersionPolicy? Policy { get; internal set; }
+
     internal ModelSource Source => _source;
 
     /// <summary>Whether <c>loadModels</c> could bring it back when it was unregistered.</summary>
@@ -155,13 +159,17 @@ public sealed partial class ModelVersion
         return (_pool.Tails(lines), loss is null ? null : loss with { Output = [.. loss.Output.TakeLast(lines)] });
     }
 
-    /// <summary>What it has done since it was registered.</summary>
+    /// <summary>What it has done since it was registered, or took another's place.</summary>
     public InferenceStatistics Statistics
     {
         get
         {
             var (last, sizes) = _scheduler.Executed;
-            return Metrics.Statistics(last, sizes).Since(_before) with { CacheHit = _cacheMetrics?.Hits ?? default, CacheMiss = _cacheMetrics?.Misses ?? default, Responses = _scheduler.Responses?.Read() ?? [] };
+            var hits = _cacheMetrics?.Hits ?? default;
+            var done = Metrics.Statistics(last, sizes).Since(_before);
+
+            // Those that the cache answers have waited for nothing, and count as waiting all the same: as in Triton.
+            return done with { Queue = done.Queue with { Count = done.Queue.Count + hits.Count }, CacheHit = hits, CacheMiss = _cacheMetrics?.Misses ?? default, Responses = _scheduler.Responses?.Read() ?? [] };
         }
     }
 
@@ -296,12 +304,13 @@ public sealed partial class ModelVersion
         BeginDrain();
     }
 
-    /// <summary>Tells its state by the metrics from now on.</summary>
+    /// <summary>Tells its state by the metrics from now on, and counts as its own what is answered from now on.</summary>
     internal void Publish()
     {
         lock (_gate)
         {
             _isPublished = true;
+            if (_before is not null) _before = Metrics.Statistics(null, []);
             PublishState(State);
         }
     }

@@ -5,12 +5,15 @@ namespace Serve.Core.Models.Repository;
 /// <summary>Which versions of a model are served; others of it are unloaded. As Triton's <c>version_policy</c>.</summary>
 public sealed class VersionPolicy
 {
-    private readonly int _latest;
-    private readonly IReadOnlyList<string> _specific = [];
+    private VersionPolicy(int count) => Count = count;
 
-    private VersionPolicy(int latest) => _latest = latest;
+    private VersionPolicy(IReadOnlyList<string> versions) => Versions = versions;
 
-    private VersionPolicy(IReadOnlyList<string> specific) => _specific = specific;
+    /// <summary>At most how many, the highest ones; it means nothing where versions are named.</summary>
+    public int Count { get; }
+
+    /// <summary>Those that are named; empty: as many as <see cref="Count"/> says.</summary>
+    public IReadOnlyList<string> Versions { get; } = [];
 
     /// <summary>All that there are.</summary>
     public static VersionPolicy All { get; } = new(int.MaxValue);
@@ -34,7 +37,7 @@ public sealed class VersionPolicy
 
     /// <summary>Whether a version is not left out whatever others there are.</summary>
     /// <param name="version">The version.</param>
-    public bool Allows(string version) => _specific.Count == 0 || _specific.Contains(version);
+    public bool Allows(string version) => Versions.Count == 0 || Versions.Contains(version);
 
     /// <summary>Those of the versions that there are, the lowest first.</summary>
     /// <param name="known">In any order; one may stand twice.</param>
@@ -43,8 +46,8 @@ public sealed class VersionPolicy
     {
         List<string> sorted = [.. known.Distinct(StringComparer.Ordinal).Order(VersionOrder.Instance)];
         if (sorted.Count == 0) throw new ModelNotFoundException("it is not in the model store");
-        if (_specific.Count == 0) return sorted[^Math.Min(_latest, sorted.Count)..];
-        if (_specific.FirstOrDefault(version => !sorted.Contains(version)) is { } missing) throw new ModelNotFoundException($"its version {missing} is not in the model store");
-        return [.. sorted.Where(_specific.Contains)];
+        if (Versions.Count == 0) return sorted[^Math.Min(Count, sorted.Count)..];
+        if (Versions.FirstOrDefault(version => !sorted.Contains(version)) is { } missing) throw new ModelNotFoundException($"its version {missing} is not in the model store");
+        return [.. sorted.Where(Versions.Contains)];
     }
 }

@@ -16,10 +16,15 @@ namespace Serve.Frontend.OpenInference.Control;
 /// </summary>
 internal sealed class ConfigOverride
 {
+    // Of maxBatchDelay.
+    private const long LongestDelayMicroseconds = 3_600_000_000;
+
     private readonly Dictionary<string, string> _keys = [];
     private readonly List<ExpectedTensor> _inputs = [];
     private readonly List<ExpectedTensor> _outputs = [];
+    private readonly Dictionary<string, string> _parameters = [];
     private int _maxBatchSize;
+    private bool _batches;
 
     private ConfigOverride()
     {
@@ -43,6 +48,7 @@ internal sealed class ConfigOverride
             if (document.RootElement.ValueKind != JsonValueKind.Object) throw new BadRequestException("the config must be a JSON object");
             var config = new ConfigOverride();
             foreach (var field in document.RootElement.EnumerateObject()) config.Read(model, field);
+            config.Complete();
             return config;
         }
         catch (JsonException e)
@@ -57,7 +63,9 @@ internal sealed class ConfigOverride
     {
         if (_inputs.Count + _outputs.Count == 0) return null;
         if (version.Signature is not { } signature) return "the config has inputs or outputs, and the model has none";
-        var isBatched = _maxBatchSize > 0 && signature.Batching == RowBatching.Dynamic;
+
+        // By the model itself: served with a batch size of 1 it has no batch (SignatureCheck.ForRequests), and dims leave it out all the same.
+        var isBatched = _maxBatchSize > 0 && version.Describe().Signature is { Batching: RowBatching.Dynamic };
         return Fault("input", _inputs, signature.Inputs, isBatched) ?? Fault("output", _outputs, signature.Outputs, isBatched);
     }
 
@@ -80,7 +88,8 @@ internal sealed class ConfigOverride
                 break;
             case "max_batch_size":
                 _maxBatchSize = Whole(field, 0, 4096);
-                _keys["batchSize"] = Text(Math.Max(1, _maxBatchSize));
+                if (_maxBatchSize > 0) _keys["batchSize"] = Text(_maxBatchSize);
+                else _parameters.TryAdd("batchSize", "1");
                 break;
             case "version_policy":
                 ReadVersions(field);
@@ -92,12 +101,14 @@ internal sealed class ConfigOverride
                 ReadBatching(field);
                 break;
             case "parameters":
-                foreach (var parameter in Members(field)) _keys[parameter.Name] = Member(parameter, "string_value").AsText($"parameters.{parameter.Name}.string_value");
+                foreach (var parameter in Members(field)) _parameters[parameter.Name] = Member(parameter, "string_value").AsText($"parameters.{parameter.Name}.string_value");
                 break;
             case "default_model_filename":
                 if (value.AsText(field.Name) is { Length: > 0 } file) _keys["modelFile"] = file;
                 break;
             case "response_cache":
+                // Protobuf's JSON leaves false out.
+                _keys["responseCache.enabled"] = Text(false);
                 foreach (var member in Members(field)) _keys["responseCache.enabled"] = member.Name == "enable" ? Text(AsFlag(member)) : throw Unknown($"response_cache.{member.Name}");
                 break;
             case "model_transaction_policy":
@@ -114,6 +125,14 @@ internal sealed class ConfigOverride
                 if (!IsEmpty(value)) throw Unknown(field.Name);
                 break;
         }
+    }
+
+    // What a field says goes before the parameter of the same key, whatever their order; a field that is 0 says nothing. So what
+    // the server tells (ModelConfigReport) can be given back, as it is or with a field changed.
+    private void Complete()
+    {
+        foreach (var (key, value) in _parameters) _keys.TryAdd(key, value);
+        if (_batches) _keys.TryAdd("batching", "adaptive");
     }
 
     private void ReadVersions(JsonProperty policy)
@@ -174,18 +193,19 @@ internal sealed class ConfigOverride
     private void ReadBatching(JsonProperty property)
     {
         var batching = property.Value;
-        _keys.TryAdd("batching", "adaptive");
+        _batches = true;
         foreach (var field in Members(property))
         {
             switch (field.Name)
             {
                 case "max_queue_delay_microseconds":
-                    var microseconds = Long(field, 0, int.MaxValue);
-                    _keys["batching"] = microseconds > 0 ? "delayed" : "adaptive";
-                    if (microseconds > 0) _keys["maxBatchDelay"] = string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, microseconds / 1000)}ms");
+                    var microseconds = Long(field, 0, LongestDelayMicroseconds);
+                    if (microseconds == 0) break;
+                    _keys["batching"] = "delayed";
+                    _keys["maxBatchDelay"] = Duration(microseconds);
                     break;
                 case "priority_levels":
-                    _keys["priorityLevels"] = Text(Math.Max(1, Whole(field, 0, 100)));
+                    _keys["priorityLevels"] = Text(Math.Max(1, (int)Long(field, 0, 100)));
                     break;
                 case "default_priority_level":
                     break; // The middle; checked against it below.
@@ -201,8 +221,8 @@ internal sealed class ConfigOverride
             }
         }
 
-        if (!batching.TryGetProperty("default_priority_level", out var chosen) || chosen.ValueKind != JsonValueKind.Number || !chosen.TryGetInt32(out var level) || level == 0) return;
-        var levels = batching.TryGetProperty("priority_levels", out var all) && all.TryGetInt32(out var count) ? Math.Max(1, count) : 1;
+        if (!batching.TryGetProperty("default_priority_level", out var chosen) || chosen.AsWide() is not { } level || level == 0) return;
+        var levels = batching.TryGetProperty("priority_levels", out var all) && all.AsWide() is { } count ? Math.Max(1, count) : 1;
         if (level != (levels + 1) / 2) throw new BadRequestException($"dynamic_batching.default_priority_level is the middle of the levels, {(levels + 1) / 2} of {levels}, and cannot be {level}");
     }
 
@@ -215,7 +235,7 @@ internal sealed class ConfigOverride
                 break;
             case "default_timeout_microseconds":
                 var microseconds = Long(member, 0, long.MaxValue);
-                if (microseconds >= 1000) _keys["latencyTarget"] = string.Create(CultureInfo.InvariantCulture, $"{microseconds / 1000}ms");
+                if (microseconds >= 1000) _keys["latencyTarget"] = Duration(microseconds);
                 else if (microseconds != 0) throw new BadRequestException("dynamic_batching.default_queue_policy.default_timeout_microseconds must be 0 or at least 1000");
                 break;
             case "timeout_action":
@@ -253,13 +273,9 @@ internal sealed class ConfigOverride
         : throw new BadRequestException($"{field.Name} must be a whole number from {least} to {most}, not {field.Value.GetRawText()}");
 
     // Of a field of 64 bits, which protobuf's JSON writes as text.
-    private static long Long(JsonProperty field, long least, long most)
-    {
-        var text = field.Value.ValueKind == JsonValueKind.String ? field.Value.GetString()! : field.Value.GetRawText();
-        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
-            ? number
-            : throw new BadRequestException($"{field.Name} must be a whole number from {least} to {most}, not {field.Value.GetRawText()}");
-    }
+    private static long Long(JsonProperty field, long least, long most) => field.Value.AsWide() is { } number && number >= least && number <= most
+        ? number
+        : throw new BadRequestException($"{field.Name} must be a whole number from {least} to {most}, not {field.Value.GetRawText()}");
 
     private static bool AsFlag(JsonProperty field) => field.Value.ValueKind is JsonValueKind.True or JsonValueKind.False ? field.Value.GetBoolean() : throw new BadRequestException($"{field.Name} must be true or false");
 
@@ -279,6 +295,8 @@ internal sealed class ConfigOverride
         JsonValueKind.Null or JsonValueKind.False => true,
         _ => false,
     };
+
+    private static string Duration(long microseconds) => microseconds % 1000 == 0 ? FormattableString.Invariant($"{microseconds / 1000}ms") : FormattableString.Invariant($"{microseconds}us");
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 

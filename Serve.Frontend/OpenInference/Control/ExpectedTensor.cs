@@ -30,6 +30,6 @@ internal sealed record ExpectedTensor(string Name, string? Datatype, IReadOnlyLi
     private static long[] DimsOf(string name, JsonElement dims)
     {
         if (dims.ValueKind != JsonValueKind.Array) throw new BadRequestException($"dims of '{name}' must be a list of whole numbers");
-        return [.. dims.EnumerateArray().Select(dim => dim.ValueKind == JsonValueKind.Number && dim.TryGetInt64(out var number) ? number : throw new BadRequestException($"dims of '{name}' must be a list of whole numbers"))];
+        return [.. dims.EnumerateArray().Select(dim => dim.AsWide() ?? throw new BadRequestException($"dims of '{name}' must be a list of whole numbers"))];
     }
 }

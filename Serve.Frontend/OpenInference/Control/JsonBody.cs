@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Serve.Core.Errors;
@@ -47,6 +48,14 @@ internal static class JsonBody
         if (!body.TryGetProperty(name, out var value)) return null;
         return value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) && number >= 0 ? number : throw new BadRequestException($"'{name}' must be a whole number of at least 0.");
     }
+
+    /// <summary>A whole number of 64 bits: a number, or a text, as protobuf's JSON writes it; null: it is none.</summary>
+    public static long? AsWide(this JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Number when value.TryGetInt64(out var number) => number,
+        JsonValueKind.String when long.TryParse(value.GetString(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => number,
+        _ => null,
+    };
 
     /// <summary>A member that must be true or false; false if it is not there.</summary>
     public static bool Flag(this JsonElement body, string name)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Serve.Core.Configuration;
 using Serve.Core.Handlers;
+using Serve.Core.Models.Repository;
 using Serve.Frontend.OpenInference.Messages;
 
 namespace Serve.Frontend.OpenInference.Control;
@@ -8,6 +9,11 @@ namespace Serve.Frontend.OpenInference.Control;
 /// <summary>A version's configuration in force, in the protocol's words. What it says can be given to a load (config override) as it is.</summary>
 internal sealed class ModelConfigReport(OpenInferenceModels models)
 {
+    private static readonly IReadOnlyDictionary<string, string> None = new Dictionary<string, string>();
+
+    // Keys that are told anyway, by a field or as a parameter, and another name of one.
+    private static readonly HashSet<string> ToldAnyway = ["batching", "batchSize", "maxBatchDelay", "priorityLevels", "maxQueueSize", "jobQueueSize", "latencyTarget", "instances", "deviceType", "deviceIds", "modelFile", "responseCache.enabled"];
+
     /// <summary>The configuration of a version.</summary>
     /// <exception cref="Core.Errors.ServeException">404, 503: not ready.</exception>
     public ModelConfig Of(string model, string? version)
@@ -21,7 +27,7 @@ internal sealed class ModelConfigReport(OpenInferenceModels models)
             Name = found.Name,
             Platform = MetadataReport.PlatformOf(described),
             Backend = MetadataReport.BackendOf(described),
-            VersionPolicy = new ModelVersionPolicy { Latest = new() { NumVersions = 1 } },
+            VersionPolicy = PolicyOf(found.Policy),
             MaxBatchSize = isBatched ? settings.BatchSize : 0,
             DefaultModelFilename = settings.ModelFile ?? "",
             ResponseCache = new ModelResponseCache { Enable = settings.ResponseCache.Enabled },
@@ -30,9 +36,32 @@ internal sealed class ModelConfigReport(OpenInferenceModels models)
         config.Input.AddRange((signature?.Inputs ?? []).Select(tensor => Input(tensor, isBatched)));
         config.Output.AddRange((signature?.Outputs ?? []).Select(tensor => Output(tensor, isBatched, signature!.Outputs.Count == 1 ? settings.LabelFile : null)));
         config.InstanceGroup.Add(Instances(found.Name, settings));
-        if (isBatched) config.DynamicBatching = Batching(settings, described.QueueLimit);
-        foreach (var (key, value) in Parameters(settings)) config.Parameters[key] = new ModelParameter { StringValue = value };
+        if (isBatched) config.DynamicBatching = Batching(settings);
+        foreach (var (key, value) in Parameters(settings, isBatched)) config.Parameters[key] = new ModelParameter { StringValue = value };
+
+        // What else was given to the load: left out, it would be gone when the rest is given back.
+        foreach (var (key, value) in found.Request?.Overrides ?? None)
+        {
+            if (!ToldAnyway.Contains(key)) config.Parameters.TryAdd(key, new ModelParameter { StringValue = value });
+        }
+
         return config;
+    }
+
+    // Versions are numbers there. What a load did not say is not said here: given back, it would unload other versions.
+    private static ModelVersionPolicy? PolicyOf(VersionPolicy? policy)
+    {
+        if (policy is null) return null;
+        if (policy == VersionPolicy.All) return new ModelVersionPolicy { All = new() };
+        if (policy.Versions.Count == 0) return new ModelVersionPolicy { Latest = new() { NumVersions = (uint)policy.Count } };
+        var specific = new ModelVersionPolicy.Types.Specific();
+        foreach (var version in policy.Versions)
+        {
+            if (!long.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || version != number.ToString(CultureInfo.InvariantCulture)) return null;
+            specific.Versions.Add(number);
+        }
+
+        return new ModelVersionPolicy { Specific = specific };
     }
 
     private static ModelInput Input(TensorInfo tensor, bool isBatched)
@@ -61,7 +90,7 @@ internal sealed class ModelConfigReport(OpenInferenceModels models)
         return group;
     }
 
-    private static ModelDynamicBatching Batching(ModelConfiguration settings, int queueLimit) => new()
+    private static ModelDynamicBatching Batching(ModelConfiguration settings) => new()
     {
         MaxQueueDelayMicroseconds = settings.Batching == BatchingMode.Delayed ? (ulong)settings.MaxBatchDelay.TotalMicroseconds : 0,
         PriorityLevels = (ulong)settings.PriorityLevels,
@@ -69,24 +98,38 @@ internal sealed class ModelConfigReport(OpenInferenceModels models)
         DefaultQueuePolicy = new ModelQueuePolicy
         {
             TimeoutAction = ModelQueuePolicy.Types.TimeoutAction.Reject,
-            DefaultTimeoutMicroseconds = (ulong)(settings.LatencyTarget ?? settings.ResponseTimeout).TotalMicroseconds,
+            DefaultTimeoutMicroseconds = (ulong)(settings.LatencyTarget ?? TimeSpan.Zero).TotalMicroseconds,
             AllowTimeoutOverride = true,
-            MaxQueueSize = (uint)queueLimit,
+            MaxQueueSize = (uint)(settings.MaxQueueSize ?? 0),
         },
     };
 
-    // The rest of what model-config.yaml says in single words.
-    private static IEnumerable<(string Key, string Value)> Parameters(ModelConfiguration settings)
+    // The rest of what model-config.yaml says in single words, and what the fields above cannot say of this model.
+    private static IEnumerable<(string Key, string Value)> Parameters(ModelConfiguration settings, bool isBatched)
     {
         if (settings.Handler is { } handler) yield return ("handler", handler);
-        yield return ("batching", settings.Batching == BatchingMode.Delayed ? "delayed" : "adaptive");
-        yield return ("minWorkers", settings.MinWorkers.ToString(CultureInfo.InvariantCulture));
-        yield return ("maxWorkers", settings.MaxWorkers.ToString(CultureInfo.InvariantCulture));
-        yield return ("responseTimeout", Milliseconds(settings.ResponseTimeout));
-        if (settings.LatencyTarget is { } target) yield return ("latencyTarget", Milliseconds(target));
+        yield return ("minWorkers", Text(settings.MinWorkers));
+        yield return ("maxWorkers", Text(settings.MaxWorkers));
+        yield return ("responseTimeout", Text(settings.ResponseTimeout));
+        yield return ("startupTimeout", Text(settings.StartupTimeout));
+        var isDelayed = settings.Batching == BatchingMode.Delayed;
+        if (!isBatched || !isDelayed || settings.MaxBatchDelay == TimeSpan.Zero)
+        {
+            yield return ("batching", isDelayed ? "delayed" : "adaptive");
+            if (isDelayed) yield return ("maxBatchDelay", Text(settings.MaxBatchDelay));
+        }
+
+        if (!isBatched || settings.MaxQueueSize is null) yield return ("maxQueueSize", settings.MaxQueueSize is { } size ? Text(size) : "auto");
+        if (isBatched) yield break;
+        if (settings.LatencyTarget is { } target) yield return ("latencyTarget", Text(target));
+        yield return ("batchSize", Text(settings.BatchSize));
+        yield return ("priorityLevels", Text(settings.PriorityLevels));
     }
 
-    private static string Milliseconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalMilliseconds:0}ms");
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private static string Text(TimeSpan time) =>
+        time.Ticks % TimeSpan.TicksPerMillisecond == 0 ? FormattableString.Invariant($"{time.TotalMilliseconds:0}ms") : FormattableString.Invariant($"{time.TotalMicroseconds:0}us");
 
     private static DataType TypeOf(TensorElement element) => element switch
     {

@@ -29,10 +29,12 @@ public sealed class ReportTests : IClassFixture<OpenInferenceServer>
         Assert.Equal("""[{"name":"a","data_type":"TYPE_FP32","dims":[2]},{"name":"b","data_type":"TYPE_FP32","dims":[2]}]""", config.GetProperty("input").GetRawText());
         Assert.Equal("KIND_CPU", config.GetProperty("instance_group")[0].GetProperty("kind").GetString());
         Assert.Equal(
-            """{"preferred_batch_size":[],"max_queue_delay_microseconds":0,"preserve_ordering":false,"priority_levels":1,"default_priority_level":1,"default_queue_policy":{"timeout_action":"REJECT","default_timeout_microseconds":120000000,"allow_timeout_override":true,"max_queue_size":100}}""",
+            """{"preferred_batch_size":[],"max_queue_delay_microseconds":0,"preserve_ordering":false,"priority_levels":1,"default_priority_level":1,"default_queue_policy":{"timeout_action":"REJECT","default_timeout_microseconds":0,"allow_timeout_override":true,"max_queue_size":100}}""",
             config.GetProperty("dynamic_batching").GetRawText());
         Assert.Equal("1", config.GetProperty("parameters").GetProperty("minWorkers").GetProperty("string_value").GetString());
-        Assert.Equal((8, 120_000_000ul, DataType.TypeFp32), (called.MaxBatchSize, called.DynamicBatching.DefaultQueuePolicy.DefaultTimeoutMicroseconds, called.Output[1].DataType));
+        Assert.Equal("120000ms", config.GetProperty("parameters").GetProperty("responseTimeout").GetProperty("string_value").GetString());
+        Assert.False(config.TryGetProperty("version_policy", out _));
+        Assert.Equal((8, 0ul, DataType.TypeFp32), (called.MaxBatchSize, called.DynamicBatching.DefaultQueuePolicy.DefaultTimeoutMicroseconds, called.Output[1].DataType));
     }
 
     [Fact]

@@ -6,6 +6,7 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using Serve.Frontend.OpenInference.Messages;
 using Serve.Tests.Worker;
+using DataType = Serve.Core.Onnx.Format.TensorProto.Types.DataType;
 
 namespace Serve.Tests.EndToEnd.OpenInference;
 
@@ -102,6 +103,81 @@ public sealed class RepositoryTests : IClassFixture<HandlerServer>, IDisposable
         Assert.Equal(16, (await _server.DescribeAsync("tuned")).BatchSize);
         await LoadAsync("tuned");
         Assert.Equal(32, (await _server.DescribeAsync("tuned")).BatchSize); // that of a model without a configuration
+    }
+
+    [Fact]
+    public async Task A_configuration_that_is_given_back_as_it_is_changes_nothing()
+    {
+        // Over gRPC as its clients write messages: 64 bits as text, what is 0 or false left out.
+        var grpc = new JsonFormatter(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true));
+
+        // With a batch, all of it set; with a batch and a queue by measure; without a batch, which the protocol's fields cannot say all of.
+        const string Plain = "batchSize: 8\nresponseTimeout: 30\nmaxQueueSize: 50\npriorityLevels: 3\n";
+        Write("back_batched", Plain + "batching: delayed\nmaxBatchDelay: 2500us\nlatencyTarget: 1500ms\n", SmallModels.SumAndDifference);
+        Write("back_auto", "batchSize: 4\nmaxQueueSize: auto\n", SmallModels.SumAndDifference);
+        Write("back_fixed", Plain, static file => SmallModels.Identity(file, DataType.Float, 1, 3));
+        foreach (var (model, config) in ((string, string)[])[("back_batched", "{}"), ("back_auto", """{"parameters":{"topK":{"string_value":"3"}}}"""), ("back_fixed", """{"parameters":{"maxQueueSize":{"string_value":"60"},"topK":{"string_value":"3"}}}""")])
+        {
+            await LoadAsync(model, config);
+            var (before, told) = (await SettingsAsync(model), (await _server.GetAsync($"/v2/models/{model}/config")).Text);
+            var called = grpc.Format((await _client.ModelConfigAsync(new ModelConfigRequest { Name = model }, cancellationToken: Cancellation)).Config);
+            foreach (var given in (string[])[told, called])
+            {
+                await LoadAsync(model, given);
+
+                Assert.Equal(before, await SettingsAsync(model));
+                Assert.Equal(told, (await _server.GetAsync($"/v2/models/{model}/config")).Text);
+            }
+        }
+
+        async Task<string> SettingsAsync(string model)
+        {
+            var described = await _server.DescribeAsync(model);
+            return $"{described.BatchSize} {described.Batching} {described.MaxBatchDelay} {described.LatencyTarget} {described.ResponseTimeout} {described.MaxQueueSize} {described.MinWorkers} {described.MaxWorkers} {described.Instances}";
+        }
+
+        void Write(string name, string settings, Action<string> model)
+        {
+            var folder = Directory.CreateDirectory(Path.Combine(_server.ModelStore, name, "1")).FullName;
+            model(Path.Combine(folder, "model.onnx"));
+            File.WriteAllText(Path.Combine(folder, "model-config.yaml"), settings);
+        }
+    }
+
+    [Fact]
+    public async Task A_configuration_that_is_given_back_unloads_no_version_that_was_not_left_out_before()
+    {
+        foreach (var version in (string[])["1", "2"]) Add(_server, $"both/{version}/model.onnx");
+        await LoadAsync("both", """{"version_policy":{"all":{}}}""");
+        var all = await ConfigAsync();
+        await LoadAsync("both", """{"version_policy":{"specific":{"versions":[1,2]}}}""");
+        var specific = await ConfigAsync();
+        await LoadAsync("both");
+        var none = await ConfigAsync();
+        await LoadAsync("both", none.GetRawText());
+        var kept = (await IndexAsync("""{"ready":true}""")).EnumerateArray().Count(entry => entry.GetProperty("name").GetString() == "both");
+        await LoadAsync("both", """{"version_policy":{"latest":{"num_versions":1}}}""");
+        var latest = await ConfigAsync();
+
+        Assert.Equal("""{"all":{}}""", all.GetProperty("version_policy").GetRawText());
+        Assert.Equal("""{"specific":{"versions":[1,2]}}""", specific.GetProperty("version_policy").GetRawText());
+        Assert.False(none.TryGetProperty("version_policy", out _));
+        Assert.Equal(2, kept);
+        Assert.Equal("""{"latest":{"num_versions":1}}""", latest.GetProperty("version_policy").GetRawText());
+
+        async Task<JsonElement> ConfigAsync() => (await _server.GetAsync("/v2/models/both/config")).Json;
+    }
+
+    // Triton's dims leave the batch out wherever max_batch_size is not 0.
+    [Theory]
+    [InlineData("""{"max_batch_size":1,"input":[{"name":"a","data_type":"TYPE_FP32","dims":[2]}],"output":[{"name":"sum","dims":["2"]}]}""")]
+    [InlineData("""{"max_batch_size":0,"input":[{"name":"a","data_type":"TYPE_FP32","dims":[-1,2]}]}""")]
+    public async Task A_batch_of_one_is_a_batch_in_dims(string config)
+    {
+        if (!File.Exists(Path.Combine(_server.ModelStore, "single.onnx"))) Add(_server, "single.onnx");
+        await LoadAsync("single", config);
+
+        Assert.Equal(1, (await _server.DescribeAsync("single")).BatchSize);
     }
 
     [Theory]
@@ -201,6 +277,11 @@ public sealed class RepositoryTests : IClassFixture<HandlerServer>, IDisposable
         await stop.CancelAsync();
 
         var answers = await client;
+
+        // What the version before answered while this one loaded is not this one's, but for a request that was under way then; the last one may not be counted yet.
+        var stats = (await _server.GetAsync("/v2/models/busy/stats")).Json.GetProperty("model_stats")[0];
+        var executed = stats.GetProperty("execution_count").GetInt32();
+        Assert.InRange(stats.GetProperty("inference_stats").GetProperty("success").GetProperty("count").GetInt32(), executed - 1, executed + 1);
         Assert.NotEmpty(answers);
         Assert.All(answers, status => Assert.Equal(HttpStatusCode.OK, status));
         Assert.Equal(4, (await _server.DescribeAsync("busy")).BatchSize);
@@ -260,7 +341,7 @@ public sealed class RepositoryTests : IClassFixture<HandlerServer>, IDisposable
         Assert.Equal(first.Text, second.Text);
         Assert.Contains("[4,7]", other.Text, StringComparison.Ordinal);
         Assert.True(config.GetProperty("response_cache").GetProperty("enable").GetBoolean());
-        Assert.Equal((3, 3, 3, 6), (Count("cache_hit"), Count("cache_miss"), stats.GetProperty("execution_count").GetInt32(), Count("success")));
+        Assert.Equal((3, 3, 3, 6, 6, 3), (Count("cache_hit"), Count("cache_miss"), stats.GetProperty("execution_count").GetInt32(), Count("success"), Count("queue"), Count("compute_infer")));
         Assert.Equal(3, await _server.MetricAsync("""serve_response_cache_hits_total{model="kept_answers",version="1.0"}"""));
         Assert.True(await _server.MetricAsync("""serve_response_cache_bytes{model="kept_answers",version="1.0"}""") > 0);
 

@@ -39,6 +39,31 @@ public sealed class ConfigOverrideTests
         Assert.Equal(value, ConfigOverride.Parse("m", text).Keys[key]);
     }
 
+    // As tritonclient's get_model_config(as_json=True) has them.
+    [Fact]
+    public void All_numbers_of_64_bits_may_be_text_at_once()
+    {
+        var text = System.Text.RegularExpressions.Regex.Replace(Whole, """("(?:max_queue_delay_microseconds|priority_levels|default_priority_level|default_timeout_microseconds)": |"dims": \[|"versions": \[)(\d+)""", """$1"$2" """);
+        var config = ConfigOverride.Parse("m", text);
+
+        Assert.Contains("\"priority_levels\": \"3\"", text, StringComparison.Ordinal);
+        Assert.Equal(ConfigOverride.Parse("m", Whole).Keys, config.Keys);
+        Assert.Contains("the middle of the levels, 2 of 3", Assert.Throws<BadRequestException>(() => ConfigOverride.Parse("m", text.Replace("\"default_priority_level\": \"2\"", "\"default_priority_level\": \"1\"", StringComparison.Ordinal))).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"parameters":{"batchSize":{"string_value":"8"}},"max_batch_size":0}""", "batchSize=8")]
+    [InlineData("""{"max_batch_size":0,"parameters":{"batchSize":{"string_value":"8"}}}""", "batchSize=8")]
+    [InlineData("""{"max_batch_size":16,"parameters":{"batchSize":{"string_value":"8"}}}""", "batchSize=16")]
+    [InlineData("""{"max_batch_size":0}""", "batchSize=1")]
+    [InlineData("""{"response_cache":{}}""", "responseCache.enabled=false")]
+    [InlineData("""{"dynamic_batching":{},"parameters":{"batching":{"string_value":"delayed"}}}""", "batching=delayed")]
+    [InlineData("""{"dynamic_batching":{"max_queue_delay_microseconds":2500},"parameters":{"batching":{"string_value":"adaptive"}}}""", "batching=delayed maxBatchDelay=2500us")]
+    [InlineData("""{"dynamic_batching":{"default_queue_policy":{"max_queue_size":0}},"parameters":{"maxQueueSize":{"string_value":"auto"}}}""", "batching=adaptive maxQueueSize=auto")]
+    [InlineData("""{"dynamic_batching":{"default_queue_policy":{"max_queue_size":9}},"parameters":{"maxQueueSize":{"string_value":"auto"}}}""", "batching=adaptive maxQueueSize=9")]
+    public void Fields_that_say_something_go_before_parameters(string config, string keys) =>
+        Assert.Equal(keys, string.Join(' ', ConfigOverride.Parse("m", config).Keys.OrderBy(key => key.Key, StringComparer.Ordinal).Select(key => $"{key.Key}={key.Value}")));
+
     // Each value in turn is replaced by one of another kind.
     [Fact]
     public void What_is_of_a_wrong_kind_is_refused_by_its_name_or_means_nothing()
