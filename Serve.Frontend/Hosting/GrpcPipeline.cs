@@ -149,7 +149,7 @@ internal sealed class GrpcPipeline : IDisposable
 
     private static StatusCode BlameMessage(HttpResponse response)
     {
-        SetStatus(response, StatusCode.InvalidArgument, "BadRequestException", "The request is not a valid message of this method.");
+        SetStatus(response, StatusCode.InvalidArgument, "BadRequestException", GrpcStatus.NoMessage);
         return StatusCode.InvalidArgument;
     }
 

@@ -242,7 +242,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 services.AddSingleton(new InferenceService(
                     new ModelLookup(registry, loading), new Ping(registry, loading, shutdown), configuration.MaxRequestSize, IsInline(configuration), shutdown));
                 services.AddSingleton(new OpenInferenceService(control));
-                services.AddOpenInferenceInfer(new InferService(control.Models, registry, control.SharedMemory, configuration.MaxRequestSize, IsInline(configuration), shutdown));
+                services.AddOpenInferenceInfer(new InferService(control.Models, registry, control.SharedMemory, configuration.MaxRequestSize, IsInline(configuration), shutdown, loggers.CreateLogger<InferService>()));
             },
             routes =>
             {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.AspNetCore.Connections;
 using Serve.Core.Errors;
@@ -14,12 +15,17 @@ internal static class GrpcStatus
     /// <summary>When it is worth trying again, in milliseconds; clients with a retry policy obey it (gRFC A6).</summary>
     public const string RetryPushback = "grpc-retry-pushback-ms";
 
+    /// <summary>What a client is told whose message cannot be read.</summary>
+    public const string NoMessage = "The request is not a valid message of this method.";
+
     /// <summary>What a client is told about an exception. What is not meant for clients becomes a 500 without details.</summary>
     /// <param name="exception">The exception.</param>
     /// <param name="call">The call that ends with it.</param>
     /// <param name="readsStream">Whether the call reads a stream of its client, which breaks off before the call is known to be cancelled.</param>
     public static ServeException From(Exception exception, ServerCallContext call, bool readsStream = false) => exception switch
     {
+        // A stream's message that is none: an IOException as well, and the client is still there.
+        InvalidProtocolBufferException when readsStream => new BadRequestException(NoMessage),
         IOException when readsStream => Left(call),
         ClientGoneException or OperationCanceledException or ConnectionResetException or ConnectionAbortedException or IOException when call.CancellationToken.IsCancellationRequested => Left(call),
         ServeException known => known,

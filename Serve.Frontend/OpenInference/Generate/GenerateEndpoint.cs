@@ -54,10 +54,11 @@ internal sealed partial class GenerateEndpoint(OpenInferenceModels models, long 
             requestBytes = payload.Body.Length;
             target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(started));
 
+            var options = request.Options(target.Configuration.PriorityLevels, rows, context.Request.Headers);
             var handedOver = payload;
             payload = null;
             handedOver.RequestId = CommonHeaders.IdOf(context);
-            using var first = await target.InferAsync(handedOver, request.Options(target.Configuration.PriorityLevels, rows), context.RequestAborted);
+            using var first = await target.InferAsync(handedOver, options, context.RequestAborted);
             responseBytes = await answer(context, request, target, signature, first);
         }
         catch (Exception e)

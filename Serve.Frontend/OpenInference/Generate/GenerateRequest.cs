@@ -25,7 +25,7 @@ internal static class GenerateRequest
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var member in body.EnumerateObject())
         {
-            if (!names.Add(member.Name)) throw new BadRequestException($"failed to parse the request JSON buffer: the key '{member.Name}' stands twice");
+            if (!names.Add(member.Name)) throw new BadRequestException($"failed to parse the request JSON buffer: the key '{ShownText.Of(member.Name)}' stands twice");
             if (TensorRequestCheck.Find(signature.Inputs, member.Name) is { } input) request.Inputs.Add(ReadInput(member.Value, input, payload, mostBytes));
             else if (member.Name == "id") request.Id = member.Value.ValueKind == JsonValueKind.String && member.Value.GetString()!.Length <= TensorRequest.LongestName ? member.Value.GetString() : throw new BadRequestException("'id' must be a text");
             else if (member is { Name: "parameters", Value.ValueKind: JsonValueKind.Object }) foreach (var parameter in member.Value.EnumerateObject()) Add(request, parameter);
@@ -69,8 +69,8 @@ internal static class GenerateRequest
 
                 // stop: ["a", "b"] and such: the handler reads JSON.
                 JsonValueKind.Array or JsonValueKind.Object => new ParameterValue(ParameterKind.Text, value.GetRawText()),
-                _ => throw new BadRequestException($"parameter '{parameter.Name}' must not be null"),
+                _ => throw new BadRequestException($"parameter '{ShownText.Of(parameter.Name)}' must not be null"),
             },
-            isGrpc: false);
+            RequestForm.Generate);
     }
 }

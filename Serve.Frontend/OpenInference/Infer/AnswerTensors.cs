@@ -51,6 +51,9 @@ internal static class AnswerTensors
     {
         var name = listed.Name;
         var tensor = new AnswerTensor(name, listed.ElementType, listed.Shape, body.Slice(listed.Offset, listed.Data.Length), request.Find(name));
-        return tensor.Requested is { Classes: > 0 and var classes } ? Classification.Of(tensor, (int)classes, signature.Batching != RowBatching.None, target.Labels) : tensor;
+        if (tensor.Requested is not { Classes: > 0 and var classes }) return tensor;
+
+        // As the model's configuration is told (ModelConfigReport): only a dynamic dimension is a batch there, and labels are those of a single output.
+        return Classification.Of(tensor, (int)classes, signature.Batching == RowBatching.Dynamic, signature.Outputs.Count == 1 ? target.Labels : []);
     }
 }

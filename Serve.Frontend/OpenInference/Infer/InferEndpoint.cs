@@ -63,10 +63,11 @@ internal sealed class InferEndpoint(OpenInferenceModels models, SharedMemoryRegi
             route.Trace?.ReadTimestamp = Stopwatch.GetTimestamp();
             ServerTiming.Begin(context, payload, started);
 
+            var options = request.Options(target.Configuration.PriorityLevels, rows, context.Request.Headers);
             var handedOver = payload;
             payload = null;
             handedOver.RequestId = CommonHeaders.IdOf(context);
-            answer = await target.InferAsync(handedOver, request.Options(target.Configuration.PriorityLevels, rows), context.RequestAborted);
+            answer = await target.InferAsync(handedOver, options, context.RequestAborted);
 
             latest = Stopwatch.GetTimestamp();
             route.Trace?.WriteTimestamp = latest;

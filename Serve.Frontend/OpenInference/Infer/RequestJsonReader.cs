@@ -17,6 +17,9 @@ internal ref struct RequestJsonReader
     /// <summary>How deep JSON may be nested, as with Triton.</summary>
     public const int MostDepth = 100;
 
+    // Of a parameter. Those of 64 bits have a twentieth of that when they are written out.
+    private const int LongestNumber = 400;
+
     private static readonly JsonReaderOptions Options = new() { MaxDepth = MostDepth };
     private static readonly byte[][] RequestKeys = ["id"u8.ToArray(), "parameters"u8.ToArray(), "inputs"u8.ToArray(), "outputs"u8.ToArray()];
     private static readonly byte[][] InputKeys = ["name"u8.ToArray(), "shape"u8.ToArray(), "datatype"u8.ToArray(), "parameters"u8.ToArray(), "data"u8.ToArray()];
@@ -73,7 +76,7 @@ internal ref struct RequestJsonReader
                     _request.Id = Text("'id'", isEmptyAllowed: true);
                     break;
                 case 1:
-                    ReadParameters(-1);
+                    ReadParameters();
                     break;
                 case 2:
                     Expect(JsonTokenType.StartArray, "'inputs'", "a list");
@@ -113,7 +116,7 @@ internal ref struct RequestJsonReader
                     input.Element = Datatypes.TryParse(_json.ValueSpan, out var element) ? element : throw new BadRequestException($"input '{input.Name}': '{Shown(_json.ValueSpan)}' is no datatype (byte {_json.TokenStartIndex})");
                     continue;
                 case 3:
-                    ReadParameters(0, input);
+                    ReadParameters(input);
                     continue;
                 case 4:
                     dataAt = (int)_json.TokenStartIndex;
@@ -168,7 +171,7 @@ internal ref struct RequestJsonReader
                     name = Text("an output's 'name'");
                     continue;
                 case 1:
-                    ReadParameters(1, output: output);
+                    ReadParameters(output: output);
                     continue;
             }
 
@@ -180,7 +183,7 @@ internal ref struct RequestJsonReader
     }
 
     // Of the request, of an input or of an output.
-    private void ReadParameters(int owner, TensorInput? input = null, RequestedOutput? output = null)
+    private void ReadParameters(TensorInput? input = null, RequestedOutput? output = null)
     {
         Expect(JsonTokenType.StartObject, "'parameters'", "an object");
         var place = new SharedMemoryFields();
@@ -192,11 +195,18 @@ internal ref struct RequestJsonReader
             if (!names.Add(name)) throw Twice(name);
             if (names.Count > TensorRequest.MostParameters) throw new BadRequestException($"at most {TensorRequest.MostParameters} parameters may stand together (byte {_json.TokenStartIndex})");
             _json.Read();
+            if (input is null ? output is not null && !TensorParameters.IsOfOutput(name) : !TensorParameters.IsOfInput(name))
+            {
+                // Whatever its value is: Triton looks only for those that it knows.
+                _json.Skip();
+                continue;
+            }
+
             var value = Value(name);
-            if (owner < 0) RequestParameters.Add(_request, name, value, isGrpc: false);
+            if (input is null && output is null) RequestParameters.Add(_request, name, value, RequestForm.Rest);
             else if (place.TryAdd(name, value)) continue;
-            else if (input is not null && name == "binary_data_size") TensorParameters.SetBinary(input, value);
-            else if (output is not null) TensorParameters.Add(output, name, value);
+            else if (input is not null) TensorParameters.SetBinary(input, value);
+            else TensorParameters.Add(output!, name, value);
         }
 
         if (input is not null) TensorParameters.Place(input, place);
@@ -208,8 +218,9 @@ internal ref struct RequestJsonReader
         JsonTokenType.String => new(ParameterKind.Text, _json.GetString()!),
         JsonTokenType.True => ParameterValue.Of(true),
         JsonTokenType.False => ParameterValue.Of(false),
-        JsonTokenType.Number => new(_json.ValueSpan.ContainsAny((byte)'.', (byte)'e', (byte)'E') ? ParameterKind.Real : ParameterKind.Whole, Encoding.UTF8.GetString(_json.ValueSpan[..Math.Min(_json.ValueSpan.Length, 400)])),
-        _ => throw new BadRequestException($"parameter '{name}' must be a text, a number, true or false (byte {_json.TokenStartIndex})"),
+        JsonTokenType.Number when _json.ValueSpan.Length > LongestNumber => throw new BadRequestException($"parameter '{ShownText.Of(name)}' is a number of {_json.ValueSpan.Length} characters, and may have {LongestNumber} (byte {_json.TokenStartIndex})"),
+        JsonTokenType.Number => new(_json.ValueSpan.ContainsAny((byte)'.', (byte)'e', (byte)'E') ? ParameterKind.Real : ParameterKind.Whole, Encoding.UTF8.GetString(_json.ValueSpan)),
+        _ => throw new BadRequestException($"parameter '{ShownText.Of(name)}' must be a text, a number, true or false (byte {_json.TokenStartIndex})"),
     };
 
     private long[] ReadShape(string input)
@@ -276,7 +287,7 @@ internal ref struct RequestJsonReader
         if (_json.TokenType != type) throw new BadRequestException($"{what} must be {kind} (byte {_json.TokenStartIndex})");
     }
 
-    private readonly BadRequestException Twice(string name) => new($"failed to parse the request JSON buffer: the key '{(name.Length > 60 ? name[..60] + "…" : name)}' stands twice (byte {_json.TokenStartIndex})");
+    private readonly BadRequestException Twice(string name) => new($"failed to parse the request JSON buffer: the key '{ShownText.Of(name)}' stands twice (byte {_json.TokenStartIndex})");
 
     private static string Shown(ReadOnlySpan<byte> text) => Encoding.UTF8.GetString(text[..Math.Min(text.Length, 40)]);
 

@@ -42,6 +42,19 @@ internal readonly record struct ParameterValue(ParameterKind Kind, string Text)
     private string Shown => Kind == ParameterKind.Text ? $"\"{(Text.Length > 40 ? Text[..40] + "…" : Text)}\"" : Text;
 }
 
+/// <summary>What a request is one of: some parameters mean something in one form alone.</summary>
+internal enum RequestForm
+{
+    /// <summary>REST's <c>infer</c>.</summary>
+    Rest,
+
+    /// <summary>gRPC.</summary>
+    Grpc,
+
+    /// <summary>The generate extension: its answer is JSON, whatever is asked for.</summary>
+    Generate,
+}
+
 /// <summary>The parameters that mean something to the server; all others are for the model.</summary>
 internal static class RequestParameters
 {
@@ -51,9 +64,9 @@ internal static class RequestParameters
     /// <param name="request">The request.</param>
     /// <param name="name">The parameter's name.</param>
     /// <param name="value">Its value.</param>
-    /// <param name="isGrpc">Whether gRPC brought it.</param>
+    /// <param name="form">What it is a request of.</param>
     /// <exception cref="BadRequestException">It is not of its type, or its name is reserved.</exception>
-    public static void Add(TensorRequest request, string name, ParameterValue value, bool isGrpc)
+    public static void Add(TensorRequest request, string name, ParameterValue value, RequestForm form)
     {
         switch (name)
         {
@@ -63,10 +76,10 @@ internal static class RequestParameters
             case "timeout":
                 request.TimeoutMicroseconds = value.Unsigned(name);
                 return;
-            case "binary_data_output" when !isGrpc:
+            case "binary_data_output" when form == RequestForm.Rest:
                 request.IsBinaryByDefault = value.Boolean(name);
                 return;
-            case "triton_enable_empty_final_response" when isGrpc:
+            case "triton_enable_empty_final_response" when form == RequestForm.Grpc:
                 request.WantsFinalResponse = value.Boolean(name);
                 return;
             case "sequence_id" when value.Kind != ParameterKind.Text:
@@ -80,11 +93,9 @@ internal static class RequestParameters
         }
 
         // Names that begin with a colon are the worker link's own.
-        if (name.StartsWith(Reserved, StringComparison.Ordinal)) throw new BadRequestException($"parameter keys that begin with '{Reserved}' are reserved: '{Shown(name)}'");
-        if (name.Length is 0 or > TensorRequest.LongestName || name[0] == ':') throw new BadRequestException($"'{Shown(name)}' cannot be the name of a parameter");
+        if (name.StartsWith(Reserved, StringComparison.Ordinal)) throw new BadRequestException($"parameter keys that begin with '{Reserved}' are reserved: '{ShownText.Of(name)}'");
+        if (name.Length is 0 or > TensorRequest.LongestName || name[0] == ':') throw new BadRequestException($"'{ShownText.Of(name)}' cannot be the name of a parameter");
         if (request.Parameters.Count == TensorRequest.MostParameters) throw new BadRequestException($"a request may have at most {TensorRequest.MostParameters} parameters");
         request.Parameters.Add(new(name, value.Text));
     }
-
-    private static string Shown(string name) => name.Length > 60 ? name[..60] + "…" : name;
 }

@@ -8,10 +8,19 @@ internal static class TensorParameters
     /// <summary>The most classes that may be asked for.</summary>
     public const long MostClasses = 1_000_000;
 
+    /// <summary>The parameter of an input that says how long its part of the body is.</summary>
+    public const string BinarySize = "binary_data_size";
+
+    /// <summary>Whether a parameter of an input means something.</summary>
+    public static bool IsOfInput(string name) => name == BinarySize || SharedMemoryFields.HasField(name);
+
+    /// <summary>Whether a parameter of a requested output means something.</summary>
+    public static bool IsOfOutput(string name) => name is "binary_data" or "classification" || SharedMemoryFields.HasField(name);
+
     /// <summary>Sets the size of an input's part of the body.</summary>
     public static void SetBinary(TensorInput input, ParameterValue value)
     {
-        var size = value.Size("binary_data_size");
+        var size = value.Size(BinarySize);
         if (size > int.MaxValue) throw new BadRequestException($"parameter 'binary_data_size' is too large: {size}");
         (input.Source, input.Length) = (TensorSource.Binary, (int)size);
     }
@@ -44,7 +53,9 @@ internal static class TensorParameters
     {
         if (fields.Place("a requested output") is not { } place) return;
         if (output.Classes > 0) throw new BadRequestException("shared memory can't be used for the result of a 'classification'");
-        if (output.IsBinary is not null) throw new BadRequestException("a requested output can't have both 'shared_memory_region' and 'binary_data'");
+
+        // Clients say false beside it: tritonclient always does.
+        if (output.IsBinary is true) throw new BadRequestException("a requested output can't have both 'shared_memory_region' and 'binary_data'");
         output.SharedMemory = place;
     }
 }
@@ -55,6 +66,9 @@ internal struct SharedMemoryFields
     private string? _region;
     private long? _offset;
     private long? _bytes;
+
+    /// <summary>Whether a parameter is one of them.</summary>
+    public static bool HasField(string name) => name is "shared_memory_region" or "shared_memory_offset" or "shared_memory_byte_size";
 
     /// <summary>Takes a parameter that is one of them.</summary>
     /// <returns>False: it is not.</returns>

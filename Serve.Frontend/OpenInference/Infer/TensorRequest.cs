@@ -1,6 +1,8 @@
+using Microsoft.AspNetCore.Http;
 using Serve.Core.Handlers;
 using Serve.Core.Models;
 using Serve.Core.Protocol;
+using Serve.Frontend.Inference;
 
 namespace Serve.Frontend.OpenInference.Infer;
 
@@ -31,7 +33,7 @@ internal sealed class TensorRequest
     /// <summary>Whether outputs that do not say otherwise are answered binary; REST's alone.</summary>
     public bool IsBinaryByDefault { get; set; }
 
-    /// <summary>1 is the first lane; 0, and more than there are, means the model's default.</summary>
+    /// <summary>1 is the first lane; more than there are means the model's default; 0: nothing is said.</summary>
     public ulong Priority { get; set; }
 
     /// <summary>When the answer is of no use any more; 0: nothing is said.</summary>
@@ -55,14 +57,18 @@ internal sealed class TensorRequest
     /// <param name="output">What the request says about it; null: nothing.</param>
     public bool IsBinary(RequestedOutput? output) => output?.SharedMemory is null && (output?.IsBinary ?? IsBinaryByDefault);
 
-    /// <summary>What of it the scheduler needs.</summary>
+    /// <summary>What of it the scheduler needs: its parameters, and where it has none, the headers that every inference request may have.</summary>
     /// <param name="priorityLevels">Of the model.</param>
     /// <param name="rows">Rows of a batch that it fills.</param>
-    public InferenceOptions Options(int priorityLevels, int rows)
+    /// <param name="headers">The request's, or the call's metadata.</param>
+    /// <exception cref="Core.Errors.BadRequestException">A header is no number.</exception>
+    public InferenceOptions Options(int priorityLevels, int rows, IHeaderDictionary headers)
     {
+        var (wanted, limit, _) = RequestOptions.Read(headers);
+
         // As Triton does: a level that the model does not have is its default.
-        int? priority = Priority is > 0 and var wanted && wanted <= (ulong)priorityLevels ? (int)wanted : null;
-        TimeSpan? timeout = TimeoutMicroseconds == 0 ? null : TimeSpan.FromMicroseconds(Math.Min(TimeoutMicroseconds, (ulong)TimeSpan.FromDays(1).TotalMicroseconds));
+        int? priority = Priority == 0 ? wanted : Priority <= (ulong)priorityLevels ? (int)Priority : null;
+        TimeSpan? timeout = TimeoutMicroseconds == 0 ? limit : TimeSpan.FromMicroseconds(Math.Min(TimeoutMicroseconds, (ulong)TimeSpan.FromDays(1).TotalMicroseconds));
         return new InferenceOptions(priority, timeout, rows);
     }
 

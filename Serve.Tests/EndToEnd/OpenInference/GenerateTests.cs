@@ -1,4 +1,7 @@
 using System.Net;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Serve.Frontend.OpenInference.Messages;
 
 namespace Serve.Tests.EndToEnd.OpenInference;
 
@@ -46,6 +49,30 @@ public sealed class GenerateTests : IClassFixture<GenerateServer>
         Assert.Equal("""{"model_name":"capitals","model_version":"1.0","text_output":"HELLO"}""", version.Text);
         Assert.Equal("data: {\"model_name\":\"capitals\",\"model_version\":\"1.0\",\"text_output\":\"A\\nB\"}\n\n", stream.Text);
         Assert.Equal("text/event-stream; charset=utf-8", stream.Headers["Content-Type"]);
+    }
+
+    // A parameter like any other: the answer is JSON.
+    [Theory]
+    [InlineData("true")]
+    [InlineData("5")]
+    public async Task Binary_outputs_are_not_asked_for_here(string value)
+    {
+        foreach (var (route, expected) in ((string, string)[])[("generate", """{"model_name":"capitals","model_version":"1.0","text_output":"A"}"""), ("generate_stream", "data: {\"model_name\":\"capitals\",\"model_version\":\"1.0\",\"text_output\":\"A\"}\n\n")])
+        {
+            var answer = await PostAsync($"/v2/models/capitals/{route}", $$$"""{"text_input":"a","parameters":{"binary_data_output":{{{value}}}}}""");
+
+            Assert.Equal((HttpStatusCode.OK, expected), (answer.Status, answer.Text));
+        }
+    }
+
+    [Fact]
+    public async Task Priority_may_be_a_header()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v2/models/capitals/generate") { Content = new StringContent("""{"text_input":"a"}"""), Headers = { { "x-serve-priority", "9" } } };
+        var answer = await _server.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.Status);
+        Assert.Contains("The priority is 9", answer.Json.GetProperty("error").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -132,6 +159,19 @@ public sealed class GenerateTests : IClassFixture<GenerateServer>
             Assert.True((int)answer.Status == 507, $"{route}: {answer.Status} {answer.Text}");
             Assert.Contains("maxRequestSize", answer.Json.GetProperty("error").GetString(), StringComparison.Ordinal);
         }
+    }
+
+    // Each request has one response there, whole: of the first part alone, half an answer would look like one.
+    [Fact]
+    public async Task A_stream_joins_the_parts_of_an_answer_that_is_one()
+    {
+        using var channel = GrpcChannel.ForAddress(_server.GrpcInference);
+        using var call = new GRPCInferenceService.GRPCInferenceServiceClient(channel).ModelStreamInfer(cancellationToken: Cancellation);
+        await call.RequestStream.WriteAsync(InferServer.Request("endless", [WireTensor.OfTexts("text_input", [1], "a")]), Cancellation);
+        await call.RequestStream.CompleteAsync();
+        var response = Assert.Single(await call.ResponseStream.ReadAllAsync(Cancellation).ToListAsync(Cancellation));
+
+        Assert.Contains("maxRequestSize", response.ErrorMessage, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -100,6 +100,55 @@ public sealed class InferGrpcTests
     }
 
     [Fact]
+    public async Task A_message_of_a_stream_that_is_none_is_the_clients_fault()
+    {
+        var bytes = Marshallers.Create(static (byte[] message) => message, static message => message);
+        using var channel = global::Grpc.Net.Client.GrpcChannel.ForAddress(_models.Server.GrpcInference);
+        foreach (var name in (string[])["inference.GRPCInferenceService/ModelStreamInfer", "org.pytorch.serve.grpc.inference.InferenceAPIsService/StreamPredictions2"])
+        {
+            var method = new Method<byte[], byte[]>(MethodType.DuplexStreaming, name.Split('/')[0], name.Split('/')[1], bytes, bytes);
+            using var call = channel.CreateCallInvoker().AsyncDuplexStreamingCall(method, null, new CallOptions(cancellationToken: Cancellation));
+            await call.RequestStream.WriteAsync([0x0A, 0x7F, 1], Cancellation);
+
+            var error = await Assert.ThrowsAsync<RpcException>(async () => await call.ResponseStream.MoveNext(Cancellation));
+            Assert.Equal((StatusCode.InvalidArgument, "The request is not a valid message of this method."), (error.StatusCode, error.Status.Detail));
+        }
+    }
+
+    [Fact]
+    public async Task Names_are_shown_cut()
+    {
+        var name = new string('x', 5000);
+        await ShownAsync(StatusCode.NotFound, () => _models.Grpc.ModelInferAsync(InferServer.Request(name, InferServer.Simple()), cancellationToken: Cancellation));
+        await ShownAsync(StatusCode.NotFound, () => _models.Grpc.ModelInferAsync(new ModelInferRequest(InferServer.Request("simple", InferServer.Simple())) { ModelVersion = name }, cancellationToken: Cancellation));
+        await ShownAsync(StatusCode.NotFound, () => _models.Grpc.RepositoryModelUnloadAsync(new RepositoryModelUnloadRequest { ModelName = name }, cancellationToken: Cancellation));
+        await ShownAsync(StatusCode.InvalidArgument, () => _models.Grpc.RepositoryModelLoadAsync(new RepositoryModelLoadRequest { ModelName = "simple", Parameters = { [name] = new() } }, cancellationToken: Cancellation));
+        await ShownAsync(StatusCode.InvalidArgument, () => _models.Grpc.RepositoryModelUnloadAsync(new RepositoryModelUnloadRequest { ModelName = "simple", Parameters = { [name] = new() } }, cancellationToken: Cancellation));
+        await ShownAsync(StatusCode.InvalidArgument, () => _models.Grpc.LogSettingsAsync(new LogSettingsRequest { Settings = { [name] = new() } }, cancellationToken: Cancellation));
+        await ShownAsync(StatusCode.InvalidArgument, () => _models.Grpc.TraceSettingAsync(new TraceSettingRequest { Settings = { [name] = new() } }, cancellationToken: Cancellation));
+
+        static async Task ShownAsync<T>(StatusCode code, Func<AsyncUnaryCall<T>> call)
+        {
+            var error = await Assert.ThrowsAsync<RpcException>(async () => await call());
+            Assert.Equal(code, error.StatusCode);
+            Assert.Contains("xxx…", error.Status.Detail, StringComparison.Ordinal);
+            Assert.InRange(error.Status.Detail.Length, 1, 300);
+        }
+    }
+
+    [Fact]
+    public async Task Priority_and_timeout_may_be_metadata()
+    {
+        var request = InferServer.Request("simple", InferServer.Simple());
+        var error = await Assert.ThrowsAsync<RpcException>(async () => await _models.Grpc.ModelInferAsync(request, new Metadata { { "x-serve-priority", "9" } }, cancellationToken: Cancellation));
+        Assert.Equal(StatusCode.InvalidArgument, error.StatusCode);
+        Assert.Contains("The priority is 9", error.Status.Detail, StringComparison.Ordinal);
+
+        request.Parameters["priority"] = new InferParameter { Int64Param = 1 };
+        Assert.Equal(2, (await _models.Grpc.ModelInferAsync(request, new Metadata { { "x-serve-priority", "9" } }, cancellationToken: Cancellation)).Outputs.Count);
+    }
+
+    [Fact]
     public async Task A_stream_answers_in_order_and_goes_on_after_a_failure()
     {
         using var call = _models.Grpc.ModelStreamInfer(cancellationToken: Cancellation);

@@ -144,6 +144,18 @@ public sealed class InferRestTests
         Assert.Contains("class result not available", (await _client.InferAsync("strings", [WireTensor.OfTexts("x", [1, 1], "a")], Form.Json, Outputs(("y", new JsonObject { ["classification"] = 1 })))).Error(HttpStatusCode.BadRequest), StringComparison.Ordinal);
     }
 
+    // Its configuration says max_batch_size 0 and has no labels of two outputs.
+    [Fact]
+    public async Task Classes_of_a_model_without_a_batch_have_no_dimension_for_it()
+    {
+        var one = await _client.InferAsync("fixed", [WireTensor.Of("x", "FP32", [1, 3], 1f, 3f, 2f)], Form.Json, Outputs(("y", new JsonObject { ["classification"] = 2 })));
+        var two = await _client.InferAsync("fixed_two", [WireTensor.Of("x", "FP32", [1, 3], 1f, 3f, 2f)], Form.Json, Outputs(("y", new JsonObject { ["classification"] = 1 })));
+
+        Assert.Equal([2], one["y"].Shape);
+        Assert.Equal("3.000000:1:b,2.000000:2:c", string.Join(',', one["y"].Texts()));
+        Assert.Equal("3.000000:1", string.Join(',', two["y"].Texts()));
+    }
+
     [Fact]
     public async Task A_picture_model_without_its_handler_takes_pixels_and_its_classes_have_labels()
     {
@@ -204,6 +216,24 @@ public sealed class InferRestTests
 
         var late = await _client.InferAsync("simple", InferServer.Simple(), Form.Json, new JsonObject { ["parameters"] = new JsonObject { ["timeout"] = 1 } });
         late.Error(HttpStatusCode.ServiceUnavailable);
+    }
+
+    [Fact]
+    public async Task Priority_and_timeout_may_be_headers_as_everywhere()
+    {
+        // The model has three levels: a header is checked, a parameter goes before it.
+        Assert.Contains("The priority is 9", (await AskAsync("x-serve-priority", "9")).Error(HttpStatusCode.BadRequest), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync("x-serve-priority", "9", new JsonObject { ["priority"] = 1 })).Answer.Status);
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync("x-serve-priority", "3")).Answer.Status);
+        Assert.Contains("x-serve-timeout-ms", (await AskAsync("x-serve-timeout-ms", "soon")).Error(HttpStatusCode.BadRequest), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync("x-serve-timeout-ms", "20000")).Answer.Status);
+
+        async Task<InferResult> AskAsync(string header, string value, JsonObject? parameters = null)
+        {
+            using var message = InferClient.Request("simple", InferServer.Simple(), Form.Json, parameters is null ? null : new JsonObject { ["parameters"] = parameters });
+            message.Headers.Add(header, value);
+            return InferClient.Read(await _models.Server.SendAsync(message));
+        }
     }
 
     private static JsonObject Outputs(params (string Name, JsonObject? Parameters)[] outputs)

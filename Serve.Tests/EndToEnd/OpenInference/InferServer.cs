@@ -12,7 +12,8 @@ namespace Serve.Tests.EndToEnd.OpenInference;
 /// <summary>
 /// A server with the models of Triton's examples: <c>simple</c> and <c>simple_int8</c> (INPUT0, INPUT1 of [batch, 16] become
 /// their sum and difference), <c>everything</c> (the identity of each datatype, of three dynamic dimensions, of a scalar and
-/// of a list), <c>dynamic</c> (FP32, [batch, n]), <c>strings</c> (BYTES, [batch, n]), <c>half</c> (FP16), fashion-vit,
+/// of a list), <c>dynamic</c> (FP32, [batch, n]), <c>strings</c> (BYTES, [batch, n]), <c>half</c> (FP16), <c>fixed</c> and
+/// <c>fixed_two</c> (FP32, [1, 3] without a batch, labels a, b, c, and one or two outputs), fashion-vit,
 /// <c>repeat</c> (decoupled), <c>echo</c> (a handler that declares no tensors).
 /// </summary>
 public sealed class InferServer : IAsyncLifetime
@@ -44,6 +45,8 @@ public sealed class InferServer : IAsyncLifetime
             AddAsync("dynamic", file => SmallModels.Identity(file, DataType.Float, "batch", "n")),
             AddAsync("strings", file => SmallModels.Identity(file, DataType.String, "batch", "n")),
             AddAsync("half", file => SmallModels.Identity(file, DataType.Float16, "batch", 2)),
+            AddAsync("fixed", file => Fixed(file, "y")),
+            AddAsync("fixed_two", file => Fixed(file, "y", "z")),
             RegisterAsync(_server.CopyModel("fashion-vit")),
             _server.ServeAsync("repeat", "RepeatInt32Handler", "batchSize: 8"),
             _server.ServeAsync("echo", "EchoHandler"));
@@ -93,6 +96,16 @@ public sealed class InferServer : IAsyncLifetime
         graph.Output(graph.Node("out_scalar", "Identity", [graph.Input("in_scalar", DataType.Int32)]), DataType.Int32);
         graph.Output(graph.Node("out_list", "Identity", [graph.Input("in_list", DataType.Float, "n")]), DataType.Float, "n");
     });
+
+    private static void Fixed(string file, params string[] outputs)
+    {
+        SmallModels.Write(file, graph =>
+        {
+            var x = graph.Input("x", DataType.Float, 1, 3);
+            foreach (var output in outputs) graph.Output(graph.Node(output, "Identity", [x]), DataType.Float, 1, 3);
+        });
+        File.WriteAllText(Path.Combine(Path.GetDirectoryName(file)!, "index_to_name.json"), """{"0": "a", "1": "b", "2": "c"}""");
+    }
 
     private async Task AddAsync(string name, Action<string> write)
     {

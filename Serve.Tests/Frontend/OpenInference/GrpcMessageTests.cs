@@ -14,6 +14,8 @@ namespace Serve.Tests.Frontend.OpenInference;
 /// <summary>The messages that are read and written by hand are those of the generated code.</summary>
 public sealed class GrpcMessageTests
 {
+    private const long MostBytes = 1 << 20;
+
     [Fact]
     public void A_request_in_pieces_is_read_with_its_raw_contents_in_the_payload() => FuzzRun.Run(200, static random =>
     {
@@ -34,7 +36,7 @@ public sealed class GrpcMessageTests
             Assert.Equal(tensors, call.Raw.Select(place => call.Payload.Body.Span.Slice(place.Offset, place.Length).ToArray()));
             message.RawInputContents.Clear();
             Assert.Equal(message, call.Message);
-            var request = GrpcRequest.Read(call);
+            var request = GrpcRequest.Read(call, MostBytes);
             Assert.Equal(("42", 3UL), (request.Id, request.Priority));
             Assert.Equal(tensors.Select(tensor => tensor.Length), request.Inputs.Select(input => input.Length));
         }
@@ -71,7 +73,7 @@ public sealed class GrpcMessageTests
         Assert.Equal(expected, call.Message);
         try
         {
-            GrpcRequest.Read(call);
+            GrpcRequest.Read(call, MostBytes);
         }
         catch (BadRequestException e)
         {
@@ -100,10 +102,38 @@ public sealed class GrpcMessageTests
         static void Check(string datatype, string bytes, InferTensorContents contents)
         {
             var call = Call(new InputMessage { Name = "x", Datatype = datatype, Shape = { 2 }, Contents = contents });
-            var input = GrpcRequest.Read(call).Inputs[0];
+            var input = GrpcRequest.Read(call, MostBytes).Inputs[0];
             Assert.Equal(bytes, Convert.ToHexString(call.Payload.Body.Span.Slice(input.Offset, input.Length)));
             call.Payload.Release();
         }
+    }
+
+    // A byte in the message for each.
+    [Fact]
+    public void Typed_contents_that_grow_beyond_the_limit_are_refused()
+    {
+        var whole = new InputMessage { Name = "x", Datatype = "INT64", Shape = { 128 }, Contents = new InferTensorContents { Int64Contents = { new long[128] } } };
+        var texts = new InputMessage { Name = "x", Datatype = "BYTES", Shape = { 128 }, Contents = new InferTensorContents { BytesContents = { Enumerable.Repeat(ByteString.CopyFromUtf8("abcd"), 128) } } };
+        foreach (var input in (InputMessage[])[whole, texts])
+        {
+            var call = Call(input);
+            Assert.Throws<PayloadTooLargeException>(() => GrpcRequest.Read(call, 1023));
+            call.Payload.Release();
+            call = Call(input);
+            Assert.Equal(1024, Assert.Single(GrpcRequest.Read(call, 1024).Inputs).Length);
+            call.Payload.Release();
+        }
+    }
+
+    [Fact]
+    public void Parameters_of_tensors_that_mean_nothing_may_have_no_value()
+    {
+        var input = new InputMessage { Name = "x", Datatype = "INT8", Shape = { 1 }, Contents = new InferTensorContents { IntContents = { 1 } }, Parameters = { ["mine"] = new InferParameter() } };
+        var call = Call(input);
+        call.Message.Outputs.Add(new ModelInferRequest.Types.InferRequestedOutputTensor { Name = "y", Parameters = { ["mine"] = new InferParameter(), ["classification"] = new InferParameter { Int64Param = 2 } } });
+
+        Assert.Equal(2, Assert.Single(GrpcRequest.Read(call, MostBytes).Outputs).Classes);
+        call.Payload.Release();
     }
 
     [Fact]
@@ -128,7 +158,7 @@ public sealed class GrpcMessageTests
         static void Refused(string message, InputMessage input, params byte[][] raw)
         {
             var call = Call(input, raw);
-            Assert.Contains(message, Assert.Throws<BadRequestException>(() => GrpcRequest.Read(call)).Message, StringComparison.Ordinal);
+            Assert.Contains(message, Assert.Throws<BadRequestException>(() => GrpcRequest.Read(call, MostBytes)).Message, StringComparison.Ordinal);
             call.Payload.Release();
         }
     }

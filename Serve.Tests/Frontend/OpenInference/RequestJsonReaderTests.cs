@@ -116,6 +116,9 @@ public sealed class RequestJsonReaderTests
     [InlineData("{\"inputs\":[],\"parameters\":{\"binary_data_output\":1}}", "'binary_data_output' must be true or false")]
     [InlineData("{\"inputs\":[],\"parameters\":{\"x\":[1]}}", "'x' must be a text, a number, true or false")]
     [InlineData("{\"inputs\":[],\"parameters\":{\"headers\":\"x\"}}", "reserved")]
+    [InlineData("{\"inputs\":[],\"parameters\":{\"x\":null}}", "'x' must be a text")]
+    [InlineData("{\"inputs\":[],\"outputs\":[{\"name\":\"y\",\"parameters\":{\"classification\":null}}]}", "'classification' must be a text, a number")]
+    [InlineData("{\"inputs\":[],\"outputs\":[{\"name\":\"y\",\"parameters\":{\"shared_memory_region\":\"r\",\"shared_memory_byte_size\":8,\"binary_data\":true}}]}", "can't have both 'shared_memory_region' and 'binary_data'")]
     [InlineData("{\"inputs\":[],\"outputs\":[{\"name\":\"y\",\"parameters\":{\"classification\":0}}]}", "'classification'")]
     [InlineData("{\"inputs\":[],\"outputs\":[{\"name\":\"y\",\"parameters\":{\"classification\":1000001}}]}", "'classification'")]
     [InlineData("{\"inputs\":[],\"outputs\":[{}]}", "no 'name'")]
@@ -163,6 +166,36 @@ public sealed class RequestJsonReaderTests
     {
         Refused(One(datatype, shape, data), message);
         Refused($$"""{"inputs":[{"data":{{data}},"datatype":"{{datatype}}","name":"x","shape":{{shape}}}]}""", message);
+    }
+
+    // As tritonclient's set_shared_memory writes it.
+    [Fact]
+    public void An_output_in_shared_memory_may_say_that_it_is_not_binary()
+    {
+        var (request, _) = Read("""{"inputs":[],"outputs":[{"name":"y","parameters":{"binary_data":false,"shared_memory_region":"r","shared_memory_byte_size":8}}]}""");
+
+        Assert.Equal(new SharedMemoryPlace("r", 0, 8), Assert.Single(request.Outputs).SharedMemory);
+    }
+
+    [Fact]
+    public void Parameters_of_tensors_that_mean_nothing_may_have_any_value()
+    {
+        foreach (var value in (string[])["null", "[1,{\"a\":[]}]", "{\"b\":null}", "\"x\"", "1e999", new string('7', 1000)])
+        {
+            var (request, tensors) = Read($$$"""{"inputs":[{"name":"x","shape":[1],"datatype":"INT8","parameters":{"mine":{{{value}}},"classification":{{{value}}}},"data":[5]}],"outputs":[{"name":"y","parameters":{"mine":{{{value}}},"binary_data_size":{{{value}}},"classification":2}}]}""");
+
+            Assert.Equal<byte>([5], Bytes(Assert.Single(request.Inputs), tensors));
+            Assert.Equal(2, Assert.Single(request.Outputs).Classes);
+        }
+    }
+
+    [Fact]
+    public void A_number_comes_whole_or_is_refused()
+    {
+        var digits = new string('7', 400);
+
+        Assert.Equal(new("x", digits), Assert.Single(Read($$$"""{"inputs":[],"parameters":{"x":{{{digits}}}}}""").Request.Parameters));
+        Refused($$$"""{"inputs":[],"parameters":{"x":{{{digits}}}7}}""", "parameter 'x' is a number of 401 characters, and may have 400");
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Google.Protobuf.Collections;
 using Serve.Core.Errors;
@@ -15,16 +16,18 @@ internal static class GrpcRequest
 {
     /// <summary>Reads a request.</summary>
     /// <param name="call">Its payload stays the caller's, and grows by typed contents.</param>
+    /// <param name="mostBytes">The most that the payload may have then.</param>
     /// <exception cref="BadRequestException">It is no such request.</exception>
-    public static TensorRequest Read(TensorCall call)
+    /// <exception cref="PayloadTooLargeException">Its tensors have more bytes: numbers may be shorter in a message than in a tensor.</exception>
+    public static TensorRequest Read(TensorCall call, long mostBytes)
     {
         var message = call.Message;
         if (message.Inputs.Count > TensorRequest.MostTensors || message.Outputs.Count > TensorRequest.MostTensors) throw new BadRequestException($"a request may have at most {TensorRequest.MostTensors} inputs and as many outputs");
         if (message.Id.Length > TensorRequest.LongestName) throw new BadRequestException($"'id' may have at most {TensorRequest.LongestName} characters");
         var request = new TensorRequest { Id = message.Id };
-        foreach (var (name, value) in message.Parameters) RequestParameters.Add(request, name, Value(name, value), isGrpc: true);
+        foreach (var (name, value) in message.Parameters) RequestParameters.Add(request, name, Value(name, value), RequestForm.Grpc);
         var raw = 0;
-        foreach (var input in message.Inputs) request.Inputs.Add(ReadInput(input, call, ref raw));
+        foreach (var input in message.Inputs) request.Inputs.Add(ReadInput(input, call, mostBytes, ref raw));
         if (raw != call.Raw.Count && call.Raw.Count > 0) throw new BadRequestException($"expected {raw} raw_input_contents, one for each input, got {call.Raw.Count} for model '{message.ModelName}'");
         foreach (var output in message.Outputs)
         {
@@ -32,10 +35,10 @@ internal static class GrpcRequest
             var place = default(SharedMemoryFields);
             foreach (var (name, value) in output.Parameters)
             {
-                var read = Value(name, value);
-
                 // How tensors travel is decided here: always raw.
-                if (!place.TryAdd(name, read) && name != "binary_data") TensorParameters.Add(requested, name, read);
+                if (name == "binary_data" || !TensorParameters.IsOfOutput(name)) continue;
+                var read = Value(name, value);
+                if (!place.TryAdd(name, read)) TensorParameters.Add(requested, name, read);
             }
 
             TensorParameters.Place(requested, place);
@@ -45,7 +48,7 @@ internal static class GrpcRequest
         return request;
     }
 
-    private static TensorInput ReadInput(InputMessage message, TensorCall call, ref int raw)
+    private static TensorInput ReadInput(InputMessage message, TensorCall call, long mostBytes, ref int raw)
     {
         var input = new TensorInput
         {
@@ -55,7 +58,11 @@ internal static class GrpcRequest
         if (message.Shape.Count > TensorShape.MostDimensions) throw new BadRequestException($"input '{input.Name}': 'shape' may have at most {TensorShape.MostDimensions} dimensions");
         input.Shape = TensorRequestCheck.Shape(input.Name, [.. message.Shape]);
         var place = default(SharedMemoryFields);
-        foreach (var (name, value) in message.Parameters) place.TryAdd(name, Value(name, value));
+        foreach (var (name, value) in message.Parameters)
+        {
+            if (SharedMemoryFields.HasField(name)) place.TryAdd(name, Value(name, value));
+        }
+
         TensorParameters.Place(input, place);
         if (input.Source == TensorSource.SharedMemory)
         {
@@ -65,7 +72,7 @@ internal static class GrpcRequest
 
         if (call.Raw.Count == 0)
         {
-            ReadContents(input, message.Contents ?? new InferTensorContents(), call.Payload);
+            ReadContents(input, message.Contents ?? new InferTensorContents(), new Target(call.Payload, mostBytes));
             return input;
         }
 
@@ -76,23 +83,24 @@ internal static class GrpcRequest
         return input;
     }
 
-    private static void ReadContents(TensorInput input, InferTensorContents contents, RequestPayload payload)
+    private static void ReadContents(TensorInput input, InferTensorContents contents, Target target)
     {
+        var payload = target.Payload;
         input.Offset = payload.Body.Length;
         var elements = input.Element switch
         {
-            TensorElement.Bool => Write(contents.BoolContents, payload, static value => value ? (byte)1 : (byte)0),
-            TensorElement.Int8 => Write(contents.IntContents, payload, value => InRange(input, value, sbyte.MinValue, sbyte.MaxValue) ? (sbyte)value : (sbyte)0),
-            TensorElement.Int16 => Write(contents.IntContents, payload, value => InRange(input, value, short.MinValue, short.MaxValue) ? (short)value : (short)0),
-            TensorElement.Int32 => Write(contents.IntContents, payload, static value => value),
-            TensorElement.Int64 => Write(contents.Int64Contents, payload, static value => value),
-            TensorElement.UInt8 => Write(contents.UintContents, payload, value => InRange(input, value, byte.MinValue, byte.MaxValue) ? (byte)value : (byte)0),
-            TensorElement.UInt16 => Write(contents.UintContents, payload, value => InRange(input, value, ushort.MinValue, ushort.MaxValue) ? (ushort)value : (ushort)0),
-            TensorElement.UInt32 => Write(contents.UintContents, payload, static value => value),
-            TensorElement.UInt64 => Write(contents.Uint64Contents, payload, static value => value),
-            TensorElement.Float32 => Write(contents.Fp32Contents, payload, static value => value),
-            TensorElement.Float64 => Write(contents.Fp64Contents, payload, static value => value),
-            TensorElement.String => WriteBytes(contents, payload),
+            TensorElement.Bool => Write(contents.BoolContents, target, static value => value ? (byte)1 : (byte)0),
+            TensorElement.Int8 => Write(contents.IntContents, target, value => InRange(input, value, sbyte.MinValue, sbyte.MaxValue) ? (sbyte)value : (sbyte)0),
+            TensorElement.Int16 => Write(contents.IntContents, target, value => InRange(input, value, short.MinValue, short.MaxValue) ? (short)value : (short)0),
+            TensorElement.Int32 => Write(contents.IntContents, target, static value => value),
+            TensorElement.Int64 => Write(contents.Int64Contents, target, static value => value),
+            TensorElement.UInt8 => Write(contents.UintContents, target, value => InRange(input, value, byte.MinValue, byte.MaxValue) ? (byte)value : (byte)0),
+            TensorElement.UInt16 => Write(contents.UintContents, target, value => InRange(input, value, ushort.MinValue, ushort.MaxValue) ? (ushort)value : (ushort)0),
+            TensorElement.UInt32 => Write(contents.UintContents, target, static value => value),
+            TensorElement.UInt64 => Write(contents.Uint64Contents, target, static value => value),
+            TensorElement.Float32 => Write(contents.Fp32Contents, target, static value => value),
+            TensorElement.Float64 => Write(contents.Fp64Contents, target, static value => value),
+            TensorElement.String => WriteBytes(contents, target),
             _ => Others(contents) == 0 && TensorShape.TryCount(input.Shape, out var none) && none == 0
                 ? 0
                 : throw new BadRequestException($"unexpected explicit tensor data for input tensor '{input.Name}' of type '{input.Element.Datatype()}'. Please use raw_input_contents"),
@@ -110,19 +118,24 @@ internal static class GrpcRequest
     private static bool InRange(TensorInput input, long value, long least, long most) =>
         value >= least && value <= most ? true : throw new BadRequestException($"input '{input.Name}': {value} is not a whole number from {least} to {most}");
 
-    private static int Write<TValue, TElement>(RepeatedField<TValue> values, RequestPayload payload, Func<TValue, TElement> convert)
+    private static int Write<TValue, TElement>(RepeatedField<TValue> values, Target target, Func<TValue, TElement> convert)
         where TElement : unmanaged
     {
-        var bytes = checked(values.Count * System.Runtime.CompilerServices.Unsafe.SizeOf<TElement>());
-        var target = MemoryMarshal.Cast<byte, TElement>(payload.GetSpan(bytes)[..bytes]);
-        for (var i = 0; i < target.Length; i++) target[i] = convert(values[i]);
-        payload.Advance(bytes);
+        var bytes = target.Room((long)values.Count * Unsafe.SizeOf<TElement>());
+        var elements = MemoryMarshal.Cast<byte, TElement>(target.Payload.GetSpan(bytes)[..bytes]);
+        for (var i = 0; i < elements.Length; i++) elements[i] = convert(values[i]);
+        target.Payload.Advance(bytes);
         return values.Count;
     }
 
-    private static int WriteBytes(InferTensorContents contents, RequestPayload payload)
+    private static int WriteBytes(InferTensorContents contents, Target target)
     {
-        foreach (var value in contents.BytesContents) BytesElements.Write(payload, value.Span);
+        foreach (var value in contents.BytesContents)
+        {
+            target.Room(BytesElements.PrefixBytes + (long)value.Length);
+            BytesElements.Write(target.Payload, value.Span);
+        }
+
         return contents.BytesContents.Count;
     }
 
@@ -136,6 +149,14 @@ internal static class GrpcRequest
         InferParameter.ParameterChoiceOneofCase.Uint64Param => new(ParameterKind.Whole, value.Uint64Param.ToString(CultureInfo.InvariantCulture)),
         InferParameter.ParameterChoiceOneofCase.DoubleParam => new(ParameterKind.Real, value.DoubleParam.ToString("R", CultureInfo.InvariantCulture)),
         InferParameter.ParameterChoiceOneofCase.StringParam => new(ParameterKind.Text, value.StringParam),
-        _ => throw new BadRequestException($"parameter '{name}' has no value"),
+        _ => throw new BadRequestException($"parameter '{ShownText.Of(name)}' has no value"),
     };
+
+    /// <summary>Where elements go, and how many bytes it may have.</summary>
+    private readonly record struct Target(RequestPayload Payload, long MostBytes)
+    {
+        /// <summary>So many bytes, for which there is room.</summary>
+        /// <exception cref="PayloadTooLargeException">There is none.</exception>
+        public int Room(long bytes) => Payload.Body.Length + bytes <= Math.Min(MostBytes, Array.MaxLength) ? (int)bytes : throw new PayloadTooLargeException(MostBytes);
+    }
 }

@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Microsoft.AspNetCore.Http;
 using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Management.Http;
@@ -65,8 +66,9 @@ internal sealed class InferStream(InferService service, IAsyncStreamReader<Tenso
         {
             answer = service.StartAsync(run, isStream: true);
         }
-        catch (ServeException e)
+        catch (Exception e)
         {
+            // Told like what fails later, to this request's client alone.
             answer = ValueTask.FromException<InferenceResponse>(e);
         }
 
@@ -81,6 +83,7 @@ internal sealed class InferStream(InferService service, IAsyncStreamReader<Tenso
             try
             {
                 var answer = await starting;
+                if (!isDecoupled) await service.JoinAsync(answer);
                 await before;
                 if (answer.Body.Length > BriefBytes) await Task.Yield();
                 if (isDecoupled) await WritePartsAsync(run, answer);
@@ -92,6 +95,9 @@ internal sealed class InferStream(InferService service, IAsyncStreamReader<Tenso
                 var error = OpenInferenceError.Of(run.Failed(e));
                 await before;
                 await FailAsync(run, error, ends);
+
+                // Only now: that the client has left may have been seen by a write before it is known.
+                if (error.Status == StatusCodes.Status500InternalServerError && e is not ServeException && !context.CancellationToken.IsCancellationRequested) service.TellLog(e, context);
             }
         }
     }

@@ -49,13 +49,13 @@ internal sealed class TensorRun(TensorCall call, ServerCallContext context, bool
     {
         var target = Target!;
         _signature = signature;
-        _request = GrpcRequest.Read(call);
+        _request = GrpcRequest.Read(call, maxRequestBytes);
         var payload = call.Payload;
         _regions = memory.Use(_request, payload, maxRequestBytes);
         var rows = TensorRequestCheck.Check(_request, target, signature, payload.Body.Span, isJsonAnswered: false);
         payload.Follow(_trace);
         _request.Complete(payload);
-        var options = _request.Options(target.Configuration.PriorityLevels, rows).Within(context);
+        var options = _request.Options(target.Configuration.PriorityLevels, rows, context.GetHttpContext().Request.Headers).Within(context);
         target.Metrics.StageDone(RequestStage.Read, Stopwatch.GetElapsedTime(_started));
         _payload = null;
         payload.RequestId = CommonHeaders.IdOf(context.GetHttpContext());
