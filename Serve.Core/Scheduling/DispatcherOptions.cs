@@ -33,8 +33,8 @@ public sealed record DispatcherOptions
     public TimeSpan MaxBatchDelay { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>
-    /// A lane of which nothing was sent for this long goes first for one batch's worth of rows, so that no lane starves. Within
-    /// a lane a deadline moves a request forward by at most as much, so that no request does.
+    /// A lane of which nothing was sent for this long goes first for one batch's worth of rows, so that no lane starves; between
+    /// two such batches one at least goes in the usual order, so that the first lane does not either. Within a lane a deadline moves a request forward by at most as much, so that no request does.
     /// </summary>
     public TimeSpan StarvationLimit { get; init; } = TimeSpan.FromSeconds(1);
 

@@ -3,8 +3,8 @@ namespace Serve.Core.Scheduling;
 /// <summary>
 /// The requests that wait, in priority lanes: lane 0 first, earliest deadline first within a lane, which is first in, first
 /// out where all have the same time. A deadline moves a request forward by at most <c>starvationLimit</c>. A lane of which
-/// nothing was taken for that long goes before all others for <c>liftedRows</c> rows; one lift each limit, so that priorities
-/// still mean something when every lane has waited for long.
+/// nothing was taken for that long goes before all others for <c>liftedRows</c> rows; then as many go in the usual order, so
+/// that priorities still mean something when batches take long and every lane has waited: the first lane has half at least.
 /// </summary>
 internal sealed class LaneQueue
 {
@@ -13,6 +13,7 @@ internal sealed class LaneQueue
     private readonly int _liftedRows;
     private Lane? _lifted;
     private int _liftedRowsLeft;
+    private int _usualRowsLeft;
 
     public LaneQueue(int lanes, long starvationLimit, int liftedRows)
     {
@@ -88,8 +89,13 @@ internal sealed class LaneQueue
         Remove(request);
         var lane = LaneOf(request);
         lane.WaitingSince = now;
-        if (lane != _lifted) return;
+        if (lane != _lifted)
+        {
+            if (_usualRowsLeft > 0) _usualRowsLeft -= request.Rows;
+            return;
+        }
 
+        _usualRowsLeft = _liftedRows;
         _liftedRowsLeft -= request.Rows;
         if (_liftedRowsLeft <= 0) _lifted = null;
     }
@@ -108,6 +114,7 @@ internal sealed class LaneQueue
     private void Lift(long now)
     {
         _lifted = null;
+        if (_usualRowsLeft > 0) return;
         var since = now - _starvationLimit;
         for (var i = 1; i < _lanes.Length; i++)
         {

@@ -177,6 +177,50 @@ public sealed class DispatcherTests
     }
 
     [Fact]
+    public void The_first_lane_goes_on_where_every_other_one_has_waited_too_long()
+    {
+        const int Lanes = 4;
+        var batch = TimeSpan.FromMilliseconds(400); // three lifts take longer than the limit
+        var bench = new DispatcherBench(new() { Lanes = Lanes, BatchSize = 2, MaxQueueSize = 1000, StarvationLimit = Second });
+        for (var i = 0; i < 100; i++)
+        {
+            for (var lane = 0; lane < Lanes; lane++) bench.Admit(lane);
+        }
+
+        var worker = bench.Dispatcher.AddWorker("w", credit: 2);
+        List<int> lanes = [];
+        for (var i = 0; i < 50; i++)
+        {
+            var running = worker.InFlight.Values.ToList();
+            Assert.Equal(2, running.Count);
+            lanes.Add(Assert.Single(running.Select(r => r.Lane).Distinct()));
+            bench.Begin(worker, running);
+            bench.Time.Advance(batch);
+            foreach (var request in running) bench.Dispatcher.Complete(worker, request);
+        }
+
+        // Half for the first, and the others in turn: a second and two batches for each of them at most.
+        Assert.InRange(lanes.Count(lane => lane == 0), 25, 30);
+        for (var lane = 1; lane < Lanes; lane++)
+        {
+            Assert.InRange(lanes.Count(other => other == lane), 6, 9);
+            Assert.True(Longest(lane) * batch <= Second + 2 * (Lanes - 1) * batch, $"Lane {lane} waited for {Longest(lane)} batches.");
+        }
+
+        int Longest(int lane)
+        {
+            var (longest, waited) = (0, 0);
+            foreach (var other in lanes)
+            {
+                waited = other == lane ? 0 : waited + 1;
+                longest = Math.Max(longest, waited);
+            }
+
+            return longest;
+        }
+    }
+
+    [Fact]
     public void Returned_requests_go_back_to_their_old_place()
     {
         var bench = new DispatcherBench(new() { BatchSize = 2 });
