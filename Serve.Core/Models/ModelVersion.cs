@@ -285,6 +285,7 @@ public sealed partial class ModelVersion
         lock (_gate)
         {
             Workers = workers;
+            _autoscaler?.Forget();
             return ScaleAsync(workers.Min, workers.Max);
         }
     }
@@ -383,8 +384,8 @@ public sealed partial class ModelVersion
         lock (_gate)
         {
             // Under the lock, so that numbers that are set by hand meanwhile are not overruled.
-            workers = _pool.Count;
-            step = autoscaler.Observe(load, workers, _pool.ReadyCount, _configuration.MinWorkers, _configuration.MaxWorkers);
+            (workers, var starting, var failed) = _pool.Census;
+            step = autoscaler.Observe(load, workers, starting, failed, _configuration.MinWorkers, _configuration.MaxWorkers);
             if (step is { } change) _ = _pool.ScaleAsync(change.Workers, change.Workers, _configuration, drainLimit: null);
         }
 

@@ -84,6 +84,27 @@ internal sealed class WorkerPool
         }
     }
 
+    /// <summary>Places that are not leaving; how many of them have no worker yet that takes requests; and how many have given up.</summary>
+    public (int Places, int Starting, int Failed) Census
+    {
+        get
+        {
+            lock (_gate)
+            {
+                // Each is asked once: it may change meanwhile. One that had given up, and is ready again, is ready.
+                var (starting, failed) = (0, 0);
+                foreach (var place in _places)
+                {
+                    if (place.IsReady) continue;
+                    if (place.IsFailed) failed++;
+                    else starting++;
+                }
+
+                return (_places.Count, starting, failed);
+            }
+        }
+    }
+
     /// <summary>Whether every place has given up.</summary>
     public bool HasFailed
     {
