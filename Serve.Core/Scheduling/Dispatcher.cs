@@ -106,8 +106,7 @@ public sealed class Dispatcher
     {
         var now = _time.GetTimestamp();
         request.Admit(++_sequence);
-        _load.Arrived(request.Rows, now);
-        var predicted = _prediction.Promise(request, _queue.RowsBefore(request) + _quarantine.Requests, now);
+        var predicted = request.IsAside ? 0 : Predict(request, now);
         if (_refusesLate && predicted > 0 && predicted > request.DeadlineTimestamp - now) return new Admission(AdmissionVerdict.TooLate, predicted);
 
         _queue.Add(request, now);
@@ -142,7 +141,7 @@ public sealed class Dispatcher
     }
 
     /// <summary>A batch begins. Ids that the worker does not have are ignored.</summary>
-    /// <returns>The rows of those that it has.</returns>
+    /// <returns>The rows of those that it has; 0 for what it answers beside its batches.</returns>
     public int Begun(WorkerSlot worker, ReadOnlySpan<ulong> ids)
     {
         var rows = worker.Begin(ids, _time.GetTimestamp());
@@ -343,6 +342,12 @@ public sealed class Dispatcher
     private static void NoteProgress(ScheduledRequest request, long now)
     {
         if (request.Place == RequestPlace.Begun) request.Worker!.NoteProgress(request.Batch, now);
+    }
+
+    private long Predict(ScheduledRequest request, long now)
+    {
+        _load.Arrived(request.Rows, now);
+        return _prediction.Promise(request, _queue.RowsBefore(request) + _quarantine.Requests, now);
     }
 
     private void Dispatch(long now)

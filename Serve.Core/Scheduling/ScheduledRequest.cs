@@ -22,6 +22,12 @@ public abstract class ScheduledRequest
     /// <summary>How many rows of a batch it fills; 1 unless a protocol with several rows a request says otherwise. Set before it is admitted.</summary>
     public int Rows { get; set; } = 1;
 
+    /// <summary>
+    /// Whether a worker answers it beside its batches: it takes no time of the device, and neither its arrival nor its answer
+    /// says anything about load or batches. Set before it is admitted.
+    /// </summary>
+    public bool IsAside { get; set; }
+
     /// <summary>Where the request is.</summary>
     public RequestPlace Place { get; internal set; }
 

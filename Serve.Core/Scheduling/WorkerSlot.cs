@@ -78,7 +78,7 @@ public sealed class WorkerSlot
     }
 
     /// <summary>A batch begins. Ids that it does not have, or has begun, are ignored.</summary>
-    /// <returns>The rows of those that it has.</returns>
+    /// <returns>The rows of those that it has, without what it answers beside its batches.</returns>
     internal int Begin(ReadOnlySpan<ulong> ids, long now)
     {
         Batches++;
@@ -92,7 +92,7 @@ public sealed class WorkerSlot
             request.Place = RequestPlace.Begun;
             request.Batch = Batches;
             request.BegunTimestamp = now;
-            rows += request.Rows;
+            if (!request.IsAside) rows += request.Rows;
         }
 
         if (rows > 0) Running.Add(new RunningBatch(Batches, now, rows));

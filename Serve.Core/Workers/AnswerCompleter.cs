@@ -80,8 +80,8 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
 
         if (completion.Response is { } response)
         {
-            Record(request, response.Times, now);
-            if (_responses is { } responses) CountOnly(responses, request, response, now);
+            if (!request.IsAside) Record(request, response.Times, now);
+            if (_responses is { } responses && !request.IsAside) CountOnly(responses, request, response, now);
             response.RequestTimes = request.Payload.Times;
             request.Payload.Release();
             request.TryComplete(response);
@@ -90,7 +90,7 @@ internal sealed partial class AnswerCompleter(bool inline, TimeProvider time, Mo
 
         Tell(completion);
         request.Payload.Release();
-        if (_responses is { } failed && request.SentTimestamp > 0) failed.Failed(0, request.SentTimestamp, now);
+        if (_responses is { } failed && request is { IsAside: false, SentTimestamp: > 0 }) failed.Failed(0, request.SentTimestamp, now);
         if (request.TryFail(completion.Error!) && completion.Error is ServeException { Status: 504 }) metrics.RequestExpired(ExpiredPlace.Worker);
     }
 

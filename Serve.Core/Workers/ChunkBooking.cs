@@ -72,7 +72,7 @@ internal sealed class ChunkBooking(InferenceScheduler scheduler, Dispatcher disp
     {
         if (slot.Find(e.Id) is not InferenceRequest request) return null;
         var isWanted = !request.IsAbandoned;
-        if (e.Response is not null) DecodeTicks = AverageWith(Ticks(e.Response.Times.Decode));
+        if (e.Response is not null && !request.IsAside) DecodeTicks = AverageWith(Ticks(e.Response.Times.Decode));
         if (e.Error is ServeException { Status: 504 } && request.Place == RequestPlace.Sent) dispatcher.GiveUp(slot, request);
         else dispatcher.Complete(slot, request, e.Response is { } response ? TicksOf(response.Times) : default);
         return isWanted ? request : null;

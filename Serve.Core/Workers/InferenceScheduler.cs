@@ -136,6 +136,7 @@ internal sealed class InferenceScheduler : IDisposable
             PartsMoveDeadline = !isClients,
         };
         payload.Trace?.QueuedTimestamp = now;
+            IsAside = payload.AsksHandler,
         Admission admission;
         int queued;
         bool answersSoon;
@@ -259,7 +260,7 @@ internal sealed class InferenceScheduler : IDisposable
     // Of a request that came to a worker, and failed before its first response: later ones are counted by those who write them.
     private void CountFailure(InferenceRequest request)
     {
-        if (request.Parts is null && _completer.Responses is { } responses) responses.Failed(0, request.SentTimestamp, responses.Now);
+        if (request is { Parts: null, IsAside: false } && _completer.Responses is { } responses) responses.Failed(0, request.SentTimestamp, responses.Now);
     }
 
     /// <summary>Gives a worker nothing more.</summary>
@@ -388,7 +389,7 @@ internal sealed class InferenceScheduler : IDisposable
 
         after.Run();
         if (!request.TryFail(new ClientGoneException())) return;
-        if (request.Parts is null && _completer.Responses is { } responses && request.SentTimestamp > 0) responses.Cancelled(0, request.SentTimestamp, responses.Now);
+        if (request is { Parts: null, IsAside: false, SentTimestamp: > 0 } && _completer.Responses is { } responses) responses.Cancelled(0, request.SentTimestamp, responses.Now);
         _metrics.RequestCancelled();
         if (waited) request.Payload.Release();
     }

@@ -221,6 +221,28 @@ public sealed class DispatcherTests
     }
 
     [Fact]
+    public void What_a_worker_answers_beside_its_batches_is_no_load_and_teaches_nothing()
+    {
+        var bench = new DispatcherBench(new() { BatchSize = 4 });
+        var worker = bench.Dispatcher.AddWorker("w", credit: 8);
+        for (var i = 0; i < 10; i++)
+        {
+            var question = bench.New();
+            question.IsAside = true;
+            Assert.True(bench.Dispatcher.Admit(question).IsAdmitted);
+            Assert.Equal(0, bench.Dispatcher.Begun(worker, [question.Id]));
+            Assert.Equal(RequestPlace.Begun, question.Place); // if the worker dies now, it is known of what
+            bench.Dispatcher.Complete(worker, question, new BatchTicks(0, 0, 0));
+        }
+
+        Assert.Equal((0, 0), (bench.Dispatcher.Load.ArrivalsPerSecond, bench.Dispatcher.Load.BatchFill));
+        Assert.Equal(0, bench.Dispatcher.Cost.Mean(1));
+        Assert.False(bench.Dispatcher.Cost.HasEvidence);
+        Assert.Empty(bench.Dispatcher.Executed.Sizes());
+        Assert.Equal(0, bench.Dispatcher.OutstandingRows);
+    }
+
+    [Fact]
     public void Returned_requests_go_back_to_their_old_place()
     {
         var bench = new DispatcherBench(new() { BatchSize = 2 });
