@@ -8,9 +8,6 @@ using Serve.Core.Tracing;
 
 namespace Serve.Core.Caching;
 
-/// <summary>Runs a request, whose payload it takes over.</summary>
-internal delegate ValueTask<InferenceResponse> RunRequest(RequestPayload payload, int lane, TimeSpan timeout, bool isClients, CancellationToken clientGone, int rows);
-
 /// <summary>
 /// The answers of one model version, in front of its scheduler: a request whose answer is known is answered from memory;
 /// one that somebody else has under way waits for that one; any other runs. It lives as long as the version: one that is

@@ -302,6 +302,14 @@ public sealed partial class ModelVersion
     {
         lock (_gate) _isPublished = false;
         _successor = successor;
+
+        // Also those that were let in when it was not there yet: the cache may hold a request for milliseconds. They go by its
+        // rules, and what the client did not say is as its configuration has it.
+        _scheduler.PassOn((payload, lane, timeout, isClients, clientGone, rows) =>
+        {
+            payload.LeaveShared();
+            return successor.InferAsync(payload, new InferenceOptions(Math.Min(lane + 1, successor._configuration.PriorityLevels), isClients ? timeout : null, rows), clientGone);
+        });
         BeginDrain();
     }
 
@@ -372,6 +380,7 @@ public sealed partial class ModelVersion
             // The state again: whether a worker is busy changes without a word.
             if (_isPublished) PublishState(State);
             if (_isPublished) Metrics.SetLoad(load.Load, load.Costs, load.QueueLimit);
+            if (_isPublished) _scheduler.ObserveQueue();
         }
 
         if (_autoscaler is not null && !_isDraining) Autoscale(_autoscaler, load.Load);
@@ -401,9 +410,13 @@ public sealed partial class ModelVersion
         lock (_gate)
         {
             before = State;
-            after = VersionState.Of(_isDraining, _pool.Count, _pool.ReadyCount, _pool.HasFailed, _wasReady);
+            var (places, ready, hasFailed) = (_pool.Count, _pool.ReadyCount, _pool.HasFailed);
+            after = VersionState.Of(_isDraining, places, ready, hasFailed, _wasReady);
             if (after == ModelState.Ready) _wasReady = true;
             Learn(_pool.About); // before the state: who sees Ready sees the signature
+
+            // Before the state too, and while it drains as well: from workers that leave last, requests come back that nobody is there for.
+            _scheduler.SetRefusal(VersionState.IsServedByNobody(places, ready, hasFailed) ? () => Refuse(after) : null);
             Volatile.Write(ref _state, (int)after);
             if (_isPublished) PublishState(after);
             if (after == before) return;
@@ -411,7 +424,6 @@ public sealed partial class ModelVersion
 
         if (after == ModelState.Failed) Log.Failed(_log, _pool.Failure?.Reason ?? "unknown");
         else Log.Changed(_log, before, after);
-        if (after is ModelState.Failed or ModelState.Idle) _scheduler.FailQueued(() => Refuse(after));
     }
 
     // Under the gate.

@@ -21,6 +21,12 @@ internal static class VersionState
         return wasReady ? ModelState.Recovering : ModelState.Loading;
     }
 
+    /// <summary>Whether no worker takes requests, and none is on its way: what waits would wait for nothing.</summary>
+    /// <param name="places">Workers that it should have.</param>
+    /// <param name="ready">Those that take requests.</param>
+    /// <param name="hasFailed">Its workers are not tried again.</param>
+    public static bool IsServedByNobody(int places, int ready, bool hasFailed) => ready == 0 && (places == 0 || hasFailed);
+
     /// <summary>Why a request is refused, for the metrics and for its client, and when to try again.</summary>
     /// <param name="state">One in which nothing is served.</param>
     /// <param name="model">The model's name.</param>

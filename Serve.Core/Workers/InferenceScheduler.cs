@@ -36,7 +36,9 @@ internal sealed class InferenceScheduler : IDisposable
     private readonly List<ScheduledRequest> _late = [];
     private readonly List<ScheduledRequest> _failed = [];
     private TaskCompletionSource? _idle;
-    private Func<Exception>? _refusal;
+    private Func<Exception>? _refusal; // while it is set nobody waits: EndTurn answers them
+    private RunRequest? _elsewhere;
+    private bool _isClosed;
 
     /// <summary>Creates the scheduler of one version.</summary>
     /// <param name="title">The version as error messages name it, for example <c>model "m", version 1.0</c>.</param>
@@ -77,7 +79,7 @@ internal sealed class InferenceScheduler : IDisposable
     {
         get
         {
-            lock (_gate) return _dispatcher.QueuedRequests + _dispatcher.QuarantinedRequests;
+            lock (_gate) return Waiting();
         }
     }
 
@@ -122,7 +124,7 @@ internal sealed class InferenceScheduler : IDisposable
     /// <param name="isClients">Whether the client named it: then it is for the whole of an answer in parts; else for the first part, and each further one has <c>responseTimeout</c> after the one before.</param>
     /// <param name="clientGone">Cancelled when the client leaves.</param>
     /// <param name="rows">Rows of a batch that it fills.</param>
-    /// <exception cref="ServiceUnavailableException">The queue is full, or the answer would come too late; or as <see cref="Close"/> says.</exception>
+    /// <exception cref="ServiceUnavailableException">The queue is full, or the answer would come too late; or as <see cref="SetRefusal"/> and <see cref="Close"/> say.</exception>
     public ValueTask<InferenceResponse> Submit(RequestPayload payload, int lane, TimeSpan timeout, bool isClients, CancellationToken clientGone, int rows = 1)
     {
         var now = _time.GetTimestamp();
@@ -134,22 +136,25 @@ internal sealed class InferenceScheduler : IDisposable
             ArrivalTimestamp = now,
             DeadlineTimestamp = now + _time.TicksOf(timeout),
             PartsMoveDeadline = !isClients,
+            IsAside = payload.AsksHandler,
         };
         payload.Trace?.QueuedTimestamp = now;
-            IsAside = payload.AsksHandler,
         Admission admission;
         int queued;
         bool answersSoon;
         Func<Exception>? refusal;
+        RunRequest? elsewhere;
         Aftermath after;
         lock (_gate)
         {
-            refusal = _refusal;
-            admission = refusal is null ? _dispatcher.Admit(request) : default;
+            (refusal, elsewhere) = (_refusal, _elsewhere);
+            admission = refusal is null && elsewhere is null ? _dispatcher.Admit(request) : default;
             queued = _dispatcher.QueuedRequests;
             answersSoon = AnswersSoon;
             after = EndTurn();
         }
+
+        if (elsewhere is not null) return elsewhere(payload, lane, timeout, isClients, clientGone, rows);
 
         // Frames to a worker that is busy for microseconds go out with its next answer, which comes before another thread
         // could be woken to send them.
@@ -197,9 +202,9 @@ internal sealed class InferenceScheduler : IDisposable
         {
             if (worker.Slot is not { } slot) return false;
             _booking.Book(slot, events, ids, completions, now);
-            queued = _dispatcher.QueuedRequests;
             answersSoon = AnswersSoon;
             after = EndTurn();
+            queued = _dispatcher.QueuedRequests;
         }
 
         after.Frames.Flush(evenIfBusy: true);
@@ -209,7 +214,7 @@ internal sealed class InferenceScheduler : IDisposable
         worker.HasServed |= completions.Count > 0;
         _metrics.SetQueueLength(queued);
         _completer.CompleteAll(completions, now);
-        after.Idle?.TrySetResult();
+        after.End();
         return answersSoon;
     }
 
@@ -221,7 +226,6 @@ internal sealed class InferenceScheduler : IDisposable
     public bool RemoveWorker(IRequestTarget worker, WorkerLossReason reason, out ScheduledRequest[] failed)
     {
         Aftermath after;
-        Func<Exception>? refusal;
         bool isExplained;
         lock (_gate)
         {
@@ -232,15 +236,11 @@ internal sealed class InferenceScheduler : IDisposable
             isExplained = _dispatcher.RemoveWorker(slot, reason, _failed);
             worker.Slot = null;
             failed = [.. _failed];
-            refusal = _refusal;
-            for (var i = failed.Length; refusal is null && i < running; i++) _metrics.RequestRetried();
+            for (var i = failed.Length; _refusal is null && i < running; i++) _metrics.RequestRetried();
             after = EndTurn();
         }
 
         after.Run();
-
-        // What it had went back into line, where nobody comes any more.
-        if (refusal is not null) FailQueued(refusal);
         return isExplained;
     }
 
@@ -307,36 +307,50 @@ internal sealed class InferenceScheduler : IDisposable
         lock (_gate) return worker.Slot is null or { OutstandingRequests: 0 };
     }
 
-    /// <summary>Answers everything that waits with an error; what workers have stays theirs.</summary>
-    public void FailQueued(Func<Exception> error)
+    /// <summary>
+    /// Says whether a worker takes requests, or will. While none does, an error is the answer to what waits, to what comes and
+    /// to what comes back from workers that go. What workers have stays theirs.
+    /// </summary>
+    /// <param name="refusal">Makes the error; called without the scheduler's lock. Null: a worker is there, or is on its way.</param>
+    public void SetRefusal(Func<Exception>? refusal)
     {
-        List<ScheduledRequest> waiting = [];
         Aftermath after;
         lock (_gate)
         {
-            _dispatcher.RemoveWaiting(waiting);
+            if (_isClosed) return;
+            _refusal = refusal;
             after = EndTurn();
         }
 
-        foreach (InferenceRequest request in waiting)
-        {
-            request.TryFail(error());
-            request.Payload.Release();
-        }
-
-        _metrics.SetQueueLength(0);
         after.Run();
     }
 
-    /// <summary>
-    /// Takes nothing more: answers with an error what waits, what comes from now on, and what comes back from workers that go.
-    /// What workers have stays theirs, so that <see cref="WhenIdle"/> is sure to end when they have left.
-    /// </summary>
-    /// <param name="refusal">Makes the error; called without a lock.</param>
+    /// <summary>Takes nothing more, whatever workers come: as <see cref="SetRefusal"/>, for good. <see cref="WhenIdle"/> is sure to end when the workers have left.</summary>
+    /// <param name="refusal">As there.</param>
     public void Close(Func<Exception> refusal)
     {
-        lock (_gate) _refusal = refusal;
-        FailQueued(refusal);
+        Aftermath after;
+        lock (_gate)
+        {
+            _isClosed = true;
+            _refusal = refusal;
+            after = EndTurn();
+        }
+
+        after.Run();
+    }
+
+    /// <summary>Takes nothing more: what comes from now on is run elsewhere. What is here is finished here.</summary>
+    /// <param name="elsewhere">Runs it; called without the scheduler's lock.</param>
+    public void PassOn(RunRequest elsewhere)
+    {
+        lock (_gate) _elsewhere = elsewhere;
+    }
+
+    /// <summary>Brings the length of the queue up to date where no request and no answer does: what waited may have become late, or have been fetched by a new worker.</summary>
+    public void ObserveQueue()
+    {
+        lock (_gate) _metrics.SetQueueLength(_dispatcher.QueuedRequests);
     }
 
     /// <summary>Completes when nothing waits, nothing runs, and nothing late is unanswered.</summary>
@@ -425,7 +439,7 @@ internal sealed class InferenceScheduler : IDisposable
             if (place == ExpiredPlace.Queue) request.Payload.Release();
         }
 
-        after.Idle?.TrySetResult();
+        after.End();
     }
 
     private ServiceUnavailableException Refuse(in Admission admission, int queued, TimeSpan timeout)
@@ -445,7 +459,10 @@ internal sealed class InferenceScheduler : IDisposable
     private bool AnswersSoon => !(_booking.DecodeTicks >= _shortDecode) && !_booking.Streams && _dispatcher.Cost.HasEvidence && _dispatcher.Cost.Typical < _shortBatch;
 
     // Under the gate.
-    private int Pending() => _dispatcher.QueuedRequests + _dispatcher.QuarantinedRequests + _dispatcher.OutstandingRows;
+    private int Pending() => Waiting() + _dispatcher.OutstandingRows;
+
+    // Under the gate.
+    private int Waiting() => _dispatcher.QueuedRequests + _dispatcher.QuarantinedRequests;
 
     // Under the gate. A request that became late in line has left it, and waits for the timer to answer it.
     private bool IsIdle => Pending() == 0 && _dispatcher.NextWakeup == long.MaxValue;
@@ -453,21 +470,51 @@ internal sealed class InferenceScheduler : IDisposable
     // Under the gate, last: what there is to do when it is released.
     private Aftermath EndTurn()
     {
+        var refused = _refusal is null || Waiting() == 0 ? null : TakeRefused(_refusal);
         TaskCompletionSource? idle = null;
         if (_idle is not null && IsIdle) (idle, _idle) = (_idle, null);
         _timer.WakeAt(_dispatcher.NextWakeup);
-        return new Aftermath(_touched.Take(), idle);
+        return new Aftermath(_touched.Take(), refused, idle);
+    }
+
+    // Under the gate.
+    private RefusedRequests TakeRefused(Func<Exception> refusal)
+    {
+        List<ScheduledRequest> waiting = [];
+        _dispatcher.RemoveWaiting(waiting);
+        _metrics.SetQueueLength(0);
+        return new RefusedRequests(waiting, refusal);
     }
 
     /// <summary>What a turn under the gate leaves to do; what the turn answers comes between the two.</summary>
     /// <param name="Frames">To send first.</param>
+    /// <param name="Refused">Those that waited, and nobody is there who would take them; null: none.</param>
     /// <param name="Idle">Who waits for nothing to be left; null: nobody, or something is.</param>
-    private readonly record struct Aftermath(GatheredFrames Frames, TaskCompletionSource? Idle)
+    private readonly record struct Aftermath(GatheredFrames Frames, RefusedRequests? Refused, TaskCompletionSource? Idle)
     {
         public void Run()
         {
             Frames.Flush(evenIfBusy: true);
+            End();
+        }
+
+        // After the frames.
+        public void End()
+        {
+            Refused?.Answer();
             Idle?.TrySetResult();
+        }
+    }
+
+    private sealed class RefusedRequests(List<ScheduledRequest> requests, Func<Exception> refusal)
+    {
+        public void Answer()
+        {
+            foreach (InferenceRequest request in requests)
+            {
+                request.TryFail(refusal());
+                request.Payload.Release();
+            }
         }
     }
 }

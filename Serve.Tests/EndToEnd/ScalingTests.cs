@@ -130,6 +130,31 @@ public sealed class ScalingTests : IClassFixture<HandlerServer>
         Assert.DoesNotContain("model=\"leaving\"", await _server.ScrapeAsync(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Scaling_to_none_under_load_answers_everybody_when_the_workers_have_left()
+    {
+        using var gates = new Gates();
+        HandlerModels.Write(_server.ModelStore, "emptied", "GatedHandler", $"batchSize: 2\n{gates.Setting}");
+        var registered = _server.RegisterAsync("emptied", workers: 2);
+        Gates.Gate[] workers = [await gates.NextAsync(), await gates.NextAsync()];
+        Assert.Equal(HttpStatusCode.OK, (await registered).Status);
+        var accepted = Enumerable.Range(0, 12).Select(i => _server.PredictAsync("emptied", [(byte)i])).ToList();
+        foreach (var worker in workers) await worker.BatchAsync();
+        await Eventually.BecomesAsync("all have arrived", () => _server.MetricAsync("serve_requests_in_flight{model=\"emptied\",version=\"1.0\"}"), count => count == 12);
+
+        var scaled = _server.ScaleAsync("emptied", 0);
+        await Eventually.BecomesAsync("it has none", async () => (await _server.DescribeAsync("emptied")).State, state => state == ModelState.Idle);
+        foreach (var worker in workers) worker.Open();
+        var open = workers.Select(worker => worker.StayOpenAsync()).ToList();
+
+        // The second worker gave back what it had not begun while the first was there yet.
+        var answers = await Task.WhenAll(accepted).WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.All(answers, answer => Assert.True(answer.Status == HttpStatusCode.OK || (answer.Status == HttpStatusCode.ServiceUnavailable && answer.Headers.ContainsKey("Retry-After")), answer.Text));
+        Assert.Contains(answers, answer => answer.Status == HttpStatusCode.OK);
+        await scaled;
+        await Task.WhenAll(open);
+    }
+
     private async Task<IReadOnlyList<int>> ScaledAsync(int workers)
     {
         var version = await _server.DescribeAsync("scaled");

@@ -18,6 +18,15 @@ public sealed class VersionStateTests
         Assert.Equal(state, VersionState.Of(isDraining, places, ready, hasFailed, wasReady));
 
     [Theory]
+    [InlineData(0, 0, false, true)]
+    [InlineData(0, 1, false, false)] // a worker of a place that was taken away a moment ago
+    [InlineData(2, 0, true, true)]
+    [InlineData(2, 1, true, false)]
+    [InlineData(2, 0, false, false)] // they start, or are replaced
+    public void Nobody_is_waited_for_where_no_worker_is_or_comes(int places, int ready, bool hasFailed, bool isServedByNobody) =>
+        Assert.Equal(isServedByNobody, VersionState.IsServedByNobody(places, ready, hasFailed));
+
+    [Theory]
     [InlineData(ModelState.Loading, RejectReason.NoWorker, 1, "is loading")]
     [InlineData(ModelState.Failed, RejectReason.Failed, 30, "has failed: no such file. Scale")]
     [InlineData(ModelState.Draining, RejectReason.Draining, 5, "is being unregistered, or the server stops")]
