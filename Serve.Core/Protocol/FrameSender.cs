@@ -255,7 +255,7 @@ public sealed class FrameSender : IDisposable
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
-                // The reader sees the end of the connection too and says so; here it only matters that nobody waits.
+                // The reader sees the end of the connection and says so; here it only matters that nobody waits.
                 Fail(e);
             }
 
@@ -328,6 +328,17 @@ public sealed class FrameSender : IDisposable
             _filling.Clear();
             _draining.Clear();
             EndSending();
+        }
+
+        // Not every failure is the connection's end: the kernel may have no memory for a frame, of which the peer has half by now.
+        // From here on nothing is sent, so the reader, after what has arrived, must see an end.
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Both);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // It was at its end.
         }
     }
 }

@@ -143,6 +143,25 @@ public sealed class FrameLinkTests
         Assert.Equal([1UL, 2UL, 3UL], IdListFrame.Parse(frame.Body).ToArray());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_sender_that_fails_ends_the_connection_after_what_has_arrived(bool onThisThread)
+    {
+        using var sockets = new SocketPair();
+        using var sender = new FrameSender(sockets.Near, "test");
+        sockets.Far.Send("answer"u8);
+
+        // Nothing is to be sent any more, but much may come yet.
+        sockets.Near.Shutdown(SocketShutdown.Send);
+        sender.Enqueue(FrameType.Run, 0, 1, [1]);
+        sender.Flush(onThisThread);
+
+        var buffer = new byte[100];
+        Assert.Equal(6, await sockets.Near.ReceiveAsync(buffer, TestContext.Current.CancellationToken));
+        Assert.Equal(0, await sockets.Near.ReceiveAsync(buffer, TestContext.Current.CancellationToken).AsTask().WaitAsync(Limit, TestContext.Current.CancellationToken));
+    }
+
     [Fact]
     public async Task A_thread_that_waits_for_its_frames_does_not_wait_for_those_that_others_add_and_nobody_flushes()
     {
