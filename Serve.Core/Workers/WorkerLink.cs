@@ -136,9 +136,23 @@ internal sealed class WorkerLink : IDisposable
         }
 
         // Those of a chunk that was being applied may be others' already.
-        if (!isApplying) foreach (var left in _events) left.Response?.Dispose();
+        if (!isApplying && _events.Count > 0) reason = ApplyLast(reason);
         _reader.Dispose();
         _owner.Closed(reason);
+    }
+
+    // The whole frames before one that cannot be understood: an answer is one all the same, and who had begun is no bystander.
+    private string ApplyLast(string reason)
+    {
+        try
+        {
+            _owner.Apply(_events, _ids);
+            return reason;
+        }
+        catch (Exception e)
+        {
+            return $"its frames could not be handled: {e}";
+        }
     }
 
     private void Parse()
