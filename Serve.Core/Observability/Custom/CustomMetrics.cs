@@ -34,14 +34,18 @@ public sealed class CustomMetrics
         return fault;
     }
 
-    /// <summary>A worker has left. What it counted stays counted.</summary>
+    /// <summary>A worker has left. What it counted stays counted, but for metrics beyond those that one handler may have.</summary>
     /// <param name="worker">The worker's id.</param>
     internal void Remove(string worker)
     {
         lock (_gate)
         {
             if (!_live.Remove(worker, out var metrics)) return;
-            foreach (var metric in metrics.Where(metric => metric.Type != MetricType.Gauge)) FamilyOf(_ended, metric)?.Add(metric, worker);
+            foreach (var metric in metrics.Where(metric => metric.Type != MetricType.Gauge))
+            {
+                // A handler whose metrics have other names in each life must not fill the memory.
+                if (_ended.Count < MetricRules.MostMetrics || _ended.ContainsKey(metric.Name)) FamilyOf(_ended, metric)?.Add(metric, worker);
+            }
         }
     }
 

@@ -46,6 +46,19 @@ public sealed class CustomMetricsTests
     }
 
     [Fact]
+    public void Metrics_of_other_names_in_each_life_do_not_fill_the_memory()
+    {
+        for (var life = 0; life < 3; life++)
+        {
+            _metrics.Update("1", [Counter("always", ("a", 1)), .. Enumerable.Range(0, MetricRules.MostMetrics - 1).Select(i => Counter($"c{life}_{i}", ("a", 1)))]);
+            _metrics.Remove("1");
+        }
+
+        Assert.Equal(MetricRules.MostMetrics, _metrics.Collect().Count);
+        Assert.Equal(3, _metrics.Collect().Single(family => family.Name == "always").Series.Single().Value);
+    }
+
+    [Fact]
     public void They_are_written_as_Prometheus_text()
     {
         _metrics.Update("9000",
