@@ -14,6 +14,12 @@ namespace Serve.Core.Workers;
 /// </summary>
 internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
 {
+    // How long its end may take once it was killed: the kernel cannot end a process that hangs in a driver.
+    private static readonly TimeSpan KillLimit = TimeSpan.FromSeconds(10);
+
+    // How long its socket may stay open once its process has ended: one that does is another process's too.
+    private static readonly TimeSpan SocketLimit = TimeSpan.FromSeconds(2);
+
     private readonly WorkerSettings _settings;
     private readonly LoadMessage _load;
     private readonly InferenceScheduler _scheduler;
@@ -24,6 +30,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     private readonly WorkerToken _token = WorkerToken.New();
     private readonly TaskCompletionSource<LoadFailedMessage?> _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _overdue = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _emptied = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Completion> _completions = [];
@@ -34,6 +41,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     private WorkerLink? _link;
     private WorkerDeath? _killedFor;
     private volatile bool _hasBeenHeard;
+    private bool _isGivenUp;
     private bool _isLeaving;
     private bool _hasFaultyMetrics;
 
@@ -64,6 +72,9 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     /// <summary>State, as seen from here.</summary>
     public WorkerState State { get; private set; } = WorkerState.Starting;
 
+    /// <summary>The same, and whether it has something to do.</summary>
+    public WorkerState Activity => ActivityWith(_scheduler.OutstandingRows(this));
+
     /// <summary>From its start until it was ready; null before.</summary>
     public TimeSpan? LoadTime { get; private set; }
 
@@ -77,11 +88,11 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     public bool HasServed { get; set; }
 
     // Its end is on its way; nothing more is to be said of it.
-    private bool IsKilled
+    private bool IsGivenUp
     {
         get
         {
-            lock (_gate) return _killedFor is not null;
+            lock (_gate) return _isGivenUp;
         }
     }
 
@@ -130,6 +141,8 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         }
         finally
         {
+            // One that has died has nothing any more: whoever drains it need not wait.
+            _emptied.TrySetResult();
             _ended.TrySetResult();
         }
     }
@@ -181,6 +194,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         }
         catch (TimeoutException)
         {
+            // From here on its end has a limit of its own.
             Kill(null);
             await _ended.Task.ConfigureAwait(false);
         }
@@ -189,7 +203,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     /// <summary>Looks for signs of life; called by the pool's monitor.</summary>
     public void Check()
     {
-        if (_link is not { } link || State is WorkerState.Stopped or WorkerState.Failed || IsKilled) return;
+        if (_link is not { } link || State is WorkerState.Stopped or WorkerState.Failed || IsGivenUp) return;
 
         // One that has never been heard is still starting, which on a busy machine takes its time: startupTimeout is for that.
         var silence = _time.GetElapsedTime(link.LastHeardTimestamp);
@@ -219,7 +233,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         {
             Id = Id,
             StartTime = StartTime,
-            State = State == WorkerState.Ready && rows > 0 ? WorkerState.Busy : State,
+            State = ActivityWith(rows),
             LoadTime = LoadTime,
             Pid = Pid,
             MemoryBytes = LastGauge.ResidentBytes,
@@ -238,12 +252,15 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     /// <summary>Brings the series that nobody updates by itself up to date; before a scrape.</summary>
     public void ObserveDevice() => _workerMetrics.UpdateDeviceMemory(DeviceMemoryBytes);
 
+    private WorkerState ActivityWith(int rows) => State == WorkerState.Ready && rows > 0 ? WorkerState.Busy : State;
+
     private long? DeviceMemoryBytes => Gpu is not null && Pid is { } pid ? Devices.MemoryOf(pid) : null;
 
     private DeviceReading? Gpu => About is { Device: { } device } && device.StartsWith("gpu", StringComparison.Ordinal) ? Devices.Find(device) : null;
 
     void IWorkerLinkOwner.Hello(HelloMessage message)
     {
+        if (State != WorkerState.Starting) throw new ProtocolException($"It says Hello while it is {State}.");
         if (!_token.Is(message.Token))
         {
             throw new ProtocolException("Its token is not the one that it was given.");
@@ -258,26 +275,34 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
     void IWorkerLinkOwner.Ready(ReadyMessage message)
     {
         if (State != WorkerState.Loading) throw new ProtocolException($"It says Ready while it is {State}.");
-        About = message;
-        if (message.ReadsBodies && Bodies is { } bodies)
-        {
-            _link!.Holds = new SharedBodyHolds(bodies);
-            bodies.Use();
-        }
-
-        SetState(WorkerState.Ready);
         lock (_gate)
         {
-            if (!_isLeaving) _scheduler.AddWorker(this, Math.Max(1, message.Credit), message.WarmUp);
+            // Said too late: nobody would take it from the scheduler again.
+            if (_isGivenUp || _isLeaving) return;
+            About = message;
+            if (message.ReadsBodies && Bodies is { } bodies)
+            {
+                _link!.Holds = new SharedBodyHolds(bodies);
+                bodies.Use();
+            }
+
+            State = WorkerState.Ready;
+            _scheduler.AddWorker(this, Math.Max(1, message.Credit), message.WarmUp);
         }
 
+        Changed?.Invoke();
         _loaded.TrySetResult(null);
     }
 
-    void IWorkerLinkOwner.LoadFailed(LoadFailedMessage message) => _loaded.TrySetResult(message);
+    void IWorkerLinkOwner.LoadFailed(LoadFailedMessage message)
+    {
+        if (State != WorkerState.Loading) throw new ProtocolException($"It says LoadFailed while it is {State}.");
+        _loaded.TrySetResult(message);
+    }
 
     void IWorkerLinkOwner.Gauge(GaugeMessage message)
     {
+        if (State == WorkerState.Starting) throw new ProtocolException("It says Gauge before Hello.");
         LastGauge = message;
         _hasBeenHeard = true;
         var stages = _stages.Add(message);
@@ -307,7 +332,10 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         try
         {
             await ConnectAsync(spawner, startup.Token).ConfigureAwait(false);
-            if (await _loaded.Task.WaitAsync(startup.Token).ConfigureAwait(false) is { } failure)
+            var end = SocketEndAsync();
+            await Task.WhenAny(_loaded.Task, end).WaitAsync(startup.Token).ConfigureAwait(false);
+            if (!_loaded.Task.IsCompleted) return (await end.ConfigureAwait(false), null);
+            if (await _loaded.Task.ConfigureAwait(false) is { } failure)
             {
                 Kill(WorkerDeath.LoadFailed);
                 return (failure.Message, failure);
@@ -316,7 +344,7 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
             LoadTime = _time.GetUtcNow() - StartTime;
             _metrics.ModelLoaded(LoadTime.Value);
             ready();
-            return (await _closed.Task.ConfigureAwait(false), null);
+            return (await end.ConfigureAwait(false), null);
         }
         catch (OperationCanceledException)
         {
@@ -327,13 +355,36 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         {
             return (e.Message, null);
         }
+        catch (Exception e)
+        {
+            // No descriptor, no thread or no memory left: a failed start like another, which must not cost the place.
+            Log.Broken(_log, e, Id);
+            Kill(WorkerDeath.Exited);
+            return ($"it could not be served by: {e.Message}", null);
+        }
+    }
+
+    // Its socket ends when its process does, unless another process has it too; then it is left some time, for what is in it.
+    private async Task<string> SocketEndAsync()
+    {
+        await Task.WhenAny(_closed.Task, _process.Exited, _overdue.Task).ConfigureAwait(false);
+        if (_process.Exited.IsCompleted) await Task.WhenAny(_closed.Task, Task.Delay(SocketLimit, _time)).ConfigureAwait(false);
+        return _closed.Task.IsCompleted ? await _closed.Task.ConfigureAwait(false) : "its connection did not end";
     }
 
     private async Task ConnectAsync(WorkerSpawner spawner, CancellationToken cancellation)
     {
         var start = new WorkerStart(Id, _settings, _load.ModelFolder, _token.Text, _output, _log);
-        var socket = await start.ConnectAsync(spawner, Started, _process.Exited, cancellation).ConfigureAwait(false);
-        _link = new WorkerLink(socket, this, _time, $"serve-{Id}", onSocketThread: _settings.CompleteInline);
+        var socket = await start.ConnectAsync(spawner, Started, Task.WhenAny(_process.Exited, _overdue.Task), cancellation).ConfigureAwait(false);
+        try
+        {
+            _link = new WorkerLink(socket, this, _time, $"serve-{Id}", onSocketThread: _settings.CompleteInline);
+        }
+        finally
+        {
+            if (_link is null) socket.Dispose();
+        }
+
         _link.Start();
     }
 
@@ -348,19 +399,33 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         }
     }
 
-    /// <summary>Kills the process, also a stopped one; the rest follows from the end of its socket.</summary>
+    /// <summary>Kills the process, also a stopped one; the rest follows from the end of its socket, or without it when that takes too long.</summary>
     private void Kill(WorkerDeath? reason)
     {
-        lock (_gate) _killedFor ??= reason;
+        lock (_gate)
+        {
+            _isGivenUp = true;
+            _killedFor ??= reason;
+        }
+
         _process.Kill();
+        _ = BecomeOverdueAsync();
+    }
+
+    private async Task BecomeOverdueAsync()
+    {
+        await Task.Delay(KillLimit, _time).ConfigureAwait(false);
+        _overdue.TrySetResult();
     }
 
     private async Task<WorkerEnd> EndAsync(string reason, LoadFailedMessage? failure)
     {
         bool isLeaving;
         WorkerDeath? killedFor;
-        lock (_gate) (isLeaving, killedFor) = (_isLeaving, _killedFor);
+        lock (_gate) (isLeaving, killedFor, _isGivenUp) = (_isLeaving, _killedFor, true);
 
+        // What it has written is read now, and nothing afterwards.
+        if (!_closed.Task.IsCompleted) _link?.Dispose();
         reason = killedFor switch
         {
             WorkerDeath.Heartbeat => $"it showed no sign of life for {_settings.HeartbeatTimeout.TotalSeconds:0.###} s (heartbeatTimeout) and was killed",
@@ -378,15 +443,12 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
             wasKilled = end.WasKilled;
         }
 
-        _process.Kill();
-        if (_process.IsStarted) await _process.Exited.ConfigureAwait(false);
-        _link?.Holds?.Close();
+        await EndProcessAsync().ConfigureAwait(false);
         var pid = Pid;
         Pid = null;
         if (!isLeaving) Lost?.Invoke(new WorkerLoss(Id, pid, _time.GetUtcNow(), reason, _output.Tail(WorkerOutput.MostLines)));
         _scheduler.FailLost(failed, loss, $"worker {Id}: {reason}");
         _link?.Dispose();
-        _process.Dispose();
         _workerMetrics.Dispose();
         SetState(isLeaving ? WorkerState.Stopped : WorkerState.Failed);
         if (!isLeaving)
@@ -397,6 +459,26 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
         }
 
         return new WorkerEnd(reason, isLeaving, HasServed || explained, failure?.Permanent == true, wasKilled, failure?.LacksMemory == true);
+    }
+
+    private async Task EndProcessAsync()
+    {
+        if (_process.IsStarted && !_process.Exited.IsCompleted)
+        {
+            Kill(null);
+            await Task.WhenAny(_process.Exited, _overdue.Task).ConfigureAwait(false);
+        }
+
+        var forgotten = ForgetAsync();
+        if (!forgotten.IsCompleted) Log.Lingers(_log, Id, Pid ?? 0, KillLimit.TotalSeconds);
+    }
+
+    // Not before its end, however long that takes: until then it may read the bodies that it holds.
+    private async Task ForgetAsync()
+    {
+        if (_process.IsStarted) await _process.Exited.ConfigureAwait(false);
+        _link?.Holds?.Close();
+        _process.Dispose();
     }
 
     private void SetState(WorkerState state)
@@ -418,6 +500,12 @@ internal sealed partial class PooledWorker : IWorkerLinkOwner, IRequestTarget
 
         [LoggerMessage(8, LogLevel.Warning, "worker {Worker} tells of metrics that are not exported: {Reason}")]
         public static partial void FaultyMetrics(ILogger log, string worker, string reason);
+
+        [LoggerMessage(9, LogLevel.Error, "worker {Worker} (pid {Pid}) was killed and has not ended within {Seconds:0.0} s; it is given up, and what it holds stays with it until it ends")]
+        public static partial void Lingers(ILogger log, string worker, int pid, double seconds);
+
+        [LoggerMessage(10, LogLevel.Error, "worker {Worker} is given up")]
+        public static partial void Broken(ILogger log, Exception error, string worker);
 
         [LoggerMessage(5, LogLevel.Warning, "worker {Worker} has not finished within {Seconds:0.0} s (drainTimeout) and is stopped")]
         public static partial void DrainTimedOut(ILogger log, string worker, double seconds);

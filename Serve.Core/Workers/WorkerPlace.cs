@@ -141,23 +141,18 @@ internal sealed partial class WorkerPlace
     private async Task<WorkerEnd> LiveOnceAsync()
     {
         _stop.Token.ThrowIfCancellationRequested();
-        if (Worker is not null) Restarts++;
-        var worker = _create();
-        Worker = worker;
-        if (_stop.IsCancellationRequested)
+        WorkerEnd end;
+        try
         {
-            // LeaveAsync may have looked before this worker was there.
-            worker.Forgo();
-            return new WorkerEnd("it was told to leave", true, false, false);
+            end = await FillAsync().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // No descriptor, no thread or no memory left: a failed start like another, which the next try may not meet.
+            Log.NotFilled(_log, e);
+            end = new WorkerEnd(e.Message, IsLeaving, DidItsWork: false);
         }
 
-        var end = await worker.LiveAsync(_spawner, _configuration.StartupTimeout, () =>
-        {
-            Failure = null;
-            IsFailed = false;
-            _settled.TrySetResult();
-            _changed();
-        }).ConfigureAwait(false);
         if (!end.WasAsked)
         {
             Failure = end.ToFailure();
@@ -167,6 +162,31 @@ internal sealed partial class WorkerPlace
         if (!end.WasKilled) _failures++;
         _changed();
         return end;
+    }
+
+    private async Task<WorkerEnd> FillAsync()
+    {
+        var worker = _create();
+        if (Worker is not null) Restarts++;
+        Worker = worker;
+
+        // Either this sees that it is to leave, or LeaveAsync sees the worker: without the barrier the store above might come
+        // after the load below, and neither would.
+        Interlocked.MemoryBarrier();
+        if (_stop.IsCancellationRequested)
+        {
+            // LeaveAsync may have looked before this worker was there.
+            worker.Forgo();
+            return new WorkerEnd("it was told to leave", true, false, false);
+        }
+
+        return await worker.LiveAsync(_spawner, _configuration.StartupTimeout, () =>
+        {
+            Failure = null;
+            IsFailed = false;
+            _settled.TrySetResult();
+            _changed();
+        }).ConfigureAwait(false);
     }
 
     private void Unsettle()
@@ -213,6 +233,9 @@ internal sealed partial class WorkerPlace
 
         [LoggerMessage(13, LogLevel.Information, "trying a failed worker once more")]
         public static partial void Probing(ILogger log);
+
+        [LoggerMessage(15, LogLevel.Error, "a worker could not be started, or not be taken away")]
+        public static partial void NotFilled(ILogger log, Exception error);
 
         [LoggerMessage(14, LogLevel.Critical, "a place in the worker pool ended unexpectedly")]
         public static partial void Broken(ILogger log, Exception error);

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 
@@ -39,9 +40,9 @@ internal sealed partial class WorkerProcess(string worker, TimeProvider time, IL
         {
             _process?.Kill();
         }
-        catch (InvalidOperationException)
+        catch (Exception e) when (e is InvalidOperationException or Win32Exception)
         {
-            // It has exited already.
+            // It has exited already, or has become another user's: whoever waits for its end gives up after a while.
         }
     }
 

@@ -21,19 +21,19 @@ internal sealed partial class WorkerStart(string id, WorkerSettings settings, st
     /// <summary>Starts the process and waits for its connection.</summary>
     /// <param name="spawner">Starts processes.</param>
     /// <param name="started">Told of the process at once, before it connects. What it throws ends the start.</param>
-    /// <param name="exited">Completes when the process has ended.</param>
+    /// <param name="gone">Completes when the process has ended, or nobody waits for it any more.</param>
     /// <param name="cancellation">Ends the waiting.</param>
     /// <exception cref="WorkerStartException">It could not be started, or left before it connected.</exception>
-    public async Task<Socket> ConnectAsync(WorkerSpawner spawner, Action<Process> started, Task exited, CancellationToken cancellation)
+    public async Task<Socket> ConnectAsync(WorkerSpawner spawner, Action<Process> started, Task gone, CancellationToken cancellation)
     {
         var path = Path.Combine(settings.RuntimeFolder, $"worker-{id}.sock");
         using var listener = Listen(path);
         try
         {
-            await StartProcessAsync(spawner, path, started).ConfigureAwait(false);
-            using var gone = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            var accepting = listener.AcceptAsync(gone.Token).AsTask();
-            if (await Task.WhenAny(accepting, exited).ConfigureAwait(false) != accepting) await gone.CancelAsync().ConfigureAwait(false);
+            await StartProcessAsync(spawner, path, started, gone, cancellation).ConfigureAwait(false);
+            using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            var accepting = listener.AcceptAsync(giveUp.Token).AsTask();
+            if (await Task.WhenAny(accepting, gone).ConfigureAwait(false) != accepting) await giveUp.CancelAsync().ConfigureAwait(false);
             try
             {
                 var socket = await accepting.ConfigureAwait(false);
@@ -41,7 +41,7 @@ internal sealed partial class WorkerStart(string id, WorkerSettings settings, st
                 socket.SendBufferSize = SendBufferBytes;
                 return socket;
             }
-            catch (OperationCanceledException) when (exited.IsCompleted)
+            catch (OperationCanceledException) when (gone.IsCompleted)
             {
                 throw new WorkerStartException("it left before it connected");
             }
@@ -84,7 +84,7 @@ internal sealed partial class WorkerStart(string id, WorkerSettings settings, st
         }
     }
 
-    private async Task StartProcessAsync(WorkerSpawner spawner, string path, Action<Process> started)
+    private async Task StartProcessAsync(WorkerSpawner spawner, string path, Action<Process> started, Task gone, CancellationToken cancellation)
     {
         var start = new ProcessStartInfo(settings.Executable)
         {
@@ -107,19 +107,59 @@ internal sealed partial class WorkerStart(string id, WorkerSettings settings, st
         Process process;
         try
         {
-            process = await spawner.StartAsync(start).ConfigureAwait(false);
+            process = await StartedAsync(spawner.StartAsync(start), gone, cancellation).ConfigureAwait(false);
         }
         catch (Exception e) when (e is Win32Exception or InvalidOperationException or IOException)
         {
             throw new WorkerStartException($"{settings.Executable} could not be started: {e.Message}");
         }
 
-        process.OutputDataReceived += (_, line) => Relay(line.Data);
-        process.ErrorDataReceived += (_, line) => Relay(line.Data);
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        process.StandardInput.Close();
+        try
+        {
+            process.OutputDataReceived += (_, line) => Relay(line.Data);
+            process.ErrorDataReceived += (_, line) => Relay(line.Data);
+            process.BeginOutputReadLine();
+            process.BeginErrorReadLine();
+            process.StandardInput.Close();
+        }
+        catch (Exception)
+        {
+            // Nobody knows of it yet who would.
+            _ = KillAsync(Task.FromResult(process));
+            throw;
+        }
+
         started(process);
+    }
+
+    // The executable may lie on a disk that does not answer.
+    private static async Task<Process> StartedAsync(Task<Process> starting, Task gone, CancellationToken cancellation)
+    {
+        try
+        {
+            await Task.WhenAny(starting, gone).WaitAsync(cancellation).ConfigureAwait(false);
+            if (!starting.IsCompleted) throw new WorkerStartException("it was given up before it was started");
+        }
+        catch (Exception)
+        {
+            _ = KillAsync(starting);
+            throw;
+        }
+
+        return await starting.ConfigureAwait(false);
+    }
+
+    private static async Task KillAsync(Task<Process> starting)
+    {
+        try
+        {
+            using var process = await starting.ConfigureAwait(false);
+            process.Kill();
+        }
+        catch (Exception e) when (e is Win32Exception or InvalidOperationException or IOException)
+        {
+            // It could not be started, or has ended already.
+        }
     }
 
     // A line may begin with its level, as .NET's own console log does; one that does not is information.
