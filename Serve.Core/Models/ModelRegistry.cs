@@ -38,6 +38,8 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly ManagedState _managed;
     private long _lastCheck;
+    private bool _wasStopped;
+    private bool _isChecking;
     private bool _isDisposed;
 
     /// <summary>Creates an empty registry over the configuration's model store.</summary>
@@ -389,13 +391,26 @@ public sealed partial class ModelRegistry : IAsyncDisposable
     {
         // A frontend that was stopped itself (a debugger, a laptop's lid) has heard nobody: that is not the workers' fault.
         var now = _time.GetTimestamp();
-        var sinceLast = _time.GetElapsedTime(_lastCheck, now);
-        _lastCheck = now;
-        var forgive = sinceLast > _configuration.HeartbeatTimeout / 2;
-        foreach (var version in _table.Versions) version.Check(forgive);
+        if (_time.GetElapsedTime(Interlocked.Exchange(ref _lastCheck, now), now) > _configuration.HeartbeatTimeout / 2) Volatile.Write(ref _wasStopped, true);
+
+        // The timer does not wait for a check that takes long, and two at once would only hold each other up.
+        if (Interlocked.Exchange(ref _isChecking, true)) return;
+        try
+        {
+            CheckVersions(forgiveSilence: Interlocked.Exchange(ref _wasStopped, false));
+        }
+        finally
+        {
+            Volatile.Write(ref _isChecking, false);
+        }
+    }
+
+    private void CheckVersions(bool forgiveSilence)
+    {
+        foreach (var version in _table.Versions) version.Check(forgiveSilence);
         ModelVersion[] replacements;
         lock (_gate) replacements = [.. _replacements];
-        foreach (var version in replacements) version.Check(forgive);
+        foreach (var version in replacements) version.Check(forgiveSilence);
     }
 
     private static partial class Log

@@ -429,8 +429,8 @@ public sealed partial class ModelVersion
     // Under the gate.
     private void PublishState(ModelState state)
     {
-        var workers = _pool.Describe();
-        foreach (var group in Enum.GetValues<WorkerState>()) Metrics.SetWorkers(group, workers.Count(worker => worker.State == group));
+        var workers = _pool.Activities();
+        foreach (var group in Enum.GetValues<WorkerState>()) Metrics.SetWorkers(group, workers.Count(activity => activity == group));
         Metrics.SetWorkersWanted(_pool.Count);
         Metrics.SetLatencyTarget(_configuration.LatencyTarget ?? _configuration.ResponseTimeout);
         Metrics.SetState(state);

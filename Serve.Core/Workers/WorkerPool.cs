@@ -194,6 +194,9 @@ internal sealed class WorkerPool
     public IReadOnlyList<WorkerDescription> Describe() =>
         [.. Places().Where(place => place.Worker is not null).Select(place => place.Worker!.Describe(place.Restarts))];
 
+    /// <summary>What each worker is at; asks no device, which <see cref="Describe"/> does.</summary>
+    public IReadOnlyList<WorkerState> Activities() => [.. Places().Select(static place => place.Worker).OfType<PooledWorker>().Select(static worker => worker.Activity)];
+
     /// <summary>What each worker has written of late.</summary>
     public IReadOnlyList<WorkerTail> Tails(int lines) => [.. Places().Select(static place => place.Worker).OfType<PooledWorker>().Select(worker => worker.Tail(lines))];
 
