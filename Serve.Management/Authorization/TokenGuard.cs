@@ -46,7 +46,7 @@ public sealed class TokenGuard(params TokenSet[] accepted)
         }
 
         return (TakesCertificates && context.Connection.ClientCertificate is not null)
-            || (OwnGuardPath is not null && context.Request.Path.Value == OwnGuardPath)
+            || IsOwnGuard(context.Request.Path.Value)
             || IsOpen(context.Request.Path.Value, context.Request.Method);
     }
 
@@ -59,6 +59,9 @@ public sealed class TokenGuard(params TokenSet[] accepted)
     /// <param name="path">Its path.</param>
     /// <param name="verb">Its verb, in capitals.</param>
     internal bool AsksManagement(string path, string verb) => OfManagement is not null && ManagingRoutes.Include(path, verb);
+
+    // As routing finds it: in any case, and with a slash at the end.
+    private bool IsOwnGuard(string? path) => OwnGuardPath is not null && path.AsSpan().TrimEnd('/').Equals(OwnGuardPath, StringComparison.OrdinalIgnoreCase);
 
     private bool IsOpen(string? path, string verb) => OpenRoutes.Include(path, verb) || (HasConsole && ConsoleRoutes.IsPage(path, verb));
 

@@ -37,7 +37,7 @@ public sealed class KeyFileTests(ITestOutputHelper output) : IDisposable
         Assert.NotEqual(inference, Key("inference"));
         Assert.Equal((management, api), (Key("management"), Key("API")));
         Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.OK), (await AskAsync(server.Inference + "/ping", inference), await AskAsync(server.Inference + "/ping", Key("inference"))));
-        Assert.Equal(HttpStatusCode.OK, await AskAsync(server.Management + "/token?type=TOKEN", api));
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(server.Management + "/token/?type=TOKEN", api));
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(server.Management + "/token?type=management", api));
         Assert.Equal(HttpStatusCode.OK, await AskAsync(server.Management + "/token?type=management", Key("API")));
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(server.Management + "/models", management));

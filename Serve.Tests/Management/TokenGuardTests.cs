@@ -42,6 +42,22 @@ public sealed class TokenGuardTests
         Assert.False(new TokenGuard { OfManagement = management }.AsksForToken);
     }
 
+    [Theory]
+    [InlineData("/token", true)]
+    [InlineData("/token/", true)]
+    [InlineData("/Token", true)]
+    [InlineData("/tokens", false)]
+    [InlineData("/", false)]
+    [InlineData("", false)]
+    public void A_route_that_asks_by_itself_is_told_as_routing_tells_it(string path, bool isIt)
+    {
+        var context = new DefaultHttpContext();
+        (context.Request.Method, context.Request.Path) = ("GET", path);
+
+        Assert.Equal(isIt, new TokenGuard(new TokenSet(_time)) { OwnGuardPath = "/token" }.Allows(context));
+        Assert.False(new TokenGuard(new TokenSet(_time)).Allows(context));
+    }
+
     [Fact]
     public void Tokens_of_a_key_file_are_valid_for_their_time_and_the_API_key_for_ever()
     {
