@@ -33,12 +33,15 @@ internal static class TorchServeKeys
         ("micro_batching", "decoding always overlaps execution; decodeThreads sets the number of threads"),
     ];
 
+    /// <summary>Keys that count something and are 1 in TorchServe where nobody has set them: one device, one sequence.</summary>
+    private static readonly string[] OffAtOne = ["parallelLevel", "maxNumSequence", "maxSequenceJobQueueSize"];
+
     public static void Check(SettingsReader settings)
     {
         foreach (var (key, instead) in Refused)
         {
             if (settings.TakeSilently(key) is not { } value) continue;
-            if (IsOff(value)) settings.Warn(key, "TorchServe's key has no meaning here and is ignored");
+            if (IsOff(key, value)) settings.Warn(key, "TorchServe's key has no meaning here and is ignored");
             else settings.Problem(key, $"{value.Describe()}: a key of TorchServe's that Serve does not have: {instead}. Remove it");
         }
 
@@ -48,5 +51,6 @@ internal static class TorchServeKeys
         }
     }
 
-    private static bool IsOff(YamlNode value) => value is YamlScalar { Text: "" or "false" or "False" or "FALSE" or "0" or "none" or "~" or "null" };
+    private static bool IsOff(string key, YamlNode value) =>
+        value is YamlScalar { Text: "" or "false" or "False" or "FALSE" or "0" or "none" or "~" or "null" } || (value is YamlScalar { Text: "1" } && OffAtOne.Contains(key));
 }
