@@ -28,6 +28,7 @@ public static class ModelArchiver
         if (!request.Force && Path.Exists(target)) throw new InvalidModelException($"{target} exists already; remove it, or replace it with --force.");
 
         var files = Collect(request, assembly);
+        if (request.Format is ArchiveFormat.NoArchive) MustBeReplaceable(target, files.Keys);
 
         // Hidden: the folder may be a model store, and a server must not find half a model in it.
         var staging = Path.Combine(folder, $".{request.ModelName}.{Guid.NewGuid():N}.partial");
@@ -144,13 +145,33 @@ public static class ModelArchiver
         _ => ModelArchive.Extension,
     };
 
+    /// <summary>
+    /// What <c>--force</c> may replace: the folder of one version. In a model store the folder of that name may hold other versions,
+    /// and elsewhere it may be anything.
+    /// </summary>
+    /// <param name="target">The folder, which may not be there.</param>
+    /// <param name="files">What will lie in it: a folder that the new one has too is a part of the model, and no version.</param>
+    private static void MustBeReplaceable(string target, IReadOnlyCollection<string> files)
+    {
+        if (File.Exists(target)) throw new InvalidModelException($"{target} is a file, which --force does not replace by a folder; remove it, or give another --export-path.");
+        if (!Directory.Exists(target)) return;
+
+        var versions = Directory.EnumerateDirectories(target, "*", ModelFolder.Accessible)
+            .Where(ModelFolder.Is)
+            .Select(folder => Path.GetFileName(folder))
+            .Where(name => !files.Any(file => file.StartsWith(name + "/", StringComparison.Ordinal)))
+            .Order(VersionOrder.Instance)
+            .ToList();
+        if (versions.Count > 0) throw new InvalidModelException($"{target} holds versions ({string.Join(", ", versions)}), which --force does not delete; give another --export-path, or remove them.");
+        if (!ModelFolder.Is(target) && Directory.EnumerateFileSystemEntries(target).Any()) throw new InvalidModelException($"{target} is a folder without a model, which --force does not replace; remove it, or give another --export-path.");
+    }
+
     private static void Publish(string staging, string target, ArchiveRequest request, CancellationToken cancellation)
     {
         if (request.Format is ArchiveFormat.NoArchive)
         {
             cancellation.ThrowIfCancellationRequested();
-            if (Directory.Exists(target)) Directory.Delete(target, recursive: true);
-            Directory.Move(staging, target);
+            PublishFolder(staging, target);
             return;
         }
 
@@ -171,6 +192,30 @@ public static class ModelArchiver
         {
             File.Delete(packed);
         }
+    }
+
+    /// <summary>Puts a folder in its place. What was there goes only then, and comes back if that fails: a folder cannot be replaced in one step.</summary>
+    internal static void PublishFolder(string staging, string target)
+    {
+        if (!Directory.Exists(target))
+        {
+            Directory.Move(staging, target);
+            return;
+        }
+
+        var old = staging + ".old";
+        Directory.Move(target, old);
+        try
+        {
+            Directory.Move(staging, target);
+        }
+        catch
+        {
+            Directory.Move(old, target);
+            throw;
+        }
+
+        Directory.Delete(old, recursive: true);
     }
 
     private static void WriteZip(PackedFile target, string staging, CompressionLevel level)

@@ -86,6 +86,43 @@ public sealed class ModelArchiverTests : IDisposable
     }
 
     [Fact]
+    public void A_folder_with_versions_or_without_a_model_is_not_replaced_by_force()
+    {
+        var request = new ArchiveRequest { ModelName = "m", SerializedFile = _files.Write("net.onnx", "m"), ExportPath = _store.Path, Format = ArchiveFormat.NoArchive, Force = true };
+        string[] kept = [_store.Write("m/1.0/model.onnx", "1"), _store.Write("m/2.0/model-config.yaml", ""), _store.Write("notes/plan.txt", "p"), _store.Write("file", "f")];
+
+        Assert.Contains("m holds versions (1.0, 2.0), which --force does not delete; give another --export-path, or remove them.", Fails(request), StringComparison.Ordinal);
+        Assert.Contains("notes is a folder without a model, which --force does not replace", Fails(request with { ModelName = "notes" }), StringComparison.Ordinal);
+        Assert.Contains("file is a file, which --force does not replace by a folder", Fails(request with { ModelName = "file" }), StringComparison.Ordinal);
+        Assert.Equal(kept.Order(StringComparer.Ordinal), Directory.EnumerateFiles(_store.Path, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal));
+
+        Directory.CreateDirectory(_store["empty"]);
+        ModelArchiver.Create(request with { ModelName = "empty" });
+    }
+
+    [Fact]
+    public void A_folder_in_a_model_is_no_version_where_the_new_one_has_it_too()
+    {
+        var part = Path.GetDirectoryName(Path.GetDirectoryName(_files.Write("extra/encoder/encoder.onnx", "e")))!;
+        var request = new ArchiveRequest { ModelName = "m", SerializedFile = _files.Write("net.onnx", "m"), ExtraFiles = [part], ExportPath = _store.Path, Format = ArchiveFormat.NoArchive };
+        ModelArchiver.Create(request);
+
+        ModelArchiver.Create(request with { Force = true });
+        Assert.True(File.Exists(_store["m", "encoder", "encoder.onnx"]));
+        Assert.Contains("m holds versions (encoder)", Fails(request with { ExtraFiles = [], Force = true }), StringComparison.Ordinal);
+        Assert.Equal([_store["m"]], Directory.EnumerateFileSystemEntries(_store.Path));
+    }
+
+    [Fact]
+    public void A_folder_whose_place_nothing_takes_keeps_what_it_has()
+    {
+        var kept = _store.Write("m/model.onnx", "old");
+
+        Assert.Throws<DirectoryNotFoundException>(() => ModelArchiver.PublishFolder(_store["nothing"], _store["m"]));
+        Assert.Equal([kept], Directory.EnumerateFiles(_store.Path, "*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
     public void What_could_not_be_served_is_not_packed()
     {
         var model = _files.Write("net.onnx", "m");
