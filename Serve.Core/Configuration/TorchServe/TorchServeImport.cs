@@ -38,6 +38,7 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
     private sealed class Importer(string target, string folder, Func<string, string?> environment)
     {
         private readonly List<ImportNote> _notes = [];
+        private readonly HashSet<string> _keys = new(StringComparer.Ordinal);
         private readonly List<(int Line, string Key, string Raw, string Yaml)> _settings = [];
         private (int Line, string Text)? _models;
         private (int Line, string Text)? _snapshot;
@@ -47,6 +48,7 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
 
         public void Take(PropertiesEntry entry)
         {
+            _keys.Add(entry.Key);
             var value = WithVariables(entry);
             if (value is null) return;
 
@@ -88,7 +90,7 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
                 _settings.Add((_snapshot.Value.Line, "loadModels", "none", "none"));
             }
 
-            if (_settings.All(setting => setting.Key != "allowedUrls")) _notes.Add(new ImportNote(0, "allowed_urls is not set: TorchServe then fetches models from every URL, Serve from none. Set allowedUrls if models are registered by URLs", NeedsAttention: true));
+            AddDefaults();
             AddGrpc();
             RemoveSharedPorts();
             AddExposure();
@@ -96,6 +98,20 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
             var yaml = Write(source);
             var configuration = ServerConfigurationReader.ReadText(_isExposed ? yaml + "auth: none\n" : yaml, target).Configuration with { Auth = null };
             return new TorchServeImport(yaml, configuration, _models?.Text, _models?.Line ?? 0, [.. _notes.OrderBy(note => note.Line == 0 ? int.MaxValue : note.Line)]);
+        }
+
+        /// <summary>What the file does not say, and TorchServe has otherwise than Serve.</summary>
+        private void AddDefaults()
+        {
+            if (_settings.All(setting => setting.Key != "allowedUrls")) _notes.Add(new ImportNote(0, "allowed_urls is not set: TorchServe then fetches models from every URL, Serve from none. Set allowedUrls if models are registered by URLs", NeedsAttention: true));
+            if (!_keys.Contains("enable_model_api")) _notes.Add(new ImportNote(0, "enable_model_api is not set: TorchServe then registers and unregisters no models over its API, Serve does where the management listener is on loopback or asks who calls. Set enableModelApi: false to switch it off", NeedsAttention: true));
+            if (_settings.Any(setting => setting.Key == "loadModels")) return;
+
+            // Also where load_models is there and could not be mapped: too little is seen at once, and everything in the store is too much.
+            _settings.Add((0, "loadModels", "none", "none"));
+            _notes.Add(new ImportNote(0, _keys.Contains("load_models")
+                ? "loadModels: none, until load_models is mapped by hand"
+                : "load_models is not set: loadModels: none, as TorchServe then loads no models, where Serve loads all of the store. Set loadModels if TorchServe's command line named some (--models)", NeedsAttention: true));
         }
 
         private void AddGrpc()

@@ -71,7 +71,7 @@ public sealed class TorchServeImportTests
             """);
 
         var read = ServerConfigurationReader.ReadText(import.Yaml, "/etc/serve.yaml").Configuration;
-        Assert.Equivalent(new ServerConfiguration { ManagementAddress = "http://127.0.0.1:9000", ModelStore = "/ts/models" }, read, strict: true);
+        Assert.Equivalent(new ServerConfiguration { ManagementAddress = "http://127.0.0.1:9000", ModelStore = "/ts/models", LoadModels = ["none"] }, read, strict: true);
         Notes(import, "1: ! inferenceAddress is left out: https://127.0.0.1:8443 needs a certificate", "3: ! metricsAddress is left out:", "4: ! max_request_size: not mapped: lots is not allowed", "5: ! allowed_urls: not mapped: ( is no regular expression", "6: ! job_queue_size: not mapped");
     }
 
@@ -86,7 +86,7 @@ public sealed class TorchServeImportTests
             """);
 
         var read = ServerConfigurationReader.ReadText(import.Yaml, "/etc/serve.yaml").Configuration;
-        Assert.Equivalent(new ServerConfiguration { MetricsAddress = "http://127.0.0.1:9002", CertificateFile = "/certs/mycert.pem", PrivateKeyFile = "/certs/mykey.key", ModelStore = read.ModelStore }, read, strict: true);
+        Assert.Equivalent(new ServerConfiguration { MetricsAddress = "http://127.0.0.1:9002", CertificateFile = "/certs/mycert.pem", PrivateKeyFile = "/certs/mykey.key", ModelStore = read.ModelStore, LoadModels = ["none"] }, read, strict: true);
         Notes(import, "1: ! inferenceAddress is left out: managementAddress: http://127.0.0.1:8081 is taken by inferenceAddress");
     }
 
@@ -201,6 +201,23 @@ public sealed class TorchServeImportTests
 
         var wrong = Import("models={\"a\": [1]}\n");
         Assert.Contains("line 1: the models are not what TorchServe writes", Assert.Throws<Serve.Core.Errors.InvalidModelException>(() => TorchServeModels.Read(wrong, notes)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_load_models_nothing_is_loaded_and_defaults_that_differ_are_said()
+    {
+        var import = Import("models={\"a\": {\"1.0\": {\"marName\": \"a.mar\"}}}\n");
+        var notes = new List<ImportNote>();
+
+        Assert.Equal(["none"], ServerConfigurationReader.ReadText(import.Yaml, "/etc/serve.yaml").Configuration.LoadModels);
+        Assert.Empty(TorchServeModels.Read(import, notes).Models);
+        Assert.Equal("models: a 1.0: ignored: load_models does not name a.mar", Assert.Single(notes).Text);
+        Notes(import, "0: ! load_models is not set: loadModels: none, as TorchServe then loads no models", "0: ! enable_model_api is not set: TorchServe then registers and unregisters no models");
+
+        var unmapped = Import("load_models=$$MODELS$$\nenable_model_api=$$API$$\n");
+        Assert.Equal(["none"], ServerConfigurationReader.ReadText(unmapped.Yaml, "/etc/serve.yaml").Configuration.LoadModels);
+        Notes(unmapped, "1: ! load_models: not mapped", "2: ! enable_model_api: not mapped", "0: ! loadModels: none, until load_models is mapped by hand");
+        Assert.DoesNotContain(unmapped.Notes, note => note.Text.Contains("is not set:", StringComparison.Ordinal) && !note.Text.StartsWith("allowed_urls", StringComparison.Ordinal));
     }
 
     [Fact]
