@@ -28,11 +28,18 @@ internal static class ImportConfigCommand
             var target = Path.GetFullPath(arguments.GetRequiredValue(output));
             if (File.Exists(target) && !arguments.GetValue(force)) throw new CommandException(ExitCode.Failed, $"{target} exists already; remove it, replace it with --force, or give another --output.");
 
-            var import = TorchServeImport.Of(Read(source), Path.GetFileName(source), target, Path.GetDirectoryName(Path.GetFullPath(source))!, Environment.GetEnvironmentVariable);
-            var notes = import.Notes.ToList();
+            var text = Read(source);
+            var import = Import([]);
+            var notes = new List<ImportNote>();
             var screen = new Screen(arguments.InvocationConfiguration.Output);
             var models = import.Models is null ? null : TorchServeModels.Read(import, notes);
-            if (models is { Models.Count: > 0 }) Write(models, arguments.GetValue(folder) is { } given ? Path.GetFullPath(given) : null, import, arguments.GetValue(force), notes);
+            if (models is { Models.Count: > 0 })
+            {
+                Write(models, arguments.GetValue(folder) is { } given ? Path.GetFullPath(given) : null, import, arguments.GetValue(force), notes);
+                import = Import(TorchServeModels.Registered(import, models));
+            }
+
+            notes.InsertRange(0, import.Notes);
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             File.WriteAllText(target, import.Yaml);
 
@@ -40,6 +47,9 @@ internal static class ImportConfigCommand
             var open = notes.Count(note => note.NeedsAttention);
             screen.Line($"Wrote {target}." + (open > 0 ? $" {open} {(open == 1 ? "line needs" : "lines need")} attention (marked by !)." : ""));
             return ExitCode.Success;
+
+            TorchServeImport Import(IReadOnlyCollection<StartupModel> registered) =>
+                TorchServeImport.Of(text, Path.GetFileName(source), target, Path.GetDirectoryName(Path.GetFullPath(source))!, Environment.GetEnvironmentVariable, registered);
         });
         return command;
     }

@@ -209,6 +209,37 @@ public sealed class SnapshotTests(ITestOutputHelper output)
         Assert.Equal(6, (await server.DescribeAsync("far")).BatchSize);
     }
 
+    [Fact]
+    public async Task A_model_of_TorchServe_has_the_name_that_load_models_gave_it_and_no_other()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("store/far.mar", Archive());
+        var properties = folder.Write("config.properties", $$$"""
+            inference_address=http://127.0.0.1:0
+            management_address=http://127.0.0.1:0
+            metrics_address=http://127.0.0.1:0
+            grpc_inference_port=0
+            grpc_management_port=0
+            model_store={{{folder["store"]}}}
+            load_models=near=far.mar
+            models={"near": {"3.0": {"defaultVersion": true, "marName": "far.mar", "minWorkers": 0, "maxWorkers": 5} } }
+            """);
+        var (code, text) = await Cli.RunAsync("import-config", properties, "--output", folder["serve.yaml"]);
+        Assert.True(code == 0, text);
+        Assert.Contains("near=far.mar is registered from the snapshot", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("is not kept", text, StringComparison.Ordinal);
+
+        await using var server = await ServerFixture.StartAsync(new ServerOptions
+        {
+            Models = [],
+            Flags = ["--config", folder["serve.yaml"]],
+            FlagsFromConfiguration = ["--model-store", "--inference-address", "--management-address", "--metrics-address", "--grpc-inference-address", "--grpc-management-address"],
+        }, output);
+        await Eventually.BecomesAsync("all models are registered", async () => (await server.GetAsync("/startupz")).Status, status => status == HttpStatusCode.OK);
+        await AllAsync(server, "near", "3.0* 0-5");
+        Assert.Equal(HttpStatusCode.NotFound, (await server.ManageAsync(HttpMethod.Get, "/models/far")).Status);
+    }
+
     /// <summary>A version that is registered without workers: nothing of it is loaded.</summary>
     internal static void Write(string store, string name, string version)
     {

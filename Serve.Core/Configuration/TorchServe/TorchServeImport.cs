@@ -14,8 +14,9 @@ internal sealed record ImportNote(int Line, string Text, bool NeedsAttention = f
 /// <param name="Configuration">What it means.</param>
 /// <param name="Models">The text of <c>model_snapshot</c>, else of <c>models</c>; null if there is none.</param>
 /// <param name="ModelsLine">The line of that.</param>
+/// <param name="AtStartup">What <c>load_models</c> names one by one; none where it is <c>all</c> or <c>none</c>, or a snapshot says it.</param>
 /// <param name="Notes">What became of each line.</param>
-internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration Configuration, string? Models, int ModelsLine, IReadOnlyList<ImportNote> Notes)
+internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration Configuration, string? Models, int ModelsLine, IReadOnlyList<StartupModel> AtStartup, IReadOnlyList<ImportNote> Notes)
 {
     private static readonly string[] Listeners = ["inferenceAddress", "managementAddress", "metricsAddress", "grpcInferenceAddress", "grpcManagementAddress"];
 
@@ -25,9 +26,10 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
     /// <param name="target">Where the result will lie: relative paths are TorchServe's, relative to the folder it was started in, which is taken to be the file's.</param>
     /// <param name="folder">The folder of the imported file.</param>
     /// <param name="environment">Gives a variable's value, for <c>$$NAME$$</c>.</param>
-    public static TorchServeImport Of(string text, string source, string target, string folder, Func<string, string?> environment)
+    /// <param name="registered">Those of <see cref="AtStartup"/> that a snapshot registers: loaded by <c>loadModels</c> too, under the names in their manifests, they might be there twice.</param>
+    public static TorchServeImport Of(string text, string source, string target, string folder, Func<string, string?> environment, IReadOnlyCollection<StartupModel>? registered = null)
     {
-        var import = new Importer(target, folder, environment);
+        var import = new Importer(target, folder, environment, registered ?? []);
         foreach (var entry in PropertiesFile.Read(text).GroupBy(entry => entry.Key).Select(same => same.Last()).OrderBy(entry => entry.Line)) import.Take(entry);
         return import.Finish(source);
     }
@@ -35,13 +37,14 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
     [GeneratedRegex(@"\$\$([A-Za-z_][A-Za-z0-9_]*)\$\$")]
     private static partial Regex Variable();
 
-    private sealed class Importer(string target, string folder, Func<string, string?> environment)
+    private sealed class Importer(string target, string folder, Func<string, string?> environment, IReadOnlyCollection<StartupModel> registered)
     {
         private readonly List<ImportNote> _notes = [];
         private readonly HashSet<string> _keys = new(StringComparer.Ordinal);
         private readonly List<(int Line, string Key, string Raw, string Yaml)> _settings = [];
         private (int Line, string Text)? _models;
         private (int Line, string Text)? _snapshot;
+        private IReadOnlyList<StartupModel> _atStartup = [];
         private readonly GrpcAddresses _grpc = new();
         private bool _isOpen;
         private bool _isExposed;
@@ -88,6 +91,7 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
                 _models = _snapshot;
                 _settings.RemoveAll(setting => setting.Key == "loadModels");
                 _settings.Add((_snapshot.Value.Line, "loadModels", "none", "none"));
+                _atStartup = [];
             }
 
             AddDefaults();
@@ -97,7 +101,7 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
 
             var yaml = Write(source);
             var configuration = ServerConfigurationReader.ReadText(_isExposed ? yaml + "auth: none\n" : yaml, target).Configuration with { Auth = null };
-            return new TorchServeImport(yaml, configuration, _models?.Text, _models?.Line ?? 0, [.. _notes.OrderBy(note => note.Line == 0 ? int.MaxValue : note.Line)]);
+            return new TorchServeImport(yaml, configuration, _models?.Text, _models?.Line ?? 0, _atStartup, [.. _notes.OrderBy(note => note.Line == 0 ? int.MaxValue : note.Line)]);
         }
 
         /// <summary>What the file does not say, and TorchServe has otherwise than Serve.</summary>
@@ -157,21 +161,26 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
                 return;
             }
 
-            foreach (var model in models.Where(model => model.Contains('=', StringComparison.Ordinal)))
+            List<StartupModel> atStartup = [.. models.Select(StartupModel.Parse)];
+            foreach (var model in atStartup.Where(registered.Contains)) Note(entry, $"{model} is registered from the snapshot, as models has it");
+
+            List<StartupModel> left = [.. atStartup.Except(registered)];
+            foreach (var model in left.Where(model => model.Name is not null))
             {
                 Note(entry, $"the name of {model} is not kept: a model that is loaded at start has the name in its manifest; register it under the other name (serve register --name)", needsAttention: true);
             }
 
-            Set(entry, "loadModels", [.. models.Select(model => model[(model.IndexOf('=', StringComparison.Ordinal) + 1)..])]);
+            // One that Serve does not take loads nothing, so models has nothing that is loaded either.
+            if (Set(entry, "loadModels", left.Count > 0 ? [.. left.Select(model => model.Url).Distinct()] : ["none"])) _atStartup = atStartup;
         }
 
         /// <summary>Keeps a setting if Serve takes it.</summary>
-        private void Set(PropertiesEntry entry, string key, params string[] values)
+        private bool Set(PropertiesEntry entry, string key, params string[] values)
         {
             if (values.Length == 0)
             {
                 Note(entry, "ignored: it is empty");
-                return;
+                return false;
             }
 
             var yaml = values is [var only] && key != "allowedUrls" ? Scalar(only) : $"[{string.Join(", ", values.Select(Quoted))}]";
@@ -183,11 +192,12 @@ internal sealed partial record TorchServeImport(string Yaml, ServerConfiguration
             catch (ConfigurationException error)
             {
                 Note(entry, $"not mapped: {string.Join("; ", error.Problems.Select(problem => problem.Message))}", needsAttention: true);
-                return;
+                return false;
             }
 
             _settings.Add((entry.Line, key, values[0], yaml));
             Note(entry, $"{key}: {yaml}");
+            return true;
         }
 
         // What a key cannot be without; where it is in the file too, both are read together at the end.

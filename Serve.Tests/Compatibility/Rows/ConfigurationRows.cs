@@ -111,7 +111,7 @@ internal static class ConfigurationRows
         Row.Same("`--no-config-snapshots` switches them off", Evidence.In<SnapshotTests>(nameof(SnapshotTests.Without_snapshots_nothing_is_kept_and_one_server_at_a_time_keeps_them))),
         Row.Not("Another serializer by a plug-in", "Plug-ins are Java."),
         Row.Same("`load_models=all`", async s => Assert.True((await s.DescribeAsync("echo")).GetProperty("loadedAtStartup").GetBoolean())),
-        Row.Differs("`load_models=a.mar, name=b.mar`", "The names of archives count, not `name=`, which the import points out.", Evidence.In<CompatibilityCommandTests>(nameof(CompatibilityCommandTests.Variables_in_values_are_replaced_by_the_import))),
+        Row.Differs("`load_models=a.mar, name=b.mar`", "The import keeps a `name=` that `models` has too; else the name in the archive counts, which it points out.", Evidence.In<CompatibilityCommandTests>(nameof(CompatibilityCommandTests.Variables_in_values_are_replaced_by_the_import))),
         Row.Same("A model that cannot be loaded is logged, and the server starts", Evidence.In<BadModelTests>(nameof(BadModelTests.A_server_starts_with_the_models_that_can_be_served))),
         Row.Same("Ports are open before models are ready", Evidence.In<LifecycleTests>(nameof(LifecycleTests.It_listens_before_its_models_are_ready))),
     ]);

@@ -1,5 +1,6 @@
 using Serve.Core.Configuration;
 using Serve.Core.Configuration.TorchServe;
+using Serve.Core.Models.Archives;
 using Serve.Core.Models.Snapshots;
 
 namespace Serve.Tests.Core.Configuration;
@@ -221,6 +222,52 @@ public sealed class TorchServeImportTests
     }
 
     [Fact]
+    public void A_model_that_the_snapshot_registers_is_not_loaded_by_its_archive_too()
+    {
+        using var store = new TemporaryFolder();
+        Pack(store, "other", "r.mar");
+        const string Models = "models={\"resnet\": {\"1.0\": {\"marName\": \"r.mar\"}}, \"c\": {\"1.0\": {\"marName\": \"c.mar\"}}}\n";
+
+        var (import, models, _) = ImportModels($"model_store={store.Path}\nload_models=resnet=r.mar,c.mar\n{Models}");
+        Assert.Equal(["resnet", "c"], models.Models.Select(model => model.Name));
+        Assert.Equal(["none"], ServerConfigurationReader.ReadText(import.Yaml, "/etc/serve.yaml").Configuration.LoadModels);
+        Notes(import, "2: load_models: resnet=r.mar is registered from the snapshot", "2: load_models: c.mar is registered from the snapshot");
+        Assert.DoesNotContain(import.Notes, note => note.Text.Contains("is not kept", StringComparison.Ordinal));
+
+        // One archive may be several models.
+        (import, models, _) = ImportModels($"model_store={store.Path}\nload_models=r.mar,resnet=r.mar,b=r.mar\n{Models}");
+        Assert.Equal(["resnet"], models.Models.Select(model => model.Name));
+        Assert.Equal(["r.mar"], import.Configuration.LoadModels);
+        Notes(import, "2: load_models: resnet=r.mar is registered from the snapshot", "2: ! load_models: the name of b=r.mar is not kept");
+    }
+
+    [Theory]
+    [InlineData("r.mar", "1.0", "r.mar is loaded as other 1.0")]
+    [InlineData("all", "1.0", "r.mar is loaded as other 1.0")]
+    [InlineData("x=r.mar", "1.0", "r.mar is loaded as x")]
+    [InlineData("resnet=r.mar", "2.0", "r.mar is loaded as resnet 1.0")]
+    public void Models_count_by_the_name_and_version_that_are_loaded(string loaded, string version, string why)
+    {
+        using var store = new TemporaryFolder();
+        Pack(store, "other", "r.mar");
+
+        var (import, models, notes) = ImportModels($"model_store={store.Path}\nload_models={loaded}\nmodels={{\"resnet\": {{\"{version}\": {{\"marName\": \"r.mar\"}}}}}}\n");
+        Assert.Empty(models.Models);
+        Assert.Equal($"models: resnet {version}: ignored: {why}", Assert.Single(notes).Text);
+        Assert.Equal([loaded == "all" ? "all" : "r.mar"], import.Configuration.LoadModels);
+    }
+
+    [Fact]
+    public void A_folder_in_the_store_is_a_model_that_is_there()
+    {
+        using var store = new TemporaryFolder();
+        Pack(store, "plain", "plain", ArchiveFormat.NoArchive);
+
+        var (_, _, notes) = ImportModels($"model_store={store.Path}\nload_models=plain,gone\nmodels={{\"plain\": {{\"1.0\": {{\"marName\": \"plain\"}}}}, \"gone\": {{\"1.0\": {{\"marName\": \"gone\"}}}}}}\n");
+        Assert.Equal([("models: plain 1.0: registered from plain at the next start", false), ("models: gone 1.0: registered from gone at the next start, as soon as it is in the model store", true)], notes.Select(note => (note.Text, note.NeedsAttention)));
+    }
+
+    [Fact]
     public void Every_key_that_is_mapped_is_a_key_of_Serves()
     {
         var keys = typeof(ServerConfiguration).GetProperties().Select(property => char.ToLowerInvariant(property.Name[0]) + property.Name[1..]).ToList();
@@ -228,7 +275,25 @@ public sealed class TorchServeImportTests
         Assert.Empty(TorchServeProperties.Same.Keys.Intersect(TorchServeProperties.Ignored.Keys));
     }
 
-    private static TorchServeImport Import(string text, Func<string, string?>? environment = null) => TorchServeImport.Of(text, "config.properties", "/etc/serve.yaml", "/ts", environment ?? (_ => null));
+    private static TorchServeImport Import(string text, Func<string, string?>? environment = null, IReadOnlyCollection<StartupModel>? registered = null) =>
+        TorchServeImport.Of(text, "config.properties", "/etc/serve.yaml", "/ts", environment ?? (_ => null), registered);
+
+    /// <summary>As <c>serve import-config</c> does it, without writing anything.</summary>
+    private static (TorchServeImport Import, RegistrySnapshot Models, List<ImportNote> Notes) ImportModels(string text)
+    {
+        var notes = new List<ImportNote>();
+        var import = Import(text);
+        var models = TorchServeModels.Read(import, notes);
+        return (Import(text, registered: TorchServeModels.Registered(import, models)), models, notes);
+    }
+
+    /// <summary>A model in a store, in an archive of another name.</summary>
+    private static void Pack(TemporaryFolder store, string model, string archive, ArchiveFormat format = ArchiveFormat.Default)
+    {
+        using var files = new TemporaryFolder();
+        var packed = ModelArchiver.Create(new ArchiveRequest { ModelName = model, SerializedFile = files.Write("net.onnx", "m"), ExportPath = store.Path, Format = format });
+        if (packed != store[archive]) File.Move(packed, store[archive]);
+    }
 
     private static void Notes(TorchServeImport import, params string[] beginnings)
     {
