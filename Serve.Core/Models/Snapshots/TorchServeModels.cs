@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Serve.Core.Configuration;
 using Serve.Core.Configuration.TorchServe;
 using Serve.Core.Errors;
 
@@ -80,7 +81,6 @@ internal static class TorchServeModels
             Note($"{name}: registered from {archive} at the next start{(stored is null ? ", as soon as it is in the model store" : "")}", needsAttention: stored is null);
             foreach (var key in version.Value.EnumerateObject().Select(setting => setting.Name).Where(key => !Known.Contains(key))) Note($"{name}: {key}: ignored: it has no meaning in Serve");
 
-            var min = Number(version.Value, "minWorkers");
             return new VersionSnapshot
             {
                 Version = version.Name,
@@ -89,7 +89,7 @@ internal static class TorchServeModels
                 MaxBatchDelay = Number(version.Value, "maxBatchDelay") is { } delay ? TimeSpan.FromMilliseconds(delay) : null,
                 ResponseTimeout = Number(version.Value, "responseTimeout") is { } response ? TimeSpan.FromSeconds(response) : null,
                 StartupTimeout = Number(version.Value, "startupTimeout") is { } startup ? TimeSpan.FromSeconds(startup) : null,
-                Workers = min is { } fewest ? new WorkerRange(fewest, Math.Max(fewest, Number(version.Value, "maxWorkers") ?? fewest)) : null,
+                Workers = Workers(name, version.Value),
             };
         }
 
@@ -102,6 +102,17 @@ internal static class TorchServeModels
 
             var loadedName = loaded?.Name ?? stored.Name;
             return loadedName == model && stored.Version == version ? null : $"{archive} is loaded as {loadedName} {stored.Version}";
+        }
+
+        /// <summary>The numbers of workers. TorchServe has no limit for them; Serve has, and a server must not start a thousand processes.</summary>
+        private WorkerRange? Workers(string name, JsonElement version)
+        {
+            if (Number(version, "minWorkers") is not { } min) return null;
+
+            const int Most = ModelConfigurationReader.MaxWorkers;
+            var max = Math.Max(min, Number(version, "maxWorkers") ?? min);
+            if (max > Most) Note($"{name}: {(min > Most ? $"minWorkers is {min}" : $"maxWorkers is {max}")}: {Most} instead, the most that a version may have", needsAttention: true);
+            return new WorkerRange(Math.Min(min, Most), Math.Min(max, Most));
         }
 
         /// <summary>What lies in the model store, an archive or a folder; null: nothing that Serve knows as a model.</summary>

@@ -1,5 +1,6 @@
 using Serve.Core.Configuration;
 using Serve.Core.Configuration.TorchServe;
+using Serve.Core.Models;
 using Serve.Core.Models.Archives;
 using Serve.Core.Models.Snapshots;
 
@@ -265,6 +266,17 @@ public sealed class TorchServeImportTests
 
         var (_, _, notes) = ImportModels($"model_store={store.Path}\nload_models=plain,gone\nmodels={{\"plain\": {{\"1.0\": {{\"marName\": \"plain\"}}}}, \"gone\": {{\"1.0\": {{\"marName\": \"gone\"}}}}}}\n");
         Assert.Equal([("models: plain 1.0: registered from plain at the next start", false), ("models: gone 1.0: registered from gone at the next start, as soon as it is in the model store", true)], notes.Select(note => (note.Text, note.NeedsAttention)));
+    }
+
+    [Theory]
+    [InlineData("\"minWorkers\": 100000", 256, 256, "minWorkers is 100000: 256 instead, the most that a version may have")]
+    [InlineData("\"minWorkers\": 2, \"maxWorkers\": 2147483647", 2, 256, "maxWorkers is 2147483647: 256 instead, the most that a version may have")]
+    [InlineData("\"minWorkers\": 1, \"maxWorkers\": 256", 1, 256, null)]
+    public void More_workers_than_a_version_may_have_are_not_imported(string workers, int min, int max, string? said)
+    {
+        var (_, models, notes) = ImportModels($"model_snapshot={{\"modelCount\": 1, \"models\": {{\"m\": {{\"1.0\": {{\"marName\": \"m.mar\", {workers}}}}}}}}}\n");
+        Assert.Equal(new WorkerRange(min, max), Assert.Single(Assert.Single(models.Models).Versions).Workers);
+        Assert.Equal((string[])(said is null ? [] : [$"models: m 1.0: {said}"]), notes.Where(note => note.NeedsAttention && note.Text.Contains("Workers", StringComparison.Ordinal)).Select(note => note.Text));
     }
 
     [Fact]
