@@ -59,9 +59,9 @@ public sealed class ConflictStatusException(string message)
 
 /// <summary>413: the body is larger than the limit.</summary>
 /// <param name="limitBytes">The limit, in bytes.</param>
-/// <param name="key">The setting that it is.</param>
-public sealed class PayloadTooLargeException(long limitBytes, string key = "maxRequestSize")
-    : ServeException(413, "PayloadTooLargeException", $"The request body is larger than the limit of {limitBytes} bytes ({key}).");
+/// <param name="key">The setting that it is; null: nobody can set it.</param>
+public sealed class PayloadTooLargeException(long limitBytes, string? key = "maxRequestSize")
+    : ServeException(413, "PayloadTooLargeException", $"The request body is larger than the limit of {limitBytes} bytes{(key is null ? "" : $" ({key})")}.");
 
 /// <summary>499, never sent: the client left before its answer was ready. Counted apart from errors.</summary>
 public sealed class ClientGoneException()

@@ -104,7 +104,7 @@ public sealed class RequestParameters
         while (true)
         {
             var result = await reader.ReadAsync(context.RequestAborted);
-            if (result.Buffer.Length > LargestBodyBytes) throw new PayloadTooLargeException(LargestBodyBytes);
+            if (result.Buffer.Length > LargestBodyBytes) throw new PayloadTooLargeException(LargestBodyBytes, key: null);
             if (result.IsCompleted)
             {
                 var body = result.Buffer.ToArray();

@@ -14,12 +14,12 @@ internal static class JsonBody
 
     /// <summary>Reads it.</summary>
     /// <param name="context">The request.</param>
-    /// <param name="mostBytes">The most that it may have.</param>
+    /// <param name="maxRequestBytes">The most that it may have, <c>maxRequestSize</c>; null: what is enough for a few words.</param>
     /// <returns>The document; of a request without a body, an empty object.</returns>
     /// <exception cref="ServeException">400: no JSON object; 413.</exception>
-    public static async Task<JsonDocument> ReadAsync(HttpContext context, long mostBytes = SmallBytes)
+    public static async Task<JsonDocument> ReadAsync(HttpContext context, long? maxRequestBytes = null)
     {
-        var text = await ReadBytesAsync(context, mostBytes);
+        var text = await ReadBytesAsync(context, maxRequestBytes);
 
         // A thread that serves sockets may have brought the last of it; what is asked for may take long.
         await Task.Yield();
@@ -64,14 +64,16 @@ internal static class JsonBody
         return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw new BadRequestException($"'{name}' must be true or false.");
     }
 
-    private static async Task<ReadOnlyMemory<byte>> ReadBytesAsync(HttpContext context, long mostBytes)
+    private static async Task<ReadOnlyMemory<byte>> ReadBytesAsync(HttpContext context, long? maxRequestBytes)
     {
-        if (context.Request.ContentLength > mostBytes) throw new PayloadTooLargeException(mostBytes);
+        var mostBytes = maxRequestBytes ?? SmallBytes;
+        var key = maxRequestBytes is null ? null : "maxRequestSize";
+        if (context.Request.ContentLength > mostBytes) throw new PayloadTooLargeException(mostBytes, key);
         var reader = context.Request.BodyReader;
         while (true)
         {
             var result = await reader.ReadAsync(context.RequestAborted);
-            if (result.Buffer.Length > mostBytes) throw new PayloadTooLargeException(mostBytes);
+            if (result.Buffer.Length > mostBytes) throw new PayloadTooLargeException(mostBytes, key);
             if (result.IsCompleted)
             {
                 var body = result.Buffer.ToArray();
