@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Observability;
@@ -22,7 +23,9 @@ internal static class ServeCommandLine
         try
         {
             var code = await parsed.InvokeAsync(invocation);
-            return parsed.Errors.Count > 0 ? ExitCode.Usage : code;
+
+            // Who asks for help gives no arguments, and that is no error.
+            return parsed.Action is ParseErrorAction ? ExitCode.Usage : code;
         }
         catch (CommandException e)
         {
