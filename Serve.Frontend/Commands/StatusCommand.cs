@@ -9,8 +9,15 @@ namespace Serve.Frontend.Commands;
 /// <summary>What <c>serve status --json</c> prints.</summary>
 internal sealed record StatusReport(string Status, int? Pid, string? Version, string InferenceAddress, string ManagementAddress, string? GrpcInferenceAddress, string? GrpcManagementAddress, IReadOnlyList<VersionBody> Models);
 
+/// <summary>What <c>serve status --probe … --json</c> prints.</summary>
+/// <param name="Probe">What was asked.</param>
+/// <param name="Passed">Whether the answer is yes.</param>
+/// <param name="Status">The server's word for it.</param>
+internal sealed record ProbeReport(string Probe, bool Passed, string Status);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(StatusReport))]
+[JsonSerializable(typeof(ProbeReport))]
 internal sealed partial class StatusJson : JsonSerializerContext;
 
 /// <summary><c>serve status</c>: the server's health, and every model's state.</summary>
@@ -33,7 +40,8 @@ internal static class StatusCommand
         command.SetAction(async (arguments, cancellation) =>
         {
             using var client = connection.Connect(arguments);
-            if (arguments.GetValue(probe) is { } asked) return await ProbeAsync(client, Probes[asked], arguments.InvocationConfiguration.Output, cancellation);
+            var screen = new Screen(arguments.InvocationConfiguration.Output);
+            if (arguments.GetValue(probe) is { } asked) return await ProbeAsync(client, asked, screen, connection.Json(arguments), cancellation);
 
             var (health, serves) = await client.PingAsync(cancellation);
             var models = new List<VersionBody>();
@@ -41,7 +49,6 @@ internal static class StatusCommand
 
             var state = ServerState.Find(ServerState.FolderOf(connection.Configuration(arguments)), client.ManagementAddress);
             var report = new StatusReport(health, state?.Pid, state?.Version, client.InferenceAddress, client.ManagementAddress, state?.GrpcInferenceAddress, state?.GrpcManagementAddress, models);
-            var screen = new Screen(arguments.InvocationConfiguration.Output);
             if (connection.Json(arguments)) screen.Json(JsonSerializer.Serialize(report, StatusJson.Default.StatusReport));
             else Show(screen, report);
             return serves ? ExitCode.Success : ExitCode.Failed;
@@ -50,10 +57,11 @@ internal static class StatusCommand
     }
 
     // For health checks of containers, which have no token and read the exit code.
-    private static async Task<int> ProbeAsync(ServerClient client, string path, TextWriter output, CancellationToken cancellation)
+    private static async Task<int> ProbeAsync(ServerClient client, string probe, Screen screen, bool json, CancellationToken cancellation)
     {
-        var (status, yes) = await client.ProbeAsync(path, cancellation);
-        await output.WriteLineAsync(status);
+        var (status, yes) = await client.ProbeAsync(Probes[probe], cancellation);
+        if (json) screen.Json(JsonSerializer.Serialize(new ProbeReport(probe, yes, status), StatusJson.Default.ProbeReport));
+        else screen.Line(status);
         return yes ? ExitCode.Success : ExitCode.Failed;
     }
 
