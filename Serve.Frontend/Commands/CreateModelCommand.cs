@@ -20,14 +20,15 @@ internal static class CreateModelCommand
         dtype.AcceptOnlyFromAmong("float32", "float16");
         var attention = new Option<string?>("--attention") { HelpName = "fused|plain", Description = "Operators: ONNX Runtime's fused ones, or ONNX's own, which every runtime reads [default: fused for float16, plain for float32]" };
         attention.AcceptOnlyFromAmong("fused", "plain");
-        var seed = new Option<ulong>("--seed") { HelpName = "N", Description = "Seed of the weights: the same seed, the same model" };
-        var store = new Option<string>("--model-store", "--store") { HelpName = "FOLDER", Description = "The model store", DefaultValueFactory = _ => "model-store" };
+        var seed = new Option<ulong>("--seed") { HelpName = "N", Description = "Seed of the weights: the same seed, the same model", DefaultValueFactory = _ => 0 };
+        var flags = ServerFlags.OfStore();
         var force = new Option<bool>("--force", "-f") { Description = "Replace the version if it exists" };
         var json = new Option<bool>("--json") { Description = "Print what was created as JSON" };
         var command = new DocumentedCommand("create", "Writes a Vision Transformer of the true architecture with seeded random weights into the model store, ready to serve: for sizing and benchmarks without a download. Its answers mean nothing.", """
             serve models create vit_l_16 --dtype float16
             serve models create vit_ti_16 --name tiny --seed 7 --model-store /srv/models
-            """) { architecture, name, version, dtype, attention, seed, store, force, json };
+            """) { architecture, name, version, dtype, attention, seed, force, json };
+        flags.AddTo(command);
         command.SetAction(arguments =>
         {
             var request = new ModelCreationRequest
@@ -35,7 +36,7 @@ internal static class CreateModelCommand
                 Architecture = arguments.GetRequiredValue(architecture),
                 ModelName = arguments.GetValue(name),
                 Version = arguments.GetRequiredValue(version),
-                ModelStore = arguments.GetRequiredValue(store),
+                ModelStore = flags.Read(arguments).Configuration.ModelStore,
                 Precision = arguments.GetValue(dtype) == "float16" ? WeightPrecision.Float16 : WeightPrecision.Float32,
                 Form = arguments.GetValue(attention) switch
                 {

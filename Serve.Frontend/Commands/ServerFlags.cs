@@ -33,7 +33,7 @@ internal sealed class ServerFlags
         ("enableModelApi", "BOOL", "Whether models may be registered and unregistered [default: where management is on loopback, has tokens, or requires client certificates]"),
         ("allowedUrls", "PATTERNS", "Regular expressions for URLs that models may be fetched from [default: none]"),
         ("allowedPrivateHosts", "HOSTS", "Hosts that models may be fetched from although their addresses are not public [default: none]"),
-        ("maxDownloadSize", "SIZE", "The most that is fetched for one model [default: 16GiB]"),
+        ("maxDownloadSize", "SIZE", "The most that is fetched, or uploaded, for one model [default: 16GiB]"),
         ("downloadTimeout", "TIME", "How long fetching a model may take [default: 600s]"),
         ("snapshots", "BOOL", "Whether what the management API changes survives a restart [default: true]"),
         ("snapshotFolder", "FOLDER", "Private folder for that [default: .snapshots in the model store]"),
@@ -49,11 +49,11 @@ internal sealed class ServerFlags
         ("minRequestRate", "SIZE", "The slowest that a body may arrive, in bytes a second; 0: any [default: 1024]"),
         ("minResponseRate", "SIZE", "The slowest that an answer may be taken, in bytes a second; 0: any [default: 240]"),
         ("rateGracePeriod", "TIME", "How long either may be slower than that [default: 10s]"),
-        ("defaultMaxQueueSize", "N", "Queue length of models that do not say one [default: 100]"),
+        ("defaultMaxQueueSize", "N|auto", "Queue length of models that do not say one [default: 100]"),
         ("defaultResponseTimeout", "TIME", "responseTimeout of models that do not say one [default: 120s]"),
         ("defaultStartupTimeout", "TIME", "startupTimeout of models that do not say one [default: 120s]"),
         ("unregisterTimeout", "TIME", "How long unregistering may take [default: 120s]"),
-        ("drainTimeout", "TIME", "How long accepted requests may take when the server stops [default: 30s]"),
+        ("drainTimeout", "TIME", "How long accepted requests may take when the server stops or a worker is scaled away [default: 30s]"),
         ("heartbeatInterval", "TIME", "How often a worker shows that it lives [default: 1s]"),
         ("heartbeatTimeout", "TIME", "A worker silent for this long is replaced [default: 5s]"),
         ("runtimeFolder", "FOLDER", "Private folder for sockets and the state of the running server"),
@@ -95,6 +95,16 @@ internal sealed class ServerFlags
     /// <summary>The flags that say where models are and how they are loaded, for the commands that load one themselves.</summary>
     public static ServerFlags OfLoading() => new(Keys.Where(key => key.Key is "modelStore" or "runtimeFolder" or "cacheFolder" or "workerExecutable"));
 
+    /// <summary>The flags that say where the model store is, for the commands that need nothing else of a server.</summary>
+    public static ServerFlags OfStore()
+    {
+        var flags = new ServerFlags(Keys.Where(key => key.Key is "modelStore")) { IsOfClient = true };
+        var (_, store) = flags._options[0];
+        store.Aliases.Add("--store");
+        store.Description = $"The model store [default: {EnvironmentNames.Of("modelStore")}, else --config's, else model-store]";
+        return flags;
+    }
+
     private ServerFlags(IEnumerable<(string Key, string Value, string Description)> keys)
     {
         foreach (var (key, value, description) in keys)
@@ -108,7 +118,7 @@ internal sealed class ServerFlags
     /// <summary>The configuration file.</summary>
     public Option<string?> Config { get; }
 
-    /// <summary>Whether they say where a server is, and not what it should be.</summary>
+    /// <summary>Whether they say where a server or its store is, and not what a server should be.</summary>
     private bool IsOfClient { get; init; }
 
     /// <summary>The keys that have a flag.</summary>

@@ -17,8 +17,7 @@ internal sealed class TuneCommand
     private readonly Argument<string> _model = new("MODEL") { Description = "A model of the store: NAME, NAME/VERSION or an archive" };
     private readonly Option<string[]> _data = new("--data", "-d") { HelpName = "PATH", Description = "Files or folders to send, each file as one request, in turn", Arity = ArgumentArity.OneOrMore, Required = true };
     private readonly Option<TimeSpan?> _p99 = DurationOption.Create("--p99", "The most that the 99th percentile may be; the best is what answers most within it [default: no bound]");
-    private readonly Option<string?> _store = new("--model-store", "--store") { HelpName = "FOLDER", Description = "The model store [default: as the server's]" };
-    private readonly Option<string?> _config = new("--config", "-c") { HelpName = "FILE", Description = "The server's configuration, for the model store" };
+    private readonly ServerFlags _server = ServerFlags.OfStore();
     private readonly Option<string?> _batchSizes = Sweep("--batch-sizes", "Batch sizes [default: 1:64:x2]");
     private readonly Option<string?> _instances = Sweep("--instances", "Instances in a worker [default: 1,2; 1,2,4 from 8 processors on]");
     private readonly Option<string?> _workers = Sweep("--workers", "Worker processes [default: 1,2]");
@@ -45,11 +44,14 @@ internal sealed class TuneCommand
             serve tune vit_s_16 --data photos --p99 200ms
             serve tune vit_s_16 --data photos --p99 200ms --write
             serve tune vit_l_16 --data photos --grid --batch-sizes 1,8,32 --workers 1,2,4 --instances 1 --delays adaptive --plots plots
+
+            TIME: 50ms, 1.5s, 2m; a whole number without a unit is seconds.
             """)
         {
-            tune._model, tune._data, tune._p99, tune._store, tune._config, tune._batchSizes, tune._instances, tune._workers, tune._delays, tune._decodeThreads, tune._intraOpThreads,
+            tune._model, tune._data, tune._p99, tune._batchSizes, tune._instances, tune._workers, tune._delays, tune._decodeThreads, tune._intraOpThreads,
             tune._concurrency, tune._window, tune._grid, tune._fresh, tune._results, tune._write, tune._plots, tune._json,
         };
+        tune._server.AddTo(command);
         command.SetAction((arguments, cancellation) => Task.Run(() => tune.Run(arguments, cancellation), cancellation));
         return command;
     }
@@ -61,7 +63,7 @@ internal sealed class TuneCommand
         using var interruption = new Interruption();
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, interruption.Token);
         using var unpacked = TuneFolder.CreateTemporary();
-        var configuration = Server(arguments);
+        var configuration = _server.Read(arguments).Configuration;
         var store = new ModelStore(configuration, unpacked.Path);
         var stored = store.Resolve(arguments.GetRequiredValue(_model));
         if (stored.Kind == StoredModelKind.OnnxFile) throw new CommandException(ExitCode.Usage, $"{stored.Url} is a single file without a configuration to tune; put it into a folder: {stored.Name}/{stored.Version}/model.onnx.");
@@ -123,7 +125,7 @@ internal sealed class TuneCommand
 
         if (arguments.GetValue(_json)) screen.Json(JsonSerializer.Serialize(report, TuneJson.Default.TuneReport));
         else Show(screen, report);
-        if (report.Best is not { } best) return ExitCode.Failed;
+        if (report.Best is not { } best) return report.WasInterrupted ? ExitCode.Interrupted : ExitCode.Failed;
 
         var changes = ConfigurationWriter.Changes(source.Configuration, best.Setting);
         var isText = !arguments.GetValue(_json);
@@ -177,13 +179,6 @@ internal sealed class TuneCommand
             : string.Create(CultureInfo.InvariantCulture, $"No setting is{bound}. Nearest: {TuneTexts.Describe(best.Setting)}, p99 {best.P99Milliseconds:0.#} ms."));
         screen.Line($"What limits it: {TuneTexts.Bottleneck(best)}.");
         screen.Line(string.Create(CultureInfo.InvariantCulture, $"{rows.Count} of {report.GridSize} settings were measured, in {TuneSession.Time(report.Seconds)}."));
-    }
-
-    private ServerConfiguration Server(ParseResult arguments)
-    {
-        var flags = new Dictionary<string, string>(StringComparer.Ordinal);
-        if (arguments.GetValue(_store) is { } store) flags["modelStore"] = store;
-        return ServerConfigurationReader.Read(arguments.GetValue(_config), ServerConfigurationReader.ProcessEnvironment(), flags).Configuration;
     }
 
     private static TuneSetting Now(ModelConfiguration now) => new(

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 
 namespace Serve.Tests.EndToEnd;
@@ -53,6 +54,23 @@ public sealed class TuneCommandTests
         Assert.Contains("No setting is within p99 2 ms", text, StringComparison.Ordinal);
         Assert.DoesNotContain("Written", text, StringComparison.Ordinal);
         Assert.Contains("batchSize: 1   # too small", await File.ReadAllTextAsync(Path.Combine(folder, "model-config.yaml"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task One_that_is_interrupted_before_its_first_result_ends_as_after_a_signal()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        using var store = new TemporaryFolder();
+        HandlerModels.Write(store.Path, "m", "SleeperHandler", Configuration);
+        string[] command = ["tune", "m", "--results", store["results"], "--model-store", store.Path, "--data", Boot, "--window", "60s"];
+        using var process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "serve"), command) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await Eventually.HoldsAsync("it starts a server", () => Processes.ChildrenOf(process.Id).Count > 0);
+        Signals.Interrupt(process.Id);
+        var text = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(process.ExitCode == 130, text + await errors);
+        Assert.Contains("Interrupted: the same command goes on from here.", text, StringComparison.Ordinal);
     }
 
     [Theory]
