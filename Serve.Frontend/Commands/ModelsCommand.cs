@@ -46,7 +46,7 @@ internal static class ModelsCommand
 
         var versions = new List<VersionBody>();
         foreach (var name in await client.ListNamesAsync(cancellation)) versions.AddRange((await client.DescribeAsync(name, null, cancellation)).Versions);
-        if (versions.Count == 0) screen.Line("No models are registered. Register one with: serve register NAME");
+        if (versions.Count == 0) screen.Line("No models are registered. Register one with: serve register NAME --initial-workers 1");
         else ModelTables.Versions(screen, versions);
         return ExitCode.Success;
     }

@@ -1,10 +1,11 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.Commands;
 
 /// <summary><c>serve register</c>.</summary>
-internal static class RegisterCommand
+internal static partial class RegisterCommand
 {
     public static Command Create()
     {
@@ -22,8 +23,8 @@ internal static class RegisterCommand
             (Text("--response-timeout", "SECONDS", "How long a request may take"), "response_timeout"),
             (Text("--startup-timeout", "SECONDS", "How long a worker may take to load the model"), "startup_timeout"),
         ];
-        var command = new DocumentedCommand("register", "Registers a model version from the model store and starts its workers.", """
-            serve register fashion-vit
+        var command = new DocumentedCommand("register", "Registers a model version from the model store. It is served once it has workers: as many as --initial-workers or the minWorkers of its configuration says, else none.", """
+            serve register fashion-vit --initial-workers 1
             serve register resnet.mar --initial-workers 2 --batch-size 16
             serve register https://models.example.com/resnet.mar --initial-workers 1
             """) { url, wait };
@@ -36,10 +37,19 @@ internal static class RegisterCommand
             using var client = connection.Connect(arguments);
             var answer = await client.ManageAsync(HttpMethod.Post, query.ToString(), cancellation);
             StatusAnswer.Print(arguments, connection, answer);
+            if (!connection.Json(arguments) && WhatIsMissing(StatusAnswer.Text(arguments, connection, answer)) is { } hint) arguments.InvocationConfiguration.Output.WriteLine(hint);
             return ExitCode.Success;
         });
         return command;
     }
+
+    /// <summary>How a version that was registered without workers is given one; null: it has some.</summary>
+    /// <param name="status">The server's sentence, TorchServe's text.</param>
+    internal static string? WhatIsMissing(string status) =>
+        WithoutWorkers().Match(status) is { Success: true } match ? $"Give it a worker with: serve scale {match.Groups["name"]} 1 --version {match.Groups["version"]}" : null;
+
+    [GeneratedRegex("^Model \"(?<name>[^\"]+)\" Version: (?<version>[^ ]+) registered with 0 initial workers\\.")]
+    private static partial Regex WithoutWorkers();
 
     // As text: the server checks the values, with the same messages for everyone.
     private static Option<string?> Text(string name, string value, string description) => new(name) { HelpName = value, Description = description };
@@ -52,6 +62,10 @@ internal static class StatusAnswer
     {
         var screen = new Screen(arguments.InvocationConfiguration.Output);
         if (connection.Json(arguments)) screen.Json(answer);
-        else screen.Line(ServerClient.Read(answer, HttpJson.Default.StatusBody, connection.Addresses(arguments).Management).Status);
+        else screen.Line(Text(arguments, connection, answer));
     }
+
+    /// <summary>The sentence.</summary>
+    public static string Text(ParseResult arguments, ConnectionOptions connection, string answer) =>
+        ServerClient.Read(answer, HttpJson.Default.StatusBody, connection.Addresses(arguments).Management).Status;
 }

@@ -6,13 +6,18 @@ namespace Serve.Tests.EndToEnd;
 internal static class Cli
 {
     /// <returns>Exit code, and everything that was printed.</returns>
-    public static async Task<(int Code, string Text)> RunAsync(params string[] arguments)
+    public static Task<(int Code, string Text)> RunAsync(params string[] arguments) => RunAsync(new Dictionary<string, string>(), arguments);
+
+    /// <summary>The same with variables of its own.</summary>
+    public static async Task<(int Code, string Text)> RunAsync(IReadOnlyDictionary<string, string> variables, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "serve.exe" : "serve"), arguments)
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "serve.exe" : "serve"), arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-        })!;
+        };
+        foreach (var (name, value) in variables) start.Environment[name] = value;
+        using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));

@@ -57,6 +57,9 @@ public sealed class CommandLineTests : IClassFixture<ServerFixture>
     public async Task A_probe_is_an_exit_code()
     {
         Assert.Equal((0, "OK"), Trimmed(await _server.RunAsync("status", "--probe", "ready")));
+        var (code, text) = await _server.RunAsync("status", "--probe", "ready", "--json");
+        var report = JsonDocument.Parse(text).RootElement;
+        Assert.Equal((0, "ready", true, "OK"), (code, report.GetProperty("probe").GetString(), report.GetProperty("passed").GetBoolean(), report.GetProperty("status").GetString()));
         Assert.Equal(4, (await Cli.RunAsync("status", "--probe", "live", "--inference-address", "http://127.0.0.1:1")).Code);
         Assert.Equal(2, (await Cli.RunAsync("status", "--probe", "well")).Code);
     }
@@ -107,8 +110,24 @@ public sealed class CommandLineTests : IClassFixture<ServerFixture>
         Assert.True(code == 0, text);
         Assert.Contains("5.7 million parameters", text, StringComparison.Ordinal);
         Assert.Equal(1, (await Cli.RunAsync("models", "create", "vit_ti_16", "--store", _server.ModelStore)).Code);
-        Assert.Equal((0, "Model \"vit_ti_16\" Version: 1.0 registered with 0 initial workers. Use scale workers API to add workers for the model."), Trimmed(await _server.RunAsync("register", "vit_ti_16", "--initial-workers", "0")));
+        (code, text) = await _server.RunAsync("register", "vit_ti_16", "--initial-workers", "0");
+        Assert.Equal(0, code);
+        Assert.Equal(
+            ["Model \"vit_ti_16\" Version: 1.0 registered with 0 initial workers. Use scale workers API to add workers for the model.", "Give it a worker with: serve scale vit_ti_16 1 --version 1.0"],
+            text.Trim().Split(Environment.NewLine));
         Assert.Equal(0, (await _server.RunAsync("unregister", "vit_ti_16")).Code);
+    }
+
+    [Fact]
+    public async Task A_model_is_created_in_the_store_that_the_environment_names()
+    {
+        using var store = new TemporaryFolder();
+
+        // No server could start like this, and none is needed.
+        var variables = new Dictionary<string, string> { ["SERVE_MODEL_STORE"] = store.Path, ["SERVE_INFERENCE_ADDRESS"] = "http://0.0.0.0:8080" };
+        var (code, text) = await Cli.RunAsync(variables, "models", "create", "vit_ti_16");
+        Assert.True(code == 0, text);
+        Assert.True(File.Exists(store["vit_ti_16", "1.0", "model.onnx"]), text);
     }
 
     [Fact]

@@ -47,6 +47,9 @@ public sealed class CommandLineParsingTests
     [InlineData("bench m --data . --header content-length:1", 2, "--header: content-length is decided by what is sent")]
     [InlineData("--version", 0, "0.1.0")]
     [InlineData("start --help", 0, "serve start --config configs/serve.yaml")]
+    [InlineData("bench --help", 0, "TIME: 50ms, 1.5s, 2m; a whole number without a unit is seconds.")]
+    [InlineData("models create --help", 0, "SERVE_MODEL_STORE")]
+    [InlineData("tune m --data . --store no-such-store", 1, "Model not found at: m")]
     [InlineData("--help", 0, "unregister")]
     [InlineData("--help", 0, "  models [<NAME>]                Lists")]
     public async Task Exit_codes_and_messages_are_for_scripts_and_people(string line, int code, string text)
@@ -66,6 +69,12 @@ public sealed class CommandLineParsingTests
             Assert.False(string.IsNullOrEmpty(documented.Description));
         }
     }
+
+    [Theory]
+    [InlineData("Model \"m\" Version: 2.0 registered with 0 initial workers. Use scale workers API to add workers for the model.", "Give it a worker with: serve scale m 1 --version 2.0")]
+    [InlineData("Model \"m\" Version: 2.0 registered with 1 initial workers", null)]
+    [InlineData("Processing worker updates...", null)]
+    public void Who_registers_without_workers_is_told_how_to_start_one(string status, string? hint) => Assert.Equal(hint, RegisterCommand.WhatIsMissing(status));
 
     [Theory]
     [InlineData("""{"Ankle boot": 0.9, "Bag": 0.1}""", 2)]
