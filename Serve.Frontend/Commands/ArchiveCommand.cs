@@ -19,7 +19,7 @@ internal static class ArchiveCommand
     {
         var name = new Option<string>("--model-name", "-n") { HelpName = "NAME", Description = "The model's name, and the archive's", Required = true };
         var version = new Option<string>("--version", "-v") { HelpName = "VERSION", Description = "Its version", DefaultValueFactory = _ => "1.0" };
-        var handler = new Option<string?>("--handler") { HelpName = "HANDLER", Description = "image_classifier, image_embedder, tensor, or path/Assembly.dll:Namespace.Type [default: the configuration file's]" };
+        var handler = new Option<string?>("--handler") { HelpName = "HANDLER", Description = "image_classifier, image_embedder, tensor, repeat, or path/Assembly.dll:Namespace.Type [default: the configuration file's, else tensor]" };
         var model = new Option<string?>("--serialized-file", "-s") { HelpName = "FILE", Description = "The ONNX file; weights beside it (.data) come along" };
         var code = new Option<string?>("--model-file") { HelpName = "FILE", Description = "TorchServe's Python file with the model's class: packed, not used by Serve" };
         var extra = new Option<string[]>("--extra-files") { HelpName = "FILES", Description = "More files and folders, separated by commas or given one by one", AllowMultipleArgumentsPerToken = true };

@@ -46,6 +46,8 @@ internal sealed class BenchCommand
             serve bench --mix small=3,large=1 --concurrency 16 --duration 30s --json
             serve bench vit --data photos --concurrency 8 --fail-over p99=200ms --fail-over errors=0%
             serve bench --url http://127.0.0.1:9000/predictions/other --data photo.jpg --concurrency 1,8,64
+
+            TIME: 50ms, 1.5s, 2m; a whole number without a unit is seconds.
             """)
         {
             bench._models, bench._mix, bench._url, bench._data, bench._concurrency, bench._rate, bench._slo, bench._warmUp, bench._window, bench._mostWindows, bench._stability, bench._duration,

@@ -10,7 +10,7 @@ internal sealed class ConnectionOptions(bool readsMetrics = false)
 {
     private readonly ServerFlags _flags = readsMetrics ? ServerFlags.OfMeasuring() : ServerFlags.OfConnection();
     private readonly CredentialOptions _credentials = new();
-    private readonly Option<bool> _json = new("--json") { Description = readsMetrics ? "Print the figures as JSON instead of text" : "Print the server's JSON instead of text" };
+    private readonly Option<bool> _json = new("--json") { Description = readsMetrics ? "Print the figures as JSON instead of text" : "Print JSON instead of text" };
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)

@@ -18,7 +18,7 @@ internal static class DoctorCommand
 {
     public static Command Create()
     {
-        var model = new Argument<string>("MODEL") { Description = "A model of the store (NAME or NAME/VERSION), a model's folder, an archive (.mar), or an .onnx file" };
+        var model = new Argument<string>("MODEL") { Description = "A model of the store (NAME or NAME/VERSION), a model's folder, an archive (.mar, .tar.gz, .tgz), or an .onnx file" };
         var flags = ServerFlags.OfLoading();
         var device = new Option<string?>("--device") { HelpName = "cpu|gpu", Description = "Judge it for this device [default: the model's configuration]" };
         device.AcceptOnlyFromAmong("cpu", "gpu");
@@ -54,7 +54,7 @@ internal static class DoctorCommand
     /// <summary>A path that exists goes before a name of the store.</summary>
     private static ModelSource Open(string model, ServerConfiguration server, string unpacked, CancellationToken cancellation)
     {
-        if (string.IsNullOrWhiteSpace(model)) throw new CommandException(ExitCode.Usage, "MODEL is empty; give a model of the store, a model's folder, an archive (.mar), or an .onnx file.");
+        if (string.IsNullOrWhiteSpace(model)) throw new CommandException(ExitCode.Usage, "MODEL is empty; give a model of the store, a model's folder, an archive (.mar, .tar.gz, .tgz), or an .onnx file.");
         var path = Path.GetFullPath(model);
         if (!Path.Exists(path)) return new ModelStore(server, unpacked).Open(model, cancellation: cancellation);
 

@@ -6,7 +6,7 @@ namespace Serve.Frontend.Commands;
 /// <summary>Options whose value is a time with a unit, as the configuration has it.</summary>
 internal static class DurationOption
 {
-    /// <summary>An option that takes <c>100ms</c>, <c>1.5s</c>, <c>2m</c>; a number without a unit is seconds.</summary>
+    /// <summary>An option that takes <c>100ms</c>, <c>1.5s</c>, <c>2m</c>; a whole number without a unit is seconds.</summary>
     public static Option<TimeSpan?> Create(string name, string description) => new(name)
     {
         HelpName = "TIME",

@@ -21,6 +21,8 @@ internal static class TopCommand
             serve top --sort p99 --interval 5s
             serve top --once
             serve top --json | jq -c '[.time, .requestsPerSecond, .p99Ms]'
+
+            TIME: 50ms, 1.5s, 2m; a whole number without a unit is seconds.
             """) { interval, once, sort };
         connection.AddTo(command);
         command.SetAction(async (arguments, _) =>
