@@ -148,7 +148,7 @@ public static class ServeMetrics
         "Workers lost, by reason: exited, connection, heartbeat, response_timeout, startup_timeout, load_failed. Not those that were asked to leave.", [.. ModelLabels, "reason"]);
 
     internal static readonly Counter AutoscaleSteps = Metrics.CreateCounter("serve_autoscale_steps_total",
-        "Changes of the number of workers by autoscale, by reason: headroom and queue_wait (more), spare (one less), no_gain (more brought nothing and were taken back).", [.. ModelLabels, "reason"]);
+        "Changes of the number of workers by autoscale, by reason: headroom and queue_wait (more), spare (one less), no_gain (more brought nothing, or could not be started, and were taken back).", [.. ModelLabels, "reason"]);
 
     internal static readonly Gauge WorkerMemory = Metrics.CreateGauge("serve_worker_memory_bytes", "Resident memory of a worker process.", [.. ModelLabels, "worker"]);
 
