@@ -151,7 +151,7 @@ internal sealed class InferenceScheduler : IDisposable
             admission = refusal is null && elsewhere is null ? _dispatcher.Admit(request) : default;
             queued = _dispatcher.QueuedRequests;
             answersSoon = AnswersSoon;
-            after = EndTurn();
+            after = elsewhere is null ? EndTurn() : default;
         }
 
         if (elsewhere is not null) return elsewhere(payload, lane, timeout, isClients, clientGone, rows);
