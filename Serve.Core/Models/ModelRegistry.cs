@@ -60,7 +60,7 @@ public sealed partial class ModelRegistry : IAsyncDisposable
         _uploads = new StoreUploads(_store.Root, configuration.MaxDownloadSize, time, _log);
         _snapshots = OpenSnapshots();
         _managed = new ManagedState(_snapshots?.Read());
-        _writer = new SnapshotWriter(_snapshots, Capture);
+        _writer = new SnapshotWriter(_snapshots, Capture, time, _log);
         _downloads = new Downloads(_snapshots?.Downloads ?? _store.NextUnpacked("downloads"), fetcher);
 
         // An archive that was uploaded or fetched may be nowhere else: nothing goes by what an older snapshot knew.

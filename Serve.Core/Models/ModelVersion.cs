@@ -335,20 +335,13 @@ public sealed partial class ModelVersion
     internal async Task DrainAsync(TimeSpan limit, TimeProvider time)
     {
         BeginDrain();
-        try
-        {
-            await _scheduler.WhenIdle().WaitAsync(limit, time).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            Log.DrainTimedOut(_log, limit.TotalSeconds, _scheduler.PendingRequests);
-        }
+        var drain = new VersionDrain(_scheduler, _pool, time, _log);
+        await drain.FinishAsync(limit).ConfigureAwait(false);
 
         // From here on requests are refused that were accepted before: by the cache, which runs one again when the one that it
         // had joined fails, or at a worker that is stopped over them, perhaps one that was leaving already.
         _scheduler.Close(() => Refuse(ModelState.Draining));
-        await CloseAsync().ConfigureAwait(false);
-        await _scheduler.WhenIdle().ConfigureAwait(false);
+        await drain.EndAsync(CloseAsync()).ConfigureAwait(false);
         _scheduler.Dispose();
         Bodies?.Close();
     }
@@ -465,8 +458,5 @@ public sealed partial class ModelVersion
 
         [LoggerMessage(26, LogLevel.Information, "all bodies go through the workers' sockets: there is no memory to share, or bodyMemory is too small for any")]
         public static partial void NoBodyMemory(ILogger log);
-
-        [LoggerMessage(22, LogLevel.Warning, "{Pending} requests were not finished within {Seconds:0.0} s (drainTimeout)")]
-        public static partial void DrainTimedOut(ILogger log, double seconds, int pending);
     }
 }

@@ -170,6 +170,7 @@ internal sealed class InferenceScheduler : IDisposable
             request.WatchClient(_clientLeft, clientGone);
         }
 
+        after.End();
         return request.Answer;
     }
 
@@ -484,37 +485,5 @@ internal sealed class InferenceScheduler : IDisposable
         _dispatcher.RemoveWaiting(waiting);
         _metrics.SetQueueLength(0);
         return new RefusedRequests(waiting, refusal);
-    }
-
-    /// <summary>What a turn under the gate leaves to do; what the turn answers comes between the two.</summary>
-    /// <param name="Frames">To send first.</param>
-    /// <param name="Refused">Those that waited, and nobody is there who would take them; null: none.</param>
-    /// <param name="Idle">Who waits for nothing to be left; null: nobody, or something is.</param>
-    private readonly record struct Aftermath(GatheredFrames Frames, RefusedRequests? Refused, TaskCompletionSource? Idle)
-    {
-        public void Run()
-        {
-            Frames.Flush(evenIfBusy: true);
-            End();
-        }
-
-        // After the frames.
-        public void End()
-        {
-            Refused?.Answer();
-            Idle?.TrySetResult();
-        }
-    }
-
-    private sealed class RefusedRequests(List<ScheduledRequest> requests, Func<Exception> refusal)
-    {
-        public void Answer()
-        {
-            foreach (InferenceRequest request in requests)
-            {
-                request.TryFail(refusal());
-                request.Payload.Release();
-            }
-        }
     }
 }

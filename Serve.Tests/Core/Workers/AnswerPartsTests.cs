@@ -1,6 +1,3 @@
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
-using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Observability;
@@ -13,24 +10,17 @@ namespace Serve.Tests.Core.Workers;
 /// <summary>Answers in parts between the worker's frames and whoever writes them to the client.</summary>
 public sealed class AnswerPartsTests : IDisposable
 {
-    private readonly FakeTimeProvider _time = new();
-    private readonly ModelMetrics _metrics = new("answer-parts", "1.0");
+    private readonly TestScheduler _test = new(batchSize: 128);
     private readonly InferenceScheduler _scheduler;
-    private readonly TestWorker _worker = new();
-    private readonly List<Completion> _completions = [];
+    private readonly TestWorker _worker;
 
     public AnswerPartsTests()
     {
-        _scheduler = new InferenceScheduler("model", new ModelConfiguration { Handler = "test", BatchSize = 128, ResponseTimeout = TimeSpan.FromSeconds(10) }, completeInline: true, _time, _metrics, NullLogger.Instance);
-        _scheduler.AddWorker(_worker, credit: 256, null);
+        (_scheduler, _worker) = (_test.Tested, _test.Worker);
+        _test.AddWorker(credit: 256);
     }
 
-    public void Dispose()
-    {
-        _scheduler.Dispose();
-        _worker.Dispose();
-        _metrics.Dispose();
-    }
+    public void Dispose() => _test.Dispose();
 
     [Fact]
     public async Task Parts_stay_in_their_order_however_many_answers_a_chunk_brings()
@@ -99,15 +89,15 @@ public sealed class AnswerPartsTests : IDisposable
         Apply([Begun(1), Part(1, 1)], 1);
         using var first = await stream;
         var next = first.Parts!.NextAsync();
-        _time.Advance(TimeSpan.FromSeconds(9));
+        _test.Time.Advance(TimeSpan.FromSeconds(9));
         Apply([Part(1, 2)]);
         (await next)!.Dispose();
         next = first.Parts.NextAsync();
-        _time.Advance(TimeSpan.FromSeconds(9));
+        _test.Time.Advance(TimeSpan.FromSeconds(9));
         Assert.False(next.IsCompleted);
         Assert.Equal(TimeSpan.FromSeconds(9), _scheduler.OldestWorkAge(_worker));
 
-        _time.Advance(TimeSpan.FromSeconds(2));
+        _test.Time.Advance(TimeSpan.FromSeconds(2));
         await Assert.ThrowsAsync<ResponseTimeoutException>(async () => await next);
         Assert.Contains((FrameType.Cancel, 1UL, 0L), _worker.Receive());
     }
@@ -116,7 +106,7 @@ public sealed class AnswerPartsTests : IDisposable
     public async Task A_client_that_leaves_ends_its_stream_once()
     {
         using var client = new CancellationTokenSource();
-        var stream = _scheduler.Submit(RequestPayload.Rent(1), 0, TimeSpan.FromMinutes(1), isClients: false, client.Token).AsTask();
+        var stream = _test.Submit(isClients: false, clientGone: client.Token);
         Apply([Part(1, 1)]);
         using var first = await stream;
         _worker.Receive();
@@ -159,7 +149,7 @@ public sealed class AnswerPartsTests : IDisposable
         var atWorker = Enumerable.Range(0, 256).Select(_ => Submit()).ToList();
         var queued = Submit();
         Assert.Equal(1, _scheduler.QueuedRequests);
-        _time.Advance(TimeSpan.FromSeconds(11));
+        _test.Time.Advance(TimeSpan.FromSeconds(11));
         foreach (var late in atWorker) await Assert.ThrowsAsync<ResponseTimeoutException>(() => late);
         await Assert.ThrowsAsync<ResponseTimeoutException>(() => queued);
         Assert.Equal(new Tally(256, TimeSpan.FromSeconds(256 * 11)), Failed());
@@ -190,7 +180,7 @@ public sealed class AnswerPartsTests : IDisposable
 
     private static LinkEvent Begun(int count) => new(FrameType.Begun, 1, count, false, null, null);
 
-    private Task<InferenceResponse> Submit() => _scheduler.Submit(RequestPayload.Rent(1), lane: 0, TimeSpan.FromSeconds(10), isClients: false, CancellationToken.None).AsTask();
+    private Task<InferenceResponse> Submit() => _test.Submit(isClients: false);
 
-    private void Apply(List<LinkEvent> chunk, params List<ulong> ids) => _scheduler.Apply(_worker, chunk, ids, _completions);
+    private void Apply(List<LinkEvent> chunk, params List<ulong> ids) => _test.Say(chunk, ids);
 }

@@ -1,8 +1,4 @@
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
-using Serve.Core.Configuration;
 using Serve.Core.Models;
-using Serve.Core.Observability;
 using Serve.Core.Protocol;
 using Serve.Core.Workers;
 
@@ -16,7 +12,7 @@ public sealed class FlushingTests
     [Fact]
     public async Task A_frame_for_a_worker_that_is_busy_for_microseconds_leaves_with_its_next_answer()
     {
-        using var run = new Run("quick", instances: 1, Quick);
+        using var run = new Run(instances: 1, Quick);
         var first = run.Submit();
         Assert.Equal([true], run.Worker.Flushes);
 
@@ -35,7 +31,7 @@ public sealed class FlushingTests
     [Fact]
     public async Task A_row_that_is_decoded_leaves_at_once()
     {
-        using var run = new Run("decoding", instances: 1, Quick);
+        using var run = new Run(instances: 1, Quick);
         var first = run.Submit();
         Assert.False(run.Answer(1, decodeMicroseconds: 300));
         (await first).Dispose();
@@ -49,7 +45,7 @@ public sealed class FlushingTests
     [Fact]
     public async Task A_row_that_is_only_copied_leaves_with_the_next_answer()
     {
-        using var run = new Run("copying", instances: 1, Quick);
+        using var run = new Run(instances: 1, Quick);
         var first = run.Submit();
         Assert.True(run.Answer(1, decodeMicroseconds: 3));
         (await first).Dispose();
@@ -63,7 +59,7 @@ public sealed class FlushingTests
     [Fact]
     public async Task What_decoding_takes_is_an_average()
     {
-        using var run = new Run("average", instances: 1, Quick);
+        using var run = new Run(instances: 1, Quick);
         var requests = Enumerable.Range(0, 34).Select(_ => run.Submit()).ToArray();
         Assert.True(run.Answer(1, decodeMicroseconds: 1));
 
@@ -79,7 +75,7 @@ public sealed class FlushingTests
     [InlineData(100, false)]
     public void Where_several_batches_run_at_once_only_shorter_ones_take_the_next_row_along(int microseconds, bool waits)
     {
-        using var run = new Run($"instances-{microseconds}", instances: 2, new WarmUpTime(32, microseconds));
+        using var run = new Run(instances: 2, new WarmUpTime(32, microseconds));
         _ = run.Submit();
         _ = run.Submit();
         Assert.Equal(waits ? [true] : [true, false], run.Worker.Flushes);
@@ -88,7 +84,7 @@ public sealed class FlushingTests
     [Fact]
     public void A_row_for_a_device_that_takes_milliseconds_leaves_at_once()
     {
-        using var run = new Run("slow", instances: 1, new WarmUpTime(32, Microseconds: 5000));
+        using var run = new Run(instances: 1, new WarmUpTime(32, Microseconds: 5000));
         _ = run.Submit();
         _ = run.Submit();
         Assert.Equal([true, false], run.Worker.Flushes);
@@ -97,7 +93,7 @@ public sealed class FlushingTests
     [Fact]
     public void A_row_for_a_device_that_nothing_is_known_of_leaves_at_once()
     {
-        using var run = new Run("unknown", instances: 1, warmUp: null);
+        using var run = new Run(instances: 1, warmUp: null);
         _ = run.Submit();
         _ = run.Submit();
         Assert.Equal([true, false], run.Worker.Flushes);
@@ -105,33 +101,25 @@ public sealed class FlushingTests
 
     private sealed class Run : IDisposable
     {
-        private readonly ModelMetrics _metrics;
-        private readonly InferenceScheduler _scheduler;
-        private readonly List<Completion> _completions = [];
+        private readonly TestScheduler _test;
 
-        public Run(string model, int instances, WarmUpTime? warmUp)
+        public Run(int instances, WarmUpTime? warmUp)
         {
-            _metrics = new ModelMetrics($"flushing-{model}", "1.0");
-            _scheduler = new InferenceScheduler(model, new ModelConfiguration { Handler = "test", BatchSize = 32, Instances = instances }, completeInline: true, new FakeTimeProvider(), _metrics, NullLogger.Instance);
-            _scheduler.AddWorker(Worker, credit: 64, warmUp is null ? null : [.. Enumerable.Repeat(warmUp, 100)]);
+            _test = new TestScheduler(batchSize: 32, instances);
+            _test.AddWorker(credit: 64, warmUp is null ? null : [.. Enumerable.Repeat(warmUp, 100)]);
             Worker.Flushes.Clear();
         }
 
-        public TestWorker Worker { get; } = new();
+        public TestWorker Worker => _test.Worker;
 
-        public Task<InferenceResponse> Submit() => _scheduler.Submit(RequestPayload.Rent(1), lane: 0, TimeSpan.FromMinutes(1), isClients: false, CancellationToken.None).AsTask();
+        public Task<InferenceResponse> Submit() => _test.Submit(seconds: 60, isClients: false);
 
         public bool Answer(ulong id, uint decodeMicroseconds)
         {
             var response = InferenceResponse.Rent(200, null, [], new OutputTimes(1, 0, decodeMicroseconds, 0, 10, 0));
-            return _scheduler.Apply(Worker, [new LinkEvent(FrameType.Output, id, 0, IsLast: true, response, null)], [], _completions);
+            return _test.Say([new LinkEvent(FrameType.Output, id, 0, IsLast: true, response, null)]);
         }
 
-        public void Dispose()
-        {
-            _scheduler.Dispose();
-            Worker.Dispose();
-            _metrics.Dispose();
-        }
+        public void Dispose() => _test.Dispose();
     }
 }

@@ -1,8 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
-using Serve.Core.Configuration;
 using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Observability;
@@ -15,41 +12,32 @@ namespace Serve.Tests.Core.Workers;
 /// <summary>Requests of a version that no worker serves, or that has a successor.</summary>
 public sealed class RefusalTests : IDisposable
 {
-    private readonly FakeTimeProvider _time = new();
-    private readonly string _name = $"m{Guid.NewGuid():N}";
-    private readonly ModelMetrics _metrics;
+    private readonly TestScheduler _test = new(batchSize: 2);
     private readonly InferenceScheduler _scheduler;
-    private readonly TestWorker _first = new();
     private readonly TestWorker _second = new();
 
-    public RefusalTests()
-    {
-        _metrics = new ModelMetrics(_name, "1.0");
-        _scheduler = new InferenceScheduler("model", new ModelConfiguration { Handler = "test", BatchSize = 2 }, completeInline: true, _time, _metrics, NullLogger.Instance);
-    }
+    public RefusalTests() => _scheduler = _test.Tested;
 
     public void Dispose()
     {
-        _scheduler.Dispose();
-        _first.Dispose();
+        _test.Dispose();
         _second.Dispose();
-        _metrics.Dispose();
     }
 
     [Fact]
     public async Task What_comes_back_from_workers_that_leave_last_is_refused_at_once()
     {
-        _scheduler.AddWorker(_first, credit: 4, null);
+        _test.AddWorker(credit: 4);
         _scheduler.AddWorker(_second, credit: 4, null);
-        var answers = Enumerable.Range(0, 8).Select(_ => Submit()).ToList();
+        var answers = Enumerable.Range(0, 8).Select(_ => _test.Submit()).ToList();
         var unbegun = _second.Slot!.InFlight.Keys.ToList();
 
         // Scaled to none: the first still takes requests when the second is asked for those that it has not begun.
         _scheduler.SetRefusal(Refusal);
         Assert.False(_scheduler.DrainWorker(_second));
-        Assert.False(_scheduler.DrainWorker(_first));
+        Assert.False(_scheduler.DrainWorker(_test.Worker));
         Assert.Contains(_second.Receive(), frame => frame.Type == FrameType.Recall);
-        Apply(_second, [new LinkEvent(FrameType.Returned, 0, unbegun.Count, false, null, null)], unbegun);
+        _scheduler.Apply(_second, [new LinkEvent(FrameType.Returned, 0, unbegun.Count, false, null, null)], unbegun, []);
 
         foreach (var id in unbegun) await Assert.ThrowsAsync<ServiceUnavailableException>(() => answers[(int)id - 1]);
         Assert.Equal(4, answers.Count(answer => !answer.IsCompleted));
@@ -61,13 +49,13 @@ public sealed class RefusalTests : IDisposable
     [InlineData(WorkerLossReason.Stopped)]
     public async Task What_a_worker_had_that_was_the_last_is_refused_when_it_goes(WorkerLossReason reason)
     {
-        _scheduler.AddWorker(_first, credit: 4, null);
-        var answers = Enumerable.Range(0, 4).Select(_ => Submit()).ToList();
-        Apply(_first, [new LinkEvent(FrameType.Begun, 1, 2, false, null, null)], [1, 2]);
+        _test.AddWorker(credit: 4);
+        var answers = Enumerable.Range(0, 4).Select(_ => _test.Submit()).ToList();
+        _test.SayBegun(1, 2);
         _scheduler.SetRefusal(Refusal);
-        Assert.False(_scheduler.DrainWorker(_first));
+        Assert.False(_scheduler.DrainWorker(_test.Worker));
 
-        _scheduler.RemoveWorker(_first, reason, out var failed);
+        _scheduler.RemoveWorker(_test.Worker, reason, out var failed);
         Assert.Empty(failed);
         foreach (var answer in answers) await Assert.ThrowsAsync<ServiceUnavailableException>(() => answer);
         Assert.Equal(0, _scheduler.PendingRequests);
@@ -76,15 +64,15 @@ public sealed class RefusalTests : IDisposable
     [Fact]
     public async Task A_request_that_was_let_in_before_is_refused_and_one_may_wait_again_when_a_worker_is_on_its_way()
     {
-        var waiting = Submit();
+        var waiting = _test.Submit();
         _scheduler.SetRefusal(Refusal);
         await Assert.ThrowsAsync<ServiceUnavailableException>(() => waiting);
-        await Assert.ThrowsAsync<ServiceUnavailableException>(() => Submit());
+        await Assert.ThrowsAsync<ServiceUnavailableException>(() => _test.Submit());
 
         _scheduler.SetRefusal(null);
-        var next = Submit();
+        var next = _test.Submit();
         Assert.Equal(1, _scheduler.QueuedRequests);
-        _scheduler.AddWorker(_first, credit: 4, null);
+        _test.AddWorker(credit: 4);
         Assert.Equal((0, 1), (_scheduler.QueuedRequests, _scheduler.PendingRequests));
         Assert.False(next.IsCompleted);
     }
@@ -94,14 +82,14 @@ public sealed class RefusalTests : IDisposable
     {
         _scheduler.Close(Refusal);
         _scheduler.SetRefusal(null);
-        await Assert.ThrowsAsync<ServiceUnavailableException>(() => Submit());
+        await Assert.ThrowsAsync<ServiceUnavailableException>(() => _test.Submit());
     }
 
     [Fact]
     public async Task What_comes_after_a_successor_took_over_runs_there_even_when_nothing_is_taken_any_more()
     {
-        _scheduler.AddWorker(_first, credit: 4, null);
-        var before = Submit();
+        _test.AddWorker(credit: 4);
+        var before = _test.Submit();
         var (runs, body) = (0, "");
         _scheduler.PassOn((payload, lane, timeout, isClients, clientGone, rows) =>
         {
@@ -112,15 +100,15 @@ public sealed class RefusalTests : IDisposable
             return ValueTask.FromResult(InferenceResponse.Rent(200, null, [], default));
         });
 
-        (await Submit("late")).Dispose();
+        (await _test.Submit(body: "late")).Dispose();
         Assert.Equal((1, "late"), (runs, body));
         Assert.Equal(1, _scheduler.PendingRequests);
 
         // The version had nothing any more, and is closed; a request that it let in a moment ago comes only now.
-        _scheduler.RemoveWorker(_first, WorkerLossReason.Stopped, out _);
+        _scheduler.RemoveWorker(_test.Worker, WorkerLossReason.Stopped, out _);
         _scheduler.Close(Refusal);
         await Assert.ThrowsAsync<ServiceUnavailableException>(() => before);
-        (await Submit("later")).Dispose();
+        (await _test.Submit(body: "later")).Dispose();
         Assert.Equal((2, "later"), (runs, body));
         Assert.True(_scheduler.WhenIdle().IsCompleted);
     }
@@ -129,12 +117,12 @@ public sealed class RefusalTests : IDisposable
     public async Task Questions_to_the_handler_are_not_counted_as_batches()
     {
         _scheduler.CountResponses();
-        _scheduler.AddWorker(_first, credit: 4, null);
+        _test.AddWorker(credit: 4);
         for (ulong id = 1; id <= 10; id++)
         {
-            var answer = Submit(RequestPayload.Description());
-            Apply(_first, [new LinkEvent(FrameType.Begun, id, 1, false, null, null)], [id]);
-            Apply(_first, [new LinkEvent(FrameType.Output, id, 0, IsLast: true, InferenceResponse.Rent(200, null, [], default), null)], []);
+            var answer = _test.Submit(RequestPayload.Description());
+            _test.SayBegun(id);
+            _test.Say([new LinkEvent(FrameType.Output, id, 0, IsLast: true, InferenceResponse.Rent(200, null, [], default), null)]);
             (await answer).Dispose();
         }
 
@@ -149,10 +137,10 @@ public sealed class RefusalTests : IDisposable
     [Fact]
     public async Task The_length_of_the_queue_is_told_when_what_waited_became_late_and_nothing_comes_any_more()
     {
-        var answers = Enumerable.Range(0, 50).Select(_ => Submit()).ToList();
+        var answers = Enumerable.Range(0, 50).Select(_ => _test.Submit()).ToList();
         Assert.Equal(50, await MetricAsync("serve_queue_requests"));
 
-        _time.Advance(TimeSpan.FromSeconds(11));
+        _test.Time.Advance(TimeSpan.FromSeconds(11));
         foreach (var answer in answers) await Assert.ThrowsAsync<ResponseTimeoutException>(() => answer);
         _scheduler.ObserveQueue();
         Assert.Equal(0, await MetricAsync("serve_queue_requests"));
@@ -160,24 +148,12 @@ public sealed class RefusalTests : IDisposable
 
     private static ServiceUnavailableException Refusal() => new("It has no workers.", TimeSpan.FromSeconds(10));
 
-    private void Apply(TestWorker worker, List<LinkEvent> chunk, List<ulong> ids) => _scheduler.Apply(worker, chunk, ids, []);
-
     private async Task<double> MetricAsync(string name)
     {
         using var text = new MemoryStream();
         await ServeMetrics.Registry.CollectAndExportAsTextAsync(text);
-        var start = $"{name}{{model=\"{_name}\",version=\"1.0\"}} ";
+        var start = $"{name}{{model=\"{_test.Model}\",version=\"1.0\"}} ";
         var line = Encoding.UTF8.GetString(text.ToArray()).Split('\n').Single(line => line.StartsWith(start, StringComparison.Ordinal));
         return double.Parse(line.AsSpan(start.Length), CultureInfo.InvariantCulture);
     }
-
-    private Task<InferenceResponse> Submit(string body = "x")
-    {
-        var payload = RequestPayload.Rent(body.Length);
-        Encoding.ASCII.GetBytes(body, payload.GetSpan(body.Length));
-        payload.Advance(body.Length);
-        return Submit(payload);
-    }
-
-    private Task<InferenceResponse> Submit(RequestPayload payload) => _scheduler.Submit(payload, lane: 0, TimeSpan.FromSeconds(10), isClients: true, CancellationToken.None).AsTask();
 }
