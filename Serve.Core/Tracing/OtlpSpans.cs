@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Serve.Core.Observability;
 
 namespace Serve.Core.Tracing;
 
@@ -27,14 +28,14 @@ public sealed class OtlpSpans
     private readonly int _resource;
     private readonly int _scope;
     private readonly int _empty;
-    private readonly SpanClock _clock;
+    private readonly WallClock _clock;
     private int _span;
 
     /// <summary>A message without spans.</summary>
     /// <param name="resource">Attributes of the server that sends it.</param>
     /// <param name="version">The server's version.</param>
     /// <param name="clock">What the timestamps mean.</param>
-    internal OtlpSpans(IReadOnlyList<KeyValuePair<string, string>> resource, string version, SpanClock clock)
+    internal OtlpSpans(IReadOnlyList<KeyValuePair<string, string>> resource, string version, WallClock clock)
     {
         _clock = clock;
         _message.Length = FrameBytes;

@@ -21,7 +21,7 @@ public sealed class TraceWriter : IDisposable
     private readonly TraceWriterOptions _options;
     private readonly ISpanExport _export;
     private readonly TimeProvider _time;
-    private readonly SpanClock _clock;
+    private readonly WallClock _clock;
     private readonly Thread _thread;
     private OtlpSpans _filling;
     private OtlpSpans _other;
@@ -34,7 +34,7 @@ public sealed class TraceWriter : IDisposable
     /// <param name="time">The clock.</param>
     public TraceWriter(TraceWriterOptions options, ISpanExport export, TimeProvider time)
     {
-        (_options, _export, _time, _clock) = (options, export, time, new SpanClock(time));
+        (_options, _export, _time, _clock) = (options, export, time, new WallClock(time));
         (_filling, _other) = (Empty(), Empty());
         _thread = new Thread(Run) { IsBackground = true, Name = "traces" };
         Interlocked.Increment(ref _running);

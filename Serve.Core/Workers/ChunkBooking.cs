@@ -110,7 +110,7 @@ internal sealed class ChunkBooking(InferenceScheduler scheduler, Dispatcher disp
         var rows = dispatcher.Begun(slot, ids);
         if (rows == 0) return;
         metrics.BatchBegun(rows);
-        if (TraceWriter.IsOn) Trace(slot, ids, rows, now);
+        if (TraceWriter.IsOn) Trace(slot, ids.Length, rows, now);
     }
 
     private double AverageWith(long ticks) => double.IsNaN(DecodeTicks) ? ticks : DecodeTicks + (ticks - DecodeTicks) * Newest;
@@ -119,16 +119,16 @@ internal sealed class ChunkBooking(InferenceScheduler scheduler, Dispatcher disp
 
     private long Ticks(uint microseconds) => time.TicksOf(TimeSpan.FromTicks(microseconds * TimeSpan.TicksPerMicrosecond));
 
-    private void Trace(WorkerSlot slot, ReadOnlySpan<ulong> ids, int rows, long now)
+    // Those that have just begun are the last ones in their list: looking for their ids again costs more than this.
+    private void Trace(WorkerSlot slot, int requests, int rows, long now)
     {
-        _traced.Clear();
-        foreach (var id in ids)
+        for (var request = slot.Begun.Last; request is not null && request.Batch == slot.Batches; request = request.Previous)
         {
-            if (slot.Find(id) is InferenceRequest { IsAbandoned: false, Payload.Trace: { } trace }) _traced.Add(trace);
+            if (request is InferenceRequest { IsAbandoned: false, Payload.Trace: { } trace }) _traced.Add(trace);
         }
 
         if (_traced.Count == 0) return;
-        var batch = new BatchTrace(rows, ids.Length, now, _traced.Count);
+        var batch = new BatchTrace(rows, requests, now, _traced.Count);
         foreach (var trace in _traced) if (!trace.Join(batch)) batch.Without();
         _traced.Clear();
     }

@@ -29,10 +29,10 @@ internal sealed class AnswerRecorder(HttpMetrics metrics, ILogger? log)
     {
         metrics.Answered(status);
         if (trace is not null) ServerTracing.End(trace, status, ended);
-        if (log is not null) Log(log, context, status, Stopwatch.GetElapsedTime(started, ended), trace);
+        if (log is not null) Log(log, context, status, Stopwatch.GetElapsedTime(started, ended), ended, trace);
     }
 
-    private static void Log(ILogger log, HttpContext context, int status, TimeSpan took, RequestTrace? trace)
+    private static void Log(ILogger log, HttpContext context, int status, TimeSpan took, long ended, RequestTrace? trace)
     {
         var request = context.Request;
         using var ofTrace = LogTrace.Of(trace);
@@ -44,7 +44,8 @@ internal sealed class AnswerRecorder(HttpMetrics metrics, ILogger? log)
             request.Protocol,
             status,
             (long)took.TotalMilliseconds,
-            CommonHeaders.IdOf(context)).LogTo(log);
+            CommonHeaders.IdOf(context),
+            ended).LogTo(log);
     }
 
     // A URL may carry a signature, which opens what it is of for whoever has it: an archive, or what a client sends to a model.

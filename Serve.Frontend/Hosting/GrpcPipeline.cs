@@ -122,6 +122,7 @@ internal sealed class GrpcPipeline : IDisposable
     {
         _listener.Metrics.Answered(code is { } known ? GrpcStatus.HttpOf(known) : context.Response.StatusCode);
         if (!_accessLog) return;
+        var ended = Stopwatch.GetTimestamp();
         using var ofTrace = LogTrace.Of(ServerTracing.Of(context));
         new AccessLine(
             context.Connection.RemoteIpAddress,
@@ -130,8 +131,9 @@ internal sealed class GrpcPipeline : IDisposable
             context.Request.Path.Value ?? "",
             context.Request.Protocol,
             (int)(code ?? StatusCode.Unknown),
-            (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds,
-            CommonHeaders.IdOf(context)).LogTo(_log);
+            (long)Stopwatch.GetElapsedTime(started, ended).TotalMilliseconds,
+            CommonHeaders.IdOf(context),
+            ended).LogTo(_log);
     }
 
     // An answer that is nothing but its status ("Trailers-Only"): no message is read, and nothing is built for strangers.

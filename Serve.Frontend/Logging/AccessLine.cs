@@ -18,7 +18,8 @@ namespace Serve.Frontend.Logging;
 /// <param name="Status">HTTP status, or the call's code.</param>
 /// <param name="Milliseconds">How long it took.</param>
 /// <param name="RequestId">By what the client knows it.</param>
-internal readonly record struct AccessLine(IPAddress? Address, int Port, string? Method, string Target, string Protocol, int Status, long Milliseconds, string? RequestId)
+/// <param name="Ended">When it was answered, as a timestamp.</param>
+internal readonly record struct AccessLine(IPAddress? Address, int Port, string? Method, string Target, string Protocol, int Status, long Milliseconds, string? RequestId, long Ended)
 {
     /// <summary>The event.</summary>
     public static EventId Event { get; } = new(2, LogEventNames.Access);
@@ -31,14 +32,15 @@ internal readonly record struct AccessLine(IPAddress? Address, int Port, string?
     {
         var text = new LineBuffer();
         AppendTo(text);
-        return Encoding.UTF8.GetString(text.Append(" "u8).Append(RequestId).Text);
+        return Encoding.UTF8.GetString(text.Append((byte)' ').Append(RequestId).Text);
     }
 
     /// <summary>The same without the id.</summary>
     public void AppendTo(LineBuffer text)
     {
         if (Address is not null) text.Append(Address);
-        text.Append(":"u8).Append(Port).Append(" \""u8).Append(Method ?? "gRPC").Append(" "u8).AppendOneLine(Target).Append(" "u8).Append(Protocol).Append("\" "u8).Append(Status).Append(" "u8).Append(Milliseconds);
+        text.Append((byte)':').Append(Port).Append((byte)' ').Append((byte)'"').Append(Method ?? "gRPC").Append((byte)' ').AppendOneLine(Target)
+            .Append((byte)' ').Append(Protocol).Append((byte)'"').Append((byte)' ').Append(Status).Append((byte)' ').Append(Milliseconds);
     }
 
     /// <summary>The event with its values by their names.</summary>

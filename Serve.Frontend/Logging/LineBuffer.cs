@@ -49,6 +49,14 @@ internal sealed class LineBuffer
         return this;
     }
 
+    /// <summary>Appends a letter of ASCII.</summary>
+    public LineBuffer Append(byte letter)
+    {
+        Room(1)[0] = letter;
+        _length++;
+        return this;
+    }
+
     /// <summary>Appends text that has no line ends.</summary>
     public LineBuffer Append(ReadOnlySpan<char> text)
     {

@@ -14,6 +14,7 @@ internal sealed class ServerLogs : ILoggerProvider
 
     private readonly LogLevelSwitch _level;
     private readonly TimeProvider _time;
+    private readonly WallClock _clock;
     private readonly Route[] _access;
     private readonly Route[] _workers;
     private readonly Route[] _server;
@@ -28,7 +29,7 @@ internal sealed class ServerLogs : ILoggerProvider
     /// <exception cref="IOException">The folder cannot be made, or another server writes its logs there.</exception>
     public ServerLogs(LoggingConfiguration logging, LogLevelSwitch level, TimeProvider time, TextWriter output, bool colours)
     {
-        (_level, _time) = (level, time);
+        (_level, _time, _clock) = (level, time, new WallClock(time));
         if (logging.Folder is not null) _lock = Lock(logging.Folder);
         var isJson = logging.Format == "json";
         ILineFormat lines = isJson ? new JsonLines() : new TextLines(colours: false);
@@ -88,7 +89,7 @@ internal sealed class ServerLogs : ILoggerProvider
 
     private void Write(string category, in AccessLine access)
     {
-        var at = _time.GetUtcNow();
+        var at = _clock.TimeOf(access.Ended);
         foreach (var log in _access)
         {
             var line = LineBuffer.OfThread();

@@ -20,24 +20,26 @@ internal sealed class TextLines(bool colours) : ILineFormat
     {
         AppendHead(line, at, LogLevel.Information, category);
         access.AppendTo(line);
-        line.Append(" "u8).Append(access.RequestId);
+        line.Append((byte)' ').Append(access.RequestId);
         if (traceId is not null) line.Append(" trace "u8).Append(traceId);
     }
 
     private void AppendHead(LineBuffer line, DateTimeOffset at, LogLevel level, string category)
     {
-        var name = level switch
-        {
-            LogLevel.Trace => "trace"u8,
-            LogLevel.Debug => "debug"u8,
-            LogLevel.Information => "info "u8,
-            LogLevel.Warning => "warn "u8,
-            _ => "error"u8,
-        };
-        if (colours) line.Append("\e[2m"u8).Append(at, (byte)'.').Append("Z\e[0m "u8).Append(Colour(level)).Append(name).Append("\e[0m "u8);
-        else line.Append(at, (byte)'.').Append("Z "u8).Append(name).Append(" "u8);
+        if (colours) line.Append("\e[2m"u8).Append(at, (byte)'.').Append("Z\e[0m "u8).Append(Colour(level)).Append(Name(level)[2..^1]).Append("\e[0m "u8);
+        else line.Append(at, (byte)'.').Append(Name(level));
         line.Append(category).Append(": "u8);
     }
+
+    // With what is before and after it.
+    private static ReadOnlySpan<byte> Name(LogLevel level) => level switch
+    {
+        LogLevel.Trace => "Z trace "u8,
+        LogLevel.Debug => "Z debug "u8,
+        LogLevel.Information => "Z info  "u8,
+        LogLevel.Warning => "Z warn  "u8,
+        _ => "Z error "u8,
+    };
 
     private static ReadOnlySpan<byte> Colour(LogLevel level) => level switch
     {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using Serve.Tests.EndToEnd;
 
 namespace Serve.Tests.Conformance;
@@ -53,6 +54,12 @@ public sealed class OnnxSuiteTests(ITestOutputHelper output)
         }
     }
 
-    private static Task<ServerFixture> StartAsync(params string[] flags) =>
-        ServerFixture.StartAsync(new ServerOptions { Models = [], Flags = ["--load-models", "none", .. flags] });
+    private async Task<ServerFixture> StartAsync(params string[] flags)
+    {
+        var server = await ServerFixture.StartAsync(new ServerOptions { Models = [], Flags = ["--load-models", "none", .. flags] }, output);
+
+        // Of a thousand models only what is unusual is shown where the test fails.
+        Assert.Equal(HttpStatusCode.OK, (await server.ManageAsync(HttpMethod.Put, "/logging?level=warning")).Status);
+        return server;
+    }
 }

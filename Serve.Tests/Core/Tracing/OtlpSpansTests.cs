@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
+using Serve.Core.Observability;
 using Serve.Core.Tracing;
 using Serve.Tests.EndToEnd.Tracing;
 using Serve.Tests.EndToEnd.Tracing.Otlp;
@@ -17,7 +18,7 @@ public sealed class OtlpSpansTests
 
     public OtlpSpansTests()
     {
-        var clock = new SpanClock(_time);
+        var clock = new WallClock(_time);
         clock.Set();
         _spans = new OtlpSpans([KeyValuePair.Create("service.name", "vision"), KeyValuePair.Create("where", "Köln")], "1.2.3", clock);
     }

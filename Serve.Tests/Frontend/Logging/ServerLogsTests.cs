@@ -15,6 +15,7 @@ public sealed class ServerLogsTests : IDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("serve-logs-").FullName;
     private readonly LogLevelSwitch _level = new("information");
+    private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 2, 3, 4, 5, 6, TimeSpan.Zero));
 
     [Theory]
     [InlineData("fashion-vit/1.0", "fashion-vit/1.0")]
@@ -82,8 +83,8 @@ public sealed class ServerLogsTests : IDisposable
         Assert.Equal(
             """{"time":"2026-01-02T03:04:05.006Z","level":"information","logger":"m/1.0","message":"127.0.0.1:4711 \"POST /predictions/m HTTP/1.1\" 200 12 my-id","client":"127.0.0.1:4711","method":"POST","target":"/predictions/m","protocol":"HTTP/1.1","status":200,"milliseconds":12,"requestId":"my-id"}""",
             Write(new() { Format = "json", AccessFormat = "torchserve" }, "m/1.0", LogAccess).TrimEnd());
-        Assert.EndsWith(" \"gRPC /s/M HTTP/2\" 0 3 my-id\n", Write(new(), "m/1.0", log => new AccessLine(IPAddress.IPv6Loopback, 1, null, "/s/M", "HTTP/2", 0, 3, "my-id").LogTo(log)), StringComparison.Ordinal);
-        Assert.EndsWith(" \"GET /a\\n?\u00e4 HTTP/1.1\" 404 0 my-id\n", Write(new(), "m/1.0", log => new AccessLine(IPAddress.Loopback, 1, "GET", "/a\n\u0085\u00e4", "HTTP/1.1", 404, 0, "my-id").LogTo(log)), StringComparison.Ordinal);
+        Assert.EndsWith(" \"gRPC /s/M HTTP/2\" 0 3 my-id\n", Write(new(), "m/1.0", log => new AccessLine(IPAddress.IPv6Loopback, 1, null, "/s/M", "HTTP/2", 0, 3, "my-id", _time.GetTimestamp()).LogTo(log)), StringComparison.Ordinal);
+        Assert.EndsWith(" \"GET /a\\n?\u00e4 HTTP/1.1\" 404 0 my-id\n", Write(new(), "m/1.0", log => new AccessLine(IPAddress.Loopback, 1, "GET", "/a\n\u0085\u00e4", "HTTP/1.1", 404, 0, "my-id", _time.GetTimestamp()).LogTo(log)), StringComparison.Ordinal);
         Assert.Matches("^2026-01-02T03:04:05,006 - /127", Write(new() { AccessFormat = "torchserve" }, "m/1.0", LogAccess));
     }
 
@@ -147,7 +148,7 @@ public sealed class ServerLogsTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private static void LogAccess(ILogger log) => new AccessLine(IPAddress.Loopback, 4711, "POST", "/predictions/m", "HTTP/1.1", 200, 12, "my-id").LogTo(log);
+    private void LogAccess(ILogger log) => new AccessLine(IPAddress.Loopback, 4711, "POST", "/predictions/m", "HTTP/1.1", 200, 12, "my-id", _time.GetTimestamp()).LogTo(log);
 
     private string Read(string log) => File.ReadAllText(Path.Combine(_folder, log + ".log"));
 
@@ -159,7 +160,7 @@ public sealed class ServerLogsTests : IDisposable
     }
 
     private ServerLogs Open(LoggingConfiguration logging, StringWriter output) =>
-        new(logging, _level, new FakeTimeProvider(new DateTimeOffset(2026, 1, 2, 3, 4, 5, 6, TimeSpan.Zero)), output, colours: false);
+        new(logging, _level, _time, output, colours: false);
 
     private sealed class GatedOutput : ILineOutput
     {

@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Serve.Core.Configuration;
+using Serve.Core.Observability;
 using Serve.Core.Tracing;
 using Serve.Frontend.Tracing;
 using Serve.Tests.EndToEnd;
@@ -117,7 +118,7 @@ public sealed class OtlpExportTests
 
     private static OtlpSpans Spans(IReadOnlyList<KeyValuePair<string, string>>? resource = null)
     {
-        var spans = new OtlpSpans(resource ?? [], "1", new SpanClock(TimeProvider.System));
+        var spans = new OtlpSpans(resource ?? [], "1", new WallClock(TimeProvider.System));
         spans.Begin(1, 2, 3, isServer: false, 0, 0);
         spans.Name("told");
         spans.End();
