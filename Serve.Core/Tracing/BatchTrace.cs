@@ -40,8 +40,7 @@ internal sealed class BatchTrace(int rows, int requests, long begun, int members
         if (Interlocked.Decrement(ref _left) > 0) return;
         spans.Begin(Trace, Span, parent: 0, isServer: false, _start, _end);
         spans.Name("batch", member.Model ?? "");
-        spans.Attribute(SpanTags.Model, member.Model);
-        spans.Attribute(SpanTags.Version, member.Version);
+        spans.Of(member.Model, member.Version);
         spans.Attribute(SpanTags.Rows, rows);
         spans.Attribute(SpanTags.Requests, requests);
         foreach (var request in _ended) spans.Link(request.Trace, request.Span);

@@ -93,6 +93,28 @@ public sealed class OtlpSpans
         _message.Varint(3, number);
     }
 
+    /// <summary>
+    /// Says what spans in a row mostly say in the same words: it is made of its parts where they differ from the last ones, and
+    /// else copied.
+    /// </summary>
+    /// <typeparam name="T">The parts; each kind has its own last ones.</typeparam>
+    /// <param name="parts">What it is made of.</param>
+    /// <param name="write">Writes it; nothing but names and attributes.</param>
+    public void Repeated<T>(in T parts, Action<OtlpSpans, T> write)
+        where T : struct, IEquatable<T>
+    {
+        ArgumentNullException.ThrowIfNull(write);
+        if (Phrase<T>.Last is { } last && parts.Equals(last.Parts))
+        {
+            _message.Raw(last.Bytes);
+            return;
+        }
+
+        var start = _message.Length;
+        write(this, parts);
+        Phrase<T>.Last = new Phrase<T>(parts, _message.Written.Span[start..].ToArray());
+    }
+
     /// <summary>Says that what the span is of has failed.</summary>
     public void Failed()
     {
@@ -120,6 +142,13 @@ public sealed class OtlpSpans
 
     /// <summary>Adds the client's <c>tracestate</c>.</summary>
     internal void State(string state) => Text(3, state);
+
+    /// <summary>Says which model it is of; null: none that is known.</summary>
+    internal void Of(string? model, string? version) => Repeated((model, version), static (span, it) =>
+    {
+        span.Attribute(SpanTags.Model, it.model);
+        span.Attribute(SpanTags.Version, it.version);
+    });
 
     /// <summary>Adds a link to another span.</summary>
     internal void Link(UInt128 trace, ulong id)
@@ -188,5 +217,13 @@ public sealed class OtlpSpans
         _message.Head(field, 1 + ProtobufBuffer.SizeOf((ulong)name.Length) + name.Length + 1 + ProtobufBuffer.SizeOf((ulong)valueBytes) + valueBytes);
         _message.Bytes(1, name);
         _message.Head(2, valueBytes);
+    }
+
+    /// <summary>What was written last, by the thread that writes.</summary>
+    private sealed record Phrase<T>(T Parts, byte[] Bytes)
+        where T : struct, IEquatable<T>
+    {
+        [ThreadStatic]
+        internal static Phrase<T>? Last;
     }
 }

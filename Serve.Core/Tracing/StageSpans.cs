@@ -31,8 +31,7 @@ internal static class StageSpans
         spans.Begin(trace.Trace, trace.Span, trace.Parent, trace.Description.IsServer, trace.Started, trace.Ended);
         if (trace.TraceState is { } state) spans.State(state);
         trace.Description.WriteTo(spans);
-        spans.Attribute(SpanTags.Model, trace.Model);
-        spans.Attribute(SpanTags.Version, trace.Version);
+        spans.Of(trace.Model, trace.Version);
         if (trace.Attempts > 1) spans.Attribute(SpanTags.Attempts, trace.Attempts);
         if (trace.Cache is { } cache) spans.Attribute(SpanTags.Cache, cache.Outcome);
         spans.End();

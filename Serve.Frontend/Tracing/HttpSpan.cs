@@ -15,21 +15,15 @@ namespace Serve.Frontend.Tracing;
 /// </summary>
 internal sealed class HttpSpan : ISpanDescription
 {
-    private readonly string _method;
-    private readonly string? _route;
-    private readonly string? _path;
-    private readonly string _scheme;
-    private readonly HostString _host;
-    private readonly IPAddress? _client;
-    private readonly string _protocol;
+    private readonly Parts _parts;
     private readonly string? _requestId;
 
     /// <summary>Keeps what is known when it arrives.</summary>
     public HttpSpan(HttpContext context)
     {
         var request = context.Request;
-        (_method, _route, _path, _scheme) = (request.Method, RouteOf(context), request.Path.Value, request.Scheme);
-        (_host, _client, _protocol, _requestId) = (request.Host, context.Connection.RemoteIpAddress, request.Protocol, CommonHeaders.IdOf(context));
+        _parts = new Parts(request.Method, RouteOf(context), request.Path.Value, request.Scheme, request.Host.Value, context.Connection.RemoteIpAddress, request.Protocol);
+        _requestId = CommonHeaders.IdOf(context);
     }
 
     /// <inheritdoc/>
@@ -41,19 +35,8 @@ internal sealed class HttpSpan : ISpanDescription
     /// <inheritdoc/>
     public void WriteTo(OtlpSpans span)
     {
-        // The conventions' set: whatever else a client sends must not become a name.
-        var isKnown = _method is "GET" or "POST" or "PUT" or "HEAD" or "DELETE" or "PATCH" or "OPTIONS" or "CONNECT" or "TRACE";
-        var name = isKnown ? _method : "HTTP";
-        if (_route is null) span.Name(name);
-        else span.Name(name, _route);
+        span.Repeated(_parts, static (span, parts) => parts.WriteTo(span));
         span.Attribute(SpanTags.RequestId, _requestId);
-        span.Attribute("http.request.method"u8, isKnown ? _method : "_OTHER");
-        if (!isKnown) span.Attribute("http.request.method_original"u8, _method);
-        span.Attribute("http.route"u8, _route);
-        span.Attribute("url.path"u8, _path);
-        span.Attribute("url.scheme"u8, _scheme);
-        span.Address(_host, _client);
-        if (_protocol.StartsWith("HTTP/", StringComparison.Ordinal)) span.Attribute("network.protocol.version"u8, _protocol["HTTP/".Length..]);
         span.Attribute("http.response.status_code"u8, Status);
         if (Status < 500) return;
         span.Attribute(SpanTags.Error, Status.ToString(CultureInfo.InvariantCulture));
@@ -68,5 +51,25 @@ internal sealed class HttpSpan : ISpanDescription
         if (PredictionPath.TryParse(path, out _, out var version)) return version.IsEmpty ? "/predictions/{model}" : "/predictions/{model}/{version}";
         if (InferPath.TryParse(path, out _, out version)) return version.IsEmpty ? "/v2/models/{model}/infer" : "/v2/models/{model}/versions/{version}/infer";
         return null;
+    }
+
+    /// <summary>What one request after the other mostly has in common.</summary>
+    private readonly record struct Parts(string Method, string? Route, string? Path, string Scheme, string? Host, IPAddress? Client, string Protocol)
+    {
+        public void WriteTo(OtlpSpans span)
+        {
+            // The conventions' set: whatever else a client sends must not become a name.
+            var isKnown = Method is "GET" or "POST" or "PUT" or "HEAD" or "DELETE" or "PATCH" or "OPTIONS" or "CONNECT" or "TRACE";
+            var name = isKnown ? Method : "HTTP";
+            if (Route is null) span.Name(name);
+            else span.Name(name, Route);
+            span.Attribute("http.request.method"u8, isKnown ? Method : "_OTHER");
+            if (!isKnown) span.Attribute("http.request.method_original"u8, Method);
+            span.Attribute("http.route"u8, Route);
+            span.Attribute("url.path"u8, Path);
+            span.Attribute("url.scheme"u8, Scheme);
+            span.Address(new HostString(Host!), Client);
+            if (Protocol.StartsWith("HTTP/", StringComparison.Ordinal)) span.Attribute("network.protocol.version"u8, Protocol["HTTP/".Length..]);
+        }
     }
 }

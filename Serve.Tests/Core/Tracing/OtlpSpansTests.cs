@@ -63,6 +63,31 @@ public sealed class OtlpSpansTests
     }
 
     [Fact]
+    public void What_is_said_again_is_copied_and_made_anew_where_it_differs()
+    {
+        var made = 0;
+        (string Path, int Port)[] requests = [("/a", 1), ("/a", 1), ("/a", 2), ("/a", 1), ("/\u00e4", 1), ("/\u00e4", 1)];
+        foreach (var request in requests)
+        {
+            _spans.Begin(1, 2, 3, isServer: true, 0, 0);
+            _spans.Repeated(request, (spans, parts) =>
+            {
+                made++;
+                spans.Name(parts.Path);
+                spans.Attribute("port"u8, parts.Port);
+            });
+            _spans.Of("m", $"{request.Port}.0");
+            _spans.End();
+        }
+
+        _spans.Complete();
+        var spans = ExportTraceServiceRequest.Parser.ParseFrom(_spans.Message.Span).ResourceSpans[0].ScopeSpans[0].Spans;
+        Assert.Equal(4, made);
+        Assert.Equal(requests, spans.Select(span => (span.Name, (int)span.Attributes[0].Value.IntValue)));
+        Assert.Equal(requests.Select(request => $"m {request.Port}.0"), spans.Select(span => $"{span.Attributes[1].Value.StringValue} {span.Attributes[2].Value.StringValue}"));
+    }
+
+    [Fact]
     public void A_message_is_used_again_and_framed_as_gRPC_has_it()
     {
         foreach (var name in (string[])[new('a', 100_000), "b", "half a pair: \ud83d"])
