@@ -118,7 +118,7 @@ public sealed class ThrowsInConstructorHandler : TestHandler
 
 /// <summary>
 /// A body <c>bad</c> is refused with 400, <c>broken</c> fails with 500, <c>teapot</c> is answered with a status of its own,
-/// <c>513</c> and <c>507</c> likewise, <c>memory</c> with its lack, <c>header</c> and <c>status</c> with what HTTP does not have, each alone; <c>throw</c> takes its whole batch with it. Others are echoed.
+/// <c>513</c> and <c>507</c> likewise, <c>200</c>, <c>499</c> and <c>1000</c> fail with a status that no error has, <c>memory</c> with its lack, <c>header</c> and <c>status</c> with what HTTP does not have, each alone; <c>throw</c> takes its whole batch with it. Others are echoed.
 /// </summary>
 public sealed class FailingHandler : TestHandler
 {
@@ -147,6 +147,9 @@ public sealed class FailingHandler : TestHandler
                 break;
             case "513":
                 call.Fail(new ServeException(513, "InternalServerException", "Not today."));
+                break;
+            case "200" or "499" or "1000":
+                call.Fail(new ServeException(int.Parse(call.Request.Input.Text, CultureInfo.InvariantCulture), "OddException", "No error has this status."));
                 break;
             case "507":
                 call.Response.Status = 507;

@@ -18,14 +18,21 @@ internal static class Exposure
         configuration.KeyFile is not null || (IsManagement(key) ? configuration.ManagementTokens : configuration.InferenceTokens).Count > 0;
 
     /// <summary>
-    /// Whether models may be loaded and unloaded at a listener for inference: where nobody has said it, if no other machine
-    /// reaches it, or tokens for management are asked for.
+    /// Whether models may be loaded and unloaded at a listener for inference: where nobody has said it, if its clients may change
+    /// the server.
     /// </summary>
     public static bool AllowsModelControl(ServerConfiguration configuration, string address) => configuration.OpenInference.ModelControl switch
     {
         { } said => said == OpenInferenceConfiguration.Explicit,
-        null => configuration.EnableModelApi != false && (HasTokens(configuration, "managementAddress") || ListenAddress.Parse(address, out _) is { IsLoopback: true }),
+        null => configuration.EnableModelApi != false && AllowsChanges(configuration, address),
     };
+
+    /// <summary>
+    /// Whether the server may be changed at a listener for inference: where tokens for management are asked for, or no other
+    /// machine reaches it and it asks for none of its own, which a client behind a proxy may have and which are for inference.
+    /// </summary>
+    public static bool AllowsChanges(ServerConfiguration configuration, string address) =>
+        HasTokens(configuration, "managementAddress") || (ListenAddress.Parse(address, out _) is { IsLoopback: true } && !HasTokens(configuration, "inferenceAddress"));
 
     /// <summary>Whether models may be registered and unregistered at a listener: where nobody has said it, if not everybody can.</summary>
     public static bool AllowsModelApi(ServerConfiguration configuration, string key, string address) =>

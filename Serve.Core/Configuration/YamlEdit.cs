@@ -58,8 +58,8 @@ internal static class YamlEdit
         {
             // The parser's mark is before the bracket or behind it.
             var close = text.IndexOf('}', Math.Max(0, map.End - 1));
-            var body = text[..close].TrimEnd();
-            return string.Concat(body, map.Entries.Count == 0 ? $"{key}: {value}" : $", {key}: {value}", text.AsSpan(body.Length));
+            var at = map.Entries.Count == 0 ? text.LastIndexOf('{', close) + 1 : EndOfContent(text, Math.Max(map.Entries[^1].KeyEnd, map.Entries[^1].LastContent), close);
+            return Insert(text, at, map.Entries.Count == 0 ? $"{key}: {value}" : text[at - 1] == ',' ? $" {key}: {value}" : $", {key}: {value}");
         }
 
         // After the last entry's line, so that comments below it keep belonging to what follows them.
@@ -67,6 +67,19 @@ internal static class YamlEdit
         var indent = isRoot ? "" : new string(' ', map.Entries[0].Column);
         var separator = value.StartsWith(lineEnd, StringComparison.Ordinal) ? ":" : ": ";
         return Insert(text, LineEndAfter(text, Math.Max(last.KeyEnd, last.LastContent)), $"{lineEnd}{indent}{key}{separator}{value}");
+    }
+
+    // Brackets of the last value, and a comma, belong to it; comments do not, and nothing may be put into one.
+    private static int EndOfContent(string text, int from, int close)
+    {
+        var end = from;
+        for (var i = from; i < close; i++)
+        {
+            if (text[i] == '#' && char.IsWhiteSpace(text[i - 1])) i = Math.Min(close, LineEndAfter(text, i)) - 1;
+            else if (!char.IsWhiteSpace(text[i])) end = i + 1;
+        }
+
+        return end;
     }
 
     private static string Append(string text, string line, string lineEnd) =>

@@ -238,8 +238,13 @@ internal sealed class BenchCommand
             headers.Add(new(name, header[(colon + 1)..].Trim()));
         }
 
-        // Not to another server, which could keep it.
-        if (arguments.GetValue(_url) is null && _connection.Credentials(arguments).Token is { } token) headers.Add(new("Authorization", $"Bearer {token}"));
+        // Not to another server, which could keep it; and one that was given goes before.
+        if (arguments.GetValue(_url) is null && !headers.Exists(static header => header.Key.Equals("Authorization", StringComparison.OrdinalIgnoreCase)) && _connection.Credentials(arguments).Token is { } token)
+        {
+            if (token.Any(char.IsControl)) throw new CommandException(ExitCode.Usage, "The token has letters that an HTTP header cannot carry.");
+            headers.Add(new("Authorization", $"Bearer {token}"));
+        }
+
         return headers;
     }
 }

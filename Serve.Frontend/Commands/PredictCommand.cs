@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Spectre.Console;
 
@@ -35,8 +36,9 @@ internal static class PredictCommand
                 try
                 {
                     await using var body = Open(file);
-                    var answer = await client.PredictAsync(arguments.GetRequiredValue(model), arguments.GetValue(version), body, cancellation);
-                    Show(screen, names.Length > 1 ? file : null, answer, connection.Json(arguments));
+                    var (answer, mediaType) = await client.PredictAsync(arguments.GetRequiredValue(model), arguments.GetValue(version), body, cancellation);
+                    if (IsText(mediaType)) Show(screen, names.Length > 1 ? file : null, Encoding.UTF8.GetString(answer), connection.Json(arguments));
+                    else await screen.BytesAsync(answer, cancellation);
                 }
                 catch (CommandException e) when (e.ExitCode == ExitCode.Failed && names.Length > 1)
                 {
@@ -63,6 +65,10 @@ internal static class PredictCommand
             throw new CommandException(ExitCode.Failed, $"{file}: {(e is FileNotFoundException or DirectoryNotFoundException ? "there is no such file" : e.Message)}");
         }
     }
+
+    // One without a type may be text, and mostly is.
+    private static bool IsText(string? mediaType) =>
+        mediaType is null or "application/json" or "application/problem+json" || mediaType.StartsWith("text/", StringComparison.OrdinalIgnoreCase) || mediaType.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
 
     private static void Show(Screen screen, string? file, string answer, bool json)
     {

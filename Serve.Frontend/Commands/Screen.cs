@@ -1,3 +1,4 @@
+using System.Text;
 using Spectre.Console;
 
 namespace Serve.Frontend.Commands;
@@ -35,6 +36,20 @@ internal sealed class Screen
 
     /// <summary>A document that ends with exactly one line end.</summary>
     public void Json(string document) => _output.WriteLine(document.TrimEnd());
+
+    /// <summary>Bytes as they are, for a file or another program.</summary>
+    public async Task BytesAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    {
+        if (!ReferenceEquals(_output, Console.Out))
+        {
+            await _output.WriteAsync(Encoding.Latin1.GetString(bytes.Span).AsMemory(), cancellation);
+            return;
+        }
+
+        await _output.FlushAsync(cancellation);
+        await using var output = Console.OpenStandardOutput();
+        await output.WriteAsync(bytes, cancellation);
+    }
 
     /// <summary>A table; cells are plain text, and <paramref name="style"/> may colour the one of a state.</summary>
     public void Table(string[] headers, IEnumerable<string[]> rows, Func<string, string?>? style = null)

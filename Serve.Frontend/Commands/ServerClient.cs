@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Serve.Core.Configuration;
@@ -14,7 +15,10 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
 {
     private const int MostShown = 100;
 
-    // Waiting is the server's to limit: a synchronous registration takes as long as its startupTimeout allows.
+    // What only asks is answered at once; a server that is stopped accepts connections, and says nothing.
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(10);
+
+    // Of what changes something, waiting is the server's to limit: a synchronous registration takes as long as its startupTimeout allows.
     private readonly HttpClient _http = new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5), UseProxy = false, SslOptions = credentials.Tls() }) { Timeout = Timeout.InfiniteTimeSpan };
 
     public string InferenceAddress { get; } = inferenceAddress;
@@ -62,12 +66,18 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
     }
 
     /// <summary>Asks a model.</summary>
-    public Task<string> PredictAsync(string model, string? version, Stream body, CancellationToken cancellation)
+    /// <returns>The answer's bytes, and its media type, if it says one.</returns>
+    public Task<(byte[] Answer, string? MediaType)> PredictAsync(string model, string? version, Stream body, CancellationToken cancellation)
     {
         var path = version is null ? $"/predictions/{Uri.EscapeDataString(model)}" : $"/predictions/{Uri.EscapeDataString(model)}/{Uri.EscapeDataString(version)}";
         var content = new StreamContent(body);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-        return SucceedAsync(HttpMethod.Post, InferenceAddress + path, content, cancellation);
+        var url = InferenceAddress + path;
+        return ReachAsync(url, async () =>
+        {
+            using var answer = await AnswerAsync(HttpMethod.Post, url, content, cancellation);
+            return answer.IsSuccessStatusCode ? (await answer.Content.ReadAsByteArrayAsync(cancellation), answer.Content.Headers.ContentType?.MediaType) : throw Refused((int)answer.StatusCode, await TextAsync(answer, cancellation));
+        }, cancellation);
     }
 
     /// <summary>The management API's answer to a GET that goes on, as soon as it begins; dispose it.</summary>
@@ -79,9 +89,11 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
         var url = ManagementAddress + path;
         return await ReachAsync(url, async () =>
         {
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            patience.CancelAfter(Silence);
             using var request = Request(HttpMethod.Get, url, null);
             request.Headers.Accept.ParseAdd(accept);
-            var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+            var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
             if (response.IsSuccessStatusCode && response.Content.Headers.ContentType?.MediaType == accept) return response;
             using (response) throw response.IsSuccessStatusCode ? NotServe(ManagementAddress, $"its answer is {response.Content.Headers.ContentType?.MediaType ?? "of no type"}") : Refused((int)response.StatusCode, await response.Content.ReadAsStringAsync(cancellation));
         }, cancellation);
@@ -119,10 +131,21 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
 
     private Task<(int Status, string Body)> SendAsync(HttpMethod method, string url, HttpContent? content, CancellationToken cancellation) => ReachAsync(url, async () =>
     {
-        using var request = Request(method, url, content);
-        using var response = await _http.SendAsync(request, cancellation);
-        return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(cancellation));
+        using var answer = await AnswerAsync(method, url, content, cancellation);
+        return ((int)answer.StatusCode, await TextAsync(answer, cancellation));
     }, cancellation);
+
+    // With its body.
+    private async Task<HttpResponseMessage> AnswerAsync(HttpMethod method, string url, HttpContent? content, CancellationToken cancellation)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        if (method == HttpMethod.Get) patience.CancelAfter(Silence);
+        using var request = Request(method, url, content);
+        return await _http.SendAsync(request, patience.Token);
+    }
+
+    // Serve's texts are UTF-8, whatever a handler calls them.
+    private static async Task<string> TextAsync(HttpResponseMessage answer, CancellationToken cancellation) => Encoding.UTF8.GetString(await answer.Content.ReadAsByteArrayAsync(cancellation));
 
     private HttpRequestMessage Request(HttpMethod method, string url, HttpContent? content)
     {
@@ -157,7 +180,7 @@ internal sealed class ServerClient(string inferenceAddress, string managementAdd
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            throw new CommandException(ExitCode.Unreachable, $"No server answers at {url}: the connection could not be made in time.");
+            throw new CommandException(ExitCode.Unreachable, $"No server answers at {url} in time.");
         }
     }
 

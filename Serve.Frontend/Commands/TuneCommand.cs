@@ -84,7 +84,7 @@ internal sealed class TuneCommand
         var ranking = new TuneRanking(bound);
         TuneResult? best;
         TuneSession session;
-        using (var stand = new TuneStand(source, store.Root, data, either.Token))
+        using (var stand = new TuneStand(source, configuration, store.Root, data, either.Token))
         {
             session = new TuneSession(results, new TuneMeter(stand, window, bound, arguments.GetValue(_concurrency)), errors, either.Token);
             try

@@ -30,11 +30,17 @@ internal sealed partial class OpenInferenceService
     public override Task<ModelStatisticsResponse> ModelStatistics(ModelStatisticsRequest request, ServerCallContext context) =>
         Task.FromResult(control.Statistics.Of(Given(request.Name), Given(request.Version)));
 
-    public override Task<LogSettingsResponse> LogSettings(LogSettingsRequest request, ServerCallContext context) =>
-        Task.FromResult(control.Log.Change(request.Settings));
+    public override Task<LogSettingsResponse> LogSettings(LogSettingsRequest request, ServerCallContext context)
+    {
+        if (request.Settings.Count > 0) ControlPlane.RequireSettings(control.AllowsSettingsOverGrpc);
+        return Task.FromResult(control.Log.Change(request.Settings));
+    }
 
-    public override Task<TraceSettingResponse> TraceSetting(TraceSettingRequest request, ServerCallContext context) =>
-        Task.FromResult(control.Trace.Change(Given(request.ModelName), request.Settings.ToDictionary(setting => setting.Key, setting => (IReadOnlyList<string>)setting.Value.Value)));
+    public override Task<TraceSettingResponse> TraceSetting(TraceSettingRequest request, ServerCallContext context)
+    {
+        if (request.Settings.Count > 0) ControlPlane.RequireSettings(control.AllowsSettingsOverGrpc);
+        return Task.FromResult(control.Trace.Change(Given(request.ModelName), request.Settings.ToDictionary(setting => setting.Key, setting => (IReadOnlyList<string>)setting.Value.Value)));
+    }
 
     public override Task<RepositoryIndexResponse> RepositoryIndex(RepositoryIndexRequest request, ServerCallContext context) =>
         Task.FromResult(control.Repository.Index(request.RepositoryName, request.Ready));

@@ -7,8 +7,8 @@ internal sealed record TuneRanking(double? BoundMilliseconds)
     // Differences below this are noise: the cheaper setting wins.
     private const double Noise = 0.02;
 
-    /// <summary>Whether a result may be chosen.</summary>
-    public bool IsWithin(TuneResult result) => result.Failure is null && result.PerSecond > 0 && (BoundMilliseconds is not { } bound || result.P99Milliseconds <= bound);
+    /// <summary>Whether a result may be chosen: under a setting that serves the others the faster, no request may fail.</summary>
+    public bool IsWithin(TuneResult result) => result.Failure is null && result.PerSecond > 0 && result.Errors == 0 && (BoundMilliseconds is not { } bound || result.P99Milliseconds <= bound);
 
     /// <summary>Whether a result is better than another by more than noise.</summary>
     public bool IsBetter(TuneResult one, TuneResult other) => IsBetter(one, other, Noise);
@@ -31,6 +31,7 @@ internal sealed record TuneRanking(double? BoundMilliseconds)
         if (IsWithin(one) != IsWithin(other)) return IsWithin(one);
         if (IsWithin(one)) return one.PerSecond > other.PerSecond * (1 + margin);
         if (one.Failure is not null || other.Failure is not null) return one.Failure is null && other.Failure is not null;
+        if (one.Errors == 0 != (other.Errors == 0)) return one.Errors == 0;
         return one.P99Milliseconds < other.P99Milliseconds * (1 - margin);
     }
 }

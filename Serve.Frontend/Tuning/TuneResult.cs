@@ -53,7 +53,11 @@ internal sealed record TuneResult
     /// <summary>CPU of the load, in cores.</summary>
     public double ClientCores { get; init; }
 
+    /// <summary>Requests that were refused or failed.</summary>
     public long Errors { get; init; }
+
+    /// <summary>What the first of them was told.</summary>
+    public string? FirstError { get; init; }
 
     /// <summary>What limits it, in words.</summary>
     public string? Bottleneck { get; init; }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using Serve.Core.Configuration;
@@ -13,9 +14,6 @@ internal sealed partial class TuneServer : IDisposable
     private const int Terminate = 15;
     private const int MostOutput = 16 << 10;
 
-    // How a model is loaded, and how its requests are carried: the server for which it is tuned has them too.
-    private static readonly HashSet<string> Kept = [.. ((string[])["workerExecutable", "cacheFolder", "cacheSize", "fastPath"]).Select(EnvironmentNames.Of)];
-
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
@@ -24,12 +22,13 @@ internal sealed partial class TuneServer : IDisposable
     private readonly TuneFolder _runtime = TuneFolder.CreateTemporary();
     private readonly StringBuilder _output = new();
 
-    private TuneServer(string modelStore)
+    private TuneServer(string modelStore, ServerConfiguration configuration)
     {
         string[] arguments =
         [
             "start", "--model-store", modelStore, "--runtime-folder", _runtime.Path, "--load-models", "none", "--no-config-snapshots", "--log-level", "warning", "--default-startup-timeout", "10m", "--stop-with-input",
             "--inference-address", "http://127.0.0.1:0", "--management-address", "http://127.0.0.1:0", "--metrics-address", "http://127.0.0.1:0", "--grpc-inference-address", "http://127.0.0.1:0", "--grpc-management-address", "http://127.0.0.1:0",
+            .. Alike(configuration),
         ];
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "serve.exe" : "serve"), arguments)
         {
@@ -58,15 +57,27 @@ internal sealed partial class TuneServer : IDisposable
     /// </summary>
     internal static void RemoveSettings(IDictionary<string, string?> environment)
     {
-        foreach (var name in environment.Keys.Where(name => (name.StartsWith(EnvironmentNames.Prefix, StringComparison.Ordinal) && !Kept.Contains(name)) || name.StartsWith("OTEL_", StringComparison.Ordinal)).ToList())
+        foreach (var name in environment.Keys.Where(name => name.StartsWith(EnvironmentNames.Prefix, StringComparison.Ordinal) || name.StartsWith("OTEL_", StringComparison.Ordinal)).ToList())
             environment.Remove(name);
+    }
+
+    /// <summary>How a model is loaded, and how its requests are carried, is as with the server for which it is tuned, wherever that has it from: a file, a variable, a flag.</summary>
+    internal static IEnumerable<string> Alike(ServerConfiguration configuration)
+    {
+        string[] flags = ["--fast-path", configuration.FastPath, "--cache-size", configuration.CacheSize.ToString(CultureInfo.InvariantCulture)];
+        return flags
+            .Concat(configuration.CacheFolder is { } cache ? ["--cache-folder", cache] : [])
+            .Concat(configuration.WorkerExecutable is { } worker ? ["--worker-executable", worker] : []);
     }
 
     /// <summary>Starts it and waits until it listens.</summary>
     /// <exception cref="CommandException">It does not.</exception>
-    public static TuneServer Start(string modelStore, CancellationToken cancellation)
+    /// <param name="modelStore">The models.</param>
+    /// <param name="configuration">The server's for which they are tuned.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    public static TuneServer Start(string modelStore, ServerConfiguration configuration, CancellationToken cancellation)
     {
-        var server = new TuneServer(modelStore);
+        var server = new TuneServer(modelStore, configuration);
         try
         {
             server.WaitUntilItListens(cancellation);

@@ -89,5 +89,5 @@ internal sealed class TuneSession(TuneResultsFile results, TuneMeter meter, Text
     }
 
     private static string Describe(TuneResult result) => string.Create(CultureInfo.InvariantCulture,
-        $"{TuneTexts.Describe(result.Setting)}: {(result.Failure is { } failure ? failure.ReplaceLineEndings(" ") : $"{result.PerSecond:#,0.##}/s, p50 {result.P50Milliseconds:0.#} ms, p99 {result.P99Milliseconds:0.#} ms ({result.Clients} clients)")}");
+        $"{TuneTexts.Describe(result.Setting)}: {(result.Failure is { } failure ? failure.ReplaceLineEndings(" ") : $"{result.PerSecond:#,0.##}/s, p50 {result.P50Milliseconds:0.#} ms, p99 {result.P99Milliseconds:0.#} ms ({result.Clients} clients){(result.Errors > 0 ? $", {TuneTexts.Errors(result)}" : "")}")}");
 }

@@ -1,3 +1,4 @@
+using Serve.Core.Configuration;
 using Serve.Core.Models;
 using Serve.Frontend.Commands.Bench;
 
@@ -7,7 +8,7 @@ namespace Serve.Frontend.Tuning;
 /// This machine as the tuner's: a store laid over the model, and a server for each setting that is to be loaded at once; made
 /// when they are first needed, since results that are all known need none of them.
 /// </summary>
-internal sealed class TuneStand(ModelSource source, string modelStore, IReadOnlyList<RequestBody> data, CancellationToken cancellation) : ITuneMachine, IDisposable
+internal sealed class TuneStand(ModelSource source, ServerConfiguration configuration, string modelStore, IReadOnlyList<RequestBody> data, CancellationToken cancellation) : ITuneMachine, IDisposable
 {
     // A full server is what is measured, so nothing may be refused.
     private const int MaxQueueSize = 4 * TuneMeter.MostClients;
@@ -48,7 +49,7 @@ internal sealed class TuneStand(ModelSource source, string modelStore, IReadOnly
     {
         if (_seats.Find(seat => seat.Setting is null) is { } free) return free;
         _overlay ??= TuneOverlay.Create(source, modelStore);
-        var seat = new TuneSeat(_overlay, TuneServer.Start(_overlay.Store, cancellation), data);
+        var seat = new TuneSeat(_overlay, TuneServer.Start(_overlay.Store, configuration, cancellation), data);
         _seats.Add(seat);
         return seat;
     }

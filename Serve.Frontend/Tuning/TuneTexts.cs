@@ -22,9 +22,12 @@ internal static class TuneTexts
             setting.DecodeThreads > 0 ? Text(setting.DecodeThreads) : "auto", setting.IntraOpThreads > 0 ? Text(setting.IntraOpThreads) : "auto", Text(result.Clients),
             Text(result.PerSecond), Text(result.P50Milliseconds), Text(result.P99Milliseconds), $"{100 * result.DeviceUse:0} %", ModelTables.Bytes(result.WorkerMemoryBytes),
             result.DeviceMemoryBytes is { } device ? ModelTables.Bytes(device) : "-", Text(result.ServerCores), Text(result.MeanBatch),
-            result.Failure is { } failure ? failure.ReplaceLineEndings(" ") : isBest ? (isOver ? "least over the bound" : "best") : isOver ? "over the bound" : result.Effort == TuneEffort.Full ? "" : "at a glance",
+            result.Failure is { } failure ? failure.ReplaceLineEndings(" ") : result.Errors > 0 ? Errors(result) : isBest ? (isOver ? "least over the bound" : "best") : isOver ? "over the bound" : result.Effort == TuneEffort.Full ? "" : "at a glance",
         ];
     }
+
+    /// <summary>How many requests failed, and why the first did.</summary>
+    public static string Errors(TuneResult result) => string.Create(CultureInfo.InvariantCulture, $"{result.Errors:#,0} errors: {result.FirstError?.ReplaceLineEndings(" ") ?? "unknown"}");
 
     /// <summary>What limits a result: the server's words, or what can be told without them.</summary>
     public static string Bottleneck(TuneResult result)

@@ -59,6 +59,7 @@ internal sealed record TuneTurn
             ServerCores = Mean(turn => turn.ServerCores, 2),
             ClientCores = Mean(turn => turn.ClientCores, 2),
             Errors = turns.Sum(turn => turn.Errors),
+            FirstError = turns.Select(turn => turn.FirstError).FirstOrDefault(error => error is not null),
             Bottleneck = turns[^1].Bottleneck,
         };
     }

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Microsoft.AspNetCore.Http;
 
 namespace Serve.Management.Authorization;
@@ -10,11 +11,15 @@ internal static class OpenRoutes
 {
     private const string GrpcHealth = "/grpc.health.v1.Health/";
 
+    // As routing finds them: in any case, and with a slash at the end. gRPC's names are what they are.
+    private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> Probes =
+        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "/api-description", "/livez", "/readyz", "/startupz", "/v2/health/live", "/v2/health/ready").GetAlternateLookup<ReadOnlySpan<char>>();
+
     public static bool Include(string? path, string verb) => path switch
     {
+        null => false,
         "/" => HttpMethods.IsOptions(verb),
-        "/api-description" or "/livez" or "/readyz" or "/startupz" => true,
-        "/v2/health/live" or "/v2/health/ready" or "/inference.GRPCInferenceService/ServerLive" or "/inference.GRPCInferenceService/ServerReady" => true,
-        _ => path?.StartsWith(GrpcHealth, StringComparison.Ordinal) == true,
+        "/inference.GRPCInferenceService/ServerLive" or "/inference.GRPCInferenceService/ServerReady" => true,
+        _ => Probes.Contains(path.AsSpan().TrimEnd('/')) || path.StartsWith(GrpcHealth, StringComparison.Ordinal),
     };
 }

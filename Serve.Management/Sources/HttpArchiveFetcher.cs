@@ -43,6 +43,10 @@ public sealed partial class HttpArchiveFetcher(ServerConfiguration configuration
         {
             throw Failed(shown, $"It took longer than {configuration.DownloadTimeout.TotalSeconds} s (downloadTimeout)");
         }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw Failed(shown, $"The connection could not be made within {ConnectTimeout.TotalSeconds} s");
+        }
         catch (HttpRequestException error) when (Cause<PrivateAddressException>(error) is { } cause)
         {
             LogPrivate(log, cause.Host, cause.Address, shown);

@@ -25,6 +25,23 @@ public sealed class CommandLineTests : IClassFixture<ServerFixture>
     }
 
     [Fact]
+    public async Task Predict_gives_bytes_as_they_are()
+    {
+        await _server.ServeAsync("bytes", "BigOutputHandler");
+        using var files = new TemporaryFolder();
+        var input = files.Write("input", "100000");
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "serve"), ["predict", "bytes", input, "--management-address", _server.Management, "--inference-address", _server.Inference]) { RedirectStandardOutput = true };
+        using var process = Process.Start(start)!;
+        using var answer = new MemoryStream();
+        await process.StandardOutput.BaseStream.CopyToAsync(answer, TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(0, process.ExitCode);
+        Assert.Equal(Enumerable.Range(0, 100_000).Select(i => (byte)(i % 251)), answer.ToArray());
+        await _server.ManageAsync(HttpMethod.Delete, "/models/bytes");
+    }
+
+    [Fact]
     public async Task Predict_prints_the_servers_message_when_it_fails()
     {
         var (code, text) = await _server.RunAsync("predict", "none", Boot);

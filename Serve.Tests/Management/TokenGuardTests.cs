@@ -58,6 +58,26 @@ public sealed class TokenGuardTests
         Assert.False(new TokenGuard(new TokenSet(_time)).Allows(context));
     }
 
+    [Theory]
+    [InlineData("/livez", true)]
+    [InlineData("/livez/", true)]
+    [InlineData("/Readyz", true)]
+    [InlineData("/v2/health/ready/", true)]
+    [InlineData("/livez/x", false)]
+    [InlineData("/v2/health", false)]
+    [InlineData("/inference.GRPCInferenceService/ServerLive", true)]
+    [InlineData("/inference.grpcinferenceservice/serverlive", false)]
+    [InlineData("/ping", false)]
+    [InlineData("/", false)]
+    [InlineData("", false)]
+    public void A_probe_is_told_as_routing_tells_it(string path, bool isOpen)
+    {
+        var context = new DefaultHttpContext();
+        (context.Request.Method, context.Request.Path) = ("GET", path);
+
+        Assert.Equal(isOpen, new TokenGuard(new TokenSet(_time)).Allows(context));
+    }
+
     [Fact]
     public void Tokens_of_a_key_file_are_valid_for_their_time_and_the_API_key_for_ever()
     {

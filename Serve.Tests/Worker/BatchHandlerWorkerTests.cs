@@ -241,6 +241,21 @@ public sealed class BatchHandlerWorkerTests : IDisposable
     }
 
     [Theory]
+    [InlineData("200")]
+    [InlineData("499")]
+    [InlineData("1000")]
+    public void A_failure_with_a_status_that_no_error_has_is_one_of_the_handler(string status)
+    {
+        using var worker = StartReady("FailingHandler");
+        worker.Run(1, status, "text/plain");
+        var answer = worker.ReadAnswer();
+        Assert.Equal((500, $"The handler failed with the status {status}, which is no error that a handler can answer with: No error has this status."), (answer.Status, answer.Error.Message));
+
+        worker.Run(2, "fine", "text/plain");
+        Assert.Equal("fine", worker.ReadAnswer().Text);
+    }
+
+    [Theory]
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(8_193)]

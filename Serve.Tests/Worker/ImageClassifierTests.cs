@@ -27,6 +27,12 @@ public sealed class ImageClassifierTests
     }
 
     [Fact]
+    public void Of_classes_with_the_same_label_the_less_probable_ones_have_their_index_too()
+    {
+        Assert.Equal(["crane", "emu", "crane (0)", "crane (3)"], JsonDocument.Parse(Classify(["crane", "emu", "crane", "crane"], 4, [1, 2, 3, 0])).RootElement.EnumerateObject().Select(entry => entry.Name));
+    }
+
+    [Fact]
     public void Without_labels_the_keys_are_class_indices()
     {
         Assert.Equal(["3", "0"], JsonDocument.Parse(Classify([], 2, [2, 0, 1, 5])).RootElement.EnumerateObject().Select(entry => entry.Name));

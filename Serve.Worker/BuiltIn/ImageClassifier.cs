@@ -87,16 +87,30 @@ internal sealed class ImageClassifier : IModelHandler, IWarmUp
         for (var i = 0; i < values.Length; i++) values[i] = (float)(values[i] / sum);
     }
 
+    private bool IsTaken(string label, ReadOnlySpan<int> classes)
+    {
+        foreach (var index in classes)
+        {
+            if (index < _labels.Count && _labels[index] == label) return true;
+        }
+
+        return false;
+    }
+
     private void WriteJson(HandlerResponse response, ReadOnlySpan<float> probabilities, ReadOnlySpan<int> best)
     {
         response.ContentType = "application/json";
         var json = _writer ??= new Utf8JsonWriter(Stream.Null, Indented);
         json.Reset(response.Body);
         json.WriteStartObject();
-        foreach (var index in best)
+        for (var place = 0; place < best.Length; place++)
         {
+            var index = best[place];
             if (!float.IsFinite(probabilities[index])) throw new InternalServerException("The model's output holds NaN: there are no probabilities.");
-            json.WritePropertyName(index < _labels.Count ? _labels[index] : index.ToString(CultureInfo.InvariantCulture));
+
+            // ImageNet has two classes "crane" and two "maillot": of a key that comes twice parsers keep the last, which is the less probable.
+            if (index < _labels.Count && IsTaken(_labels[index], best[..place])) json.WritePropertyName(string.Create(CultureInfo.InvariantCulture, $"{_labels[index]} ({index})"));
+            else json.WritePropertyName(index < _labels.Count ? _labels[index] : index.ToString(CultureInfo.InvariantCulture));
             json.WriteNumberValue(probabilities[index]);
         }
 

@@ -1,4 +1,5 @@
 using Microsoft.ML.OnnxRuntime;
+using Serve.Core.Errors;
 using Serve.Core.Handlers;
 using Serve.Core.Tensors;
 
@@ -54,8 +55,9 @@ internal sealed class BatchInputs(ModelSignature signature) : IDisposable
 
         var rowBytes = (int)(bytes / totalRows);
         bytes += (long)rowBytes * (size - totalRows);
+        if (bytes > Array.MaxLength) throw new InvalidModelException($"The input '{first.Info.Name}' takes {bytes >> 20} MiB for a batch of {size} rows, and at most {Array.MaxLength >> 20} MiB are put together; the largest batchSize is {Array.MaxLength / rowBytes}.");
         Shrink(input, bytes);
-        var memory = _buffers[input].Reserve(checked((int)bytes));
+        var memory = _buffers[input].Reserve((int)bytes);
         var offset = 0;
         foreach (var row in rows)
         {

@@ -96,7 +96,7 @@ internal sealed class OnnxModel : IDisposable
     /// <returns>The outputs; null when they lie in the rows' slots.</returns>
     public BatchOutputs? Run(BatchView view, RunOptions options)
     {
-        if (!_hasKnownOutputs)
+        if (!_hasKnownOutputs || !view.Layout.HasFixedOutputs)
         {
             var outputs = Run(view.Inputs, view.Rows, options);
             LearnOutputs(view, outputs);
@@ -118,6 +118,9 @@ internal sealed class OnnxModel : IDisposable
     public void ServeWithoutBatching(string why)
     {
         Signature = Signature with { Batching = RowBatching.None };
+
+        // What was seen was seen of batches.
+        _hasKnownOutputs = false;
         Notes.Add($"requests run one by one: {why}");
     }
 

@@ -45,7 +45,7 @@ internal sealed class TensorSlot(TensorInfo info) : IDisposable
     public void Clear()
     {
         IsSet = false;
-        if (Info.ElementType == TensorElement.String && !IsPacked) _strings.AsSpan(0, (int)_elements).Clear();
+        if (Info.ElementType == TensorElement.String && !IsPacked) _strings.AsSpan(0, (int)Math.Min(_elements, _strings.Length)).Clear();
         _packed = default;
         IsPacked = false;
         _elements = 0;

@@ -151,7 +151,8 @@ internal sealed class AnswerWriter(FrameSender sender, IModelWork work, TimeProv
     // The message goes to the client, the stack only to the log.
     private static ServeException ToAnswer(Exception error) => error switch
     {
-        ServeException known => known,
+        ServeException { Status: >= 400 and <= 599 and not 499 } known => known,
+        ServeException unknown => new InternalServerException($"The handler failed with the status {unknown.Status}, which is no error that a handler can answer with: {unknown.Message}", unknown),
         OutOfMemoryException => RuntimeFailure.ToAnswer(error),
         _ => new InternalServerException($"The handler failed with {error.GetType().Name}: {error.Message}", error),
     };

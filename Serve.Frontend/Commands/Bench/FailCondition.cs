@@ -46,7 +46,9 @@ internal sealed class FailCondition
 
     private static double ErrorPercent(BenchPoint point)
     {
+        // A server that answers nothing makes no errors either.
         var errors = point.Errors.Values.Sum();
-        return errors + point.Answers == 0 ? 0 : 100.0 * errors / (errors + point.Answers);
+        if (errors + point.Answers == 0) return point.Unanswered > 0 ? 100 : 0;
+        return 100.0 * errors / (errors + point.Answers);
     }
 }

@@ -1,4 +1,6 @@
+using Microsoft.AspNetCore.Http;
 using Serve.Core.Configuration;
+using Serve.Core.Errors;
 using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Frontend.Hosting;
@@ -29,6 +31,8 @@ internal sealed class ControlPlane
         Metadata = new MetadataReport(configuration, registry, Models, SharedMemory.IsEnabled);
         Repository = new RepositoryControl(registry, loading);
         AllowsModelControlOverGrpc = Exposure.AllowsModelControl(configuration, configuration.GrpcInferenceAddress);
+        AllowsSettingsOverGrpc = Exposure.AllowsChanges(configuration, configuration.GrpcInferenceAddress);
+        AllowsSettingsOverRest = Exposure.AllowsChanges(configuration, configuration.InferenceAddress);
         RestRepository = new RepositoryRoutes(Repository, Exposure.AllowsModelControl(configuration, configuration.InferenceAddress), configuration.MaxRequestSize);
     }
 
@@ -64,4 +68,17 @@ internal sealed class ControlPlane
 
     /// <summary>Whether models may be loaded and unloaded over gRPC.</summary>
     public bool AllowsModelControlOverGrpc { get; }
+
+    /// <summary>Whether the settings of log and tracing may be changed over gRPC.</summary>
+    public bool AllowsSettingsOverGrpc { get; }
+
+    /// <summary>The same over REST.</summary>
+    public bool AllowsSettingsOverRest { get; }
+
+    /// <summary>Refuses changes of settings where the interface may make none.</summary>
+    /// <exception cref="ServeException">403.</exception>
+    public static void RequireSettings(bool isAllowed)
+    {
+        if (!isAllowed) throw new ServeException(StatusCodes.Status403Forbidden, "ForbiddenException", "Settings are not changed here: other machines, or clients with tokens for inference, reach this address, and no tokens for management are configured");
+    }
 }

@@ -18,7 +18,7 @@ internal static class ControlRoutes
         v2.MapGetOfModel("/config", "How a model is served", context => ProtoJson.WriteAsync(context, control.Configurations.Of(context.Model(), context.Version())));
         v2.MapGet("models/stats", context => ProtoJson.WriteAsync(context, control.Statistics.Of(null, null))).WithSummary("What all models have done since they were loaded");
         v2.MapGetOfModel("/stats", "What a model has done since it was loaded", context => ProtoJson.WriteAsync(context, control.Statistics.Of(context.Model(), context.Version())));
-        v2.MapSettings(control.Log, control.Trace);
+        v2.MapSettings(control.Log, control.Trace, control.AllowsSettingsOverRest);
         control.RestRepository.Map(v2);
         v2.MapSharedMemory(control.SharedMemory);
     }

@@ -12,12 +12,13 @@ namespace Serve.Frontend.OpenInference.Control;
 /// <summary>The settings of log and tracing over REST: GET tells them, POST changes some and tells all.</summary>
 internal static class SettingRoutes
 {
-    public static void MapSettings(this IEndpointRouteBuilder routes, LogSettings log, TraceSettings trace)
+    public static void MapSettings(this IEndpointRouteBuilder routes, LogSettings log, TraceSettings trace, bool isAllowed)
     {
         routes.MapGet("logging", context => WriteAsync(context, log.Current)).WithSummary("The settings of the log");
         routes.MapPost("logging", async context =>
         {
             CrossSite.Refuse(context.Request);
+            ControlPlane.RequireSettings(isAllowed);
             using var body = await JsonBody.ReadAsync(context);
             await WriteAsync(context, log.Change(LogChanges(body.RootElement)));
         }).WithSummary("Changes settings of the log, until the server ends");
@@ -28,6 +29,7 @@ internal static class SettingRoutes
             routes.MapPost(path, async context =>
             {
                 CrossSite.Refuse(context.Request);
+                ControlPlane.RequireSettings(isAllowed);
                 using var body = await JsonBody.ReadAsync(context);
                 await WriteAsync(context, trace.Change((string?)context.Request.RouteValues["model"], TraceChanges(body.RootElement)));
             }).WithSummary($"Changes settings of tracing: of {of}");

@@ -49,6 +49,8 @@ public sealed class YamlEditTests
     [InlineData("{instances: 2}", "{instances: 2, batchSize: 4}")]
     [InlineData("{ batchSize: 1, instances: 2 }\n", "{ batchSize: 4, instances: 2 }\n")]
     [InlineData("{}\n", "{batchSize: 4}\n")]
+    [InlineData("{deviceIds: [0, 1]}\n", "{deviceIds: [0, 1], batchSize: 4}\n")]
+    [InlineData("{ # none\n}\n", "{batchSize: 4 # none\n}\n")]
     [InlineData("deviceIds:\n  - 0\n  - 1\n\n# more\n", "deviceIds:\n  - 0\n  - 1\nbatchSize: 4\n\n# more\n")]
     [InlineData("---\ninstances: 1\n...\n", "---\ninstances: 1\nbatchSize: 4\n...\n")]
     [InlineData("handlerOptions:\n  text: |\n    batchSize: 9\n    more\ninstances: 1\n", "handlerOptions:\n  text: |\n    batchSize: 9\n    more\ninstances: 1\nbatchSize: 4\n")]
@@ -60,6 +62,8 @@ public sealed class YamlEditTests
     [InlineData("execution:\nbatchSize: 1\n", "execution:\n  intraOpThreads: 3\nbatchSize: 1\n")]
     [InlineData("execution: {}\n", "execution: {intraOpThreads: 3}\n")]
     [InlineData("execution: {allowSpinning: true}\n", "execution: {allowSpinning: true, intraOpThreads: 3}\n")]
+    [InlineData("execution: {\n  allowSpinning: true  # keep\n}\n", "execution: {\n  allowSpinning: true, intraOpThreads: 3  # keep\n}\n")]
+    [InlineData("execution: {\r\n  allowSpinning: true, # keep\r\n  # more\r\n}\r\n", "execution: {\r\n  allowSpinning: true, intraOpThreads: 3 # keep\r\n  # more\r\n}\r\n")]
     [InlineData("execution:\n    intraOpThreads: 1 # one\n", "execution:\n    intraOpThreads: 3 # one\n")]
     public void A_key_of_a_section_finds_its_place(string text, string edited) => Assert.Equal(edited, Set(text, ("execution.intraOpThreads", "3")));
 

@@ -408,6 +408,29 @@ public sealed class RepositoryTests : IClassFixture<HandlerServer>, IDisposable
         }
     }
 
+    [Fact]
+    public async Task Who_has_a_token_for_inference_changes_nothing_where_there_are_none_for_management()
+    {
+        await using var server = await ServerFixture.StartAsync(new ServerOptions { Models = [], Flags = ["--load-models", "none", "--inference-tokens", "env:SERVE_TEST_TOKEN"], Environment = new Dictionary<string, string> { ["SERVE_TEST_TOKEN"] = TokenText } });
+        Add(server, "m.onnx");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await SendAsync("/v2/repository/models/m/load", "{}")).Status);
+        Assert.Equal(HttpStatusCode.Forbidden, (await SendAsync("/v2/logging", """{"log_info":false}""")).Status);
+        Assert.Equal(HttpStatusCode.Forbidden, (await SendAsync("/v2/trace/setting", """{"trace_level":["OFF"]}""")).Status);
+
+        using var channel = GrpcChannel.ForAddress(server.GrpcInference);
+        var client = new GRPCInferenceService.GRPCInferenceServiceClient(channel);
+        var token = new Metadata { { "authorization", $"Bearer {TokenText}" } };
+        Assert.NotEmpty((await client.LogSettingsAsync(new LogSettingsRequest(), token, cancellationToken: Cancellation)).Settings);
+        Assert.Equal(StatusCode.PermissionDenied, (await OpenInferenceServer.FailureAsync(() => client.LogSettingsAsync(new LogSettingsRequest { Settings = { ["log_info"] = new() { BoolParam = false } } }, token))).Code);
+
+        Task<Answer> SendAsync(string path, string json)
+        {
+            var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(json, Encoding.UTF8) };
+            request.Headers.Authorization = new("Bearer", TokenText);
+            return server.SendAsync(request);
+        }
+    }
+
     private const string TokenText = "0123456789abcdef0123456789abcdef0123456789abcdef";
 
     private static string Add(ServerFixture server, string file)

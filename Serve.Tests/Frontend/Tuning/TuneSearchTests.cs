@@ -15,6 +15,20 @@ public sealed class TuneSearchTests
         [TuneDimension.IntraOpThreads] = [0, 1, 4],
     });
 
+    [Fact]
+    public void A_setting_under_which_requests_fail_is_not_chosen()
+    {
+        var ranking = new TuneRanking(200);
+        var (failing, slow, late) = (One(1, 900, 20) with { Errors = 1, FirstError = "400 no picture" }, One(2, 300, 30), One(4, 500, 300));
+        Assert.False(ranking.IsWithin(failing));
+        Assert.Same(slow, ranking.Best([failing, slow, late]));
+        Assert.Same(late, ranking.Best([failing, late]));
+        Assert.Equal("1 errors: 400 no picture", TuneTexts.Errors(failing));
+
+        static TuneResult One(int batchSize, double perSecond, double p99) =>
+            new() { Setting = new TuneSetting(batchSize, 1, 1), Effort = TuneEffort.Full, PerSecond = perSecond, P99Milliseconds = p99 };
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

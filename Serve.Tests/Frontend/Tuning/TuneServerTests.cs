@@ -1,3 +1,4 @@
+using Serve.Core.Configuration;
 using Serve.Frontend.Tuning;
 
 namespace Serve.Tests.Frontend.Tuning;
@@ -25,6 +26,14 @@ public sealed class TuneServerTests
 
         TuneServer.RemoveSettings(environment);
 
-        Assert.Equal(["DOTNET_gcServer", "PATH", "SERVE_CACHE_FOLDER", "SERVE_CACHE_SIZE", "SERVE_FAST_PATH", "SERVE_WORKER_EXECUTABLE"], environment.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["DOTNET_gcServer", "PATH"], environment.Keys.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Its_workers_are_those_of_the_server_for_which_it_is_tuned()
+    {
+        var configuration = new ServerConfiguration { WorkerExecutable = "/opt/worker", CacheFolder = "/var/cache/serve", CacheSize = 1 << 30, FastPath = "pool" };
+        Assert.Equal(["--fast-path", "pool", "--cache-size", "1073741824", "--cache-folder", "/var/cache/serve", "--worker-executable", "/opt/worker"], TuneServer.Alike(configuration));
+        Assert.Equal(["--fast-path", "inline", "--cache-size", "17179869184"], TuneServer.Alike(new ServerConfiguration()));
     }
 }

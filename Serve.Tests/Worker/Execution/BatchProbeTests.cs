@@ -22,6 +22,12 @@ public sealed class BatchProbeTests
 
         Assert.Equal(RowBatching.None, worker.Ready!.Signature!.Batching);
         Assert.StartsWith("requests run one by one: The model's output 'y' for a request depends on what else is in its batch", Assert.Single(worker.Ready.Notes!), StringComparison.Ordinal);
+
+        // What the probe has seen of the outputs of batches is not what they are now.
+        worker.Run(1, """{"x":[[1,2,3],[1,2,3]]}""");
+        Assert.Equal(200, worker.ReadAnswer().Status);
+        worker.Run(2, """{"x":[[1,2,3]]}""");
+        Assert.Equal(200, worker.ReadAnswer().Status);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Serve.Core.Configuration;
+using Serve.Core.Errors;
 using Serve.Core.Handlers;
 using Serve.Core.Scheduling;
 using Serve.Worker.Execution;
@@ -45,6 +46,17 @@ public sealed class PaddedBatchTests
         Assert.Equal([size, 1], outputs!.Shape(0).ToArray());
         for (var i = 0; i < count; i++) Assert.Equal([10L * (4 - (i % 4))], rows[i].Outputs.Elements<long>("y").ToArray());
         foreach (var row in rows) row.Dispose();
+    }
+
+    [Fact]
+    public void Too_few_strings_are_refused_and_their_row_is_used_again()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = Load(folder, file => SmallModels.Identity(file, DataType.String, "batch", 2));
+        using var row = new BatchRow(model.Signature, 8);
+        Assert.Throws<BadRequestException>(() => row.Inputs.SetStrings("x", ["left"], 2));
+        row.Clear();
+        row.Inputs.SetStrings("x", ["left", "right"], 2);
     }
 
     [Fact]

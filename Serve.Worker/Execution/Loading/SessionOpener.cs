@@ -87,7 +87,7 @@ internal sealed partial class SessionOpener(OptimizedModelCache? cache = null, I
 
     private OpenedSession OpenWithOutline(ModelDefinition definition, SessionPlan plan)
     {
-        var folder = Directory.CreateTempSubdirectory("serve-graph-");
+        if (MakeFolder() is not { } folder) return new OpenedSession(OpenModel(definition, plan), null, false);
         try
         {
             // A file of its own for the weights, which nobody reads. Never a device such as /dev/null: ONNX Runtime removes the
@@ -101,7 +101,33 @@ internal sealed partial class SessionOpener(OptimizedModelCache? cache = null, I
         }
         finally
         {
+            Remove(folder);
+        }
+    }
+
+    // The graph is written down for advice only: a temporary folder that is full must not cost the model.
+    private DirectoryInfo? MakeFolder()
+    {
+        try
+        {
+            return Directory.CreateTempSubdirectory("serve-graph-");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.NotSaved(_logger, e.Message);
+            return null;
+        }
+    }
+
+    private void Remove(DirectoryInfo folder)
+    {
+        try
+        {
             folder.Delete(recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.NotSaved(_logger, e.Message);
         }
     }
 

@@ -33,6 +33,14 @@ public sealed class FailConditionTests
         Assert.DoesNotContain(BenchTables.Notes(report), note => note.Contains("no answer yet", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void A_server_that_answers_nothing_at_all_breaks_the_bound_on_errors()
+    {
+        Assert.Equal("Over errors=1%: 100 % at rate 100.", Assert.Single(FailCondition.Parse("errors=1%").Violations(Report([], [5000]))));
+        Assert.Empty(FailCondition.Parse("errors=1%").Violations(Report([10], [5000])));
+        Assert.Empty(FailCondition.Parse("errors=1%").Violations(Report([], [])));
+    }
+
     private static BenchReport Report(IReadOnlyList<double> answered, IReadOnlyList<double> unanswered)
     {
         var seen = new LoadWindow(1) { Elapsed = TimeSpan.FromSeconds(10) };
