@@ -268,6 +268,8 @@ public sealed partial class ChartTests : IClassFixture<ChartRenders>
     [Theory]
     [InlineData("autoscaling.enabled=true,keda.enabled=true", "autoscaling and keda are both enabled")]
     [InlineData("drainTimeout=100,terminationGracePeriodSeconds=60", "it must be above preStopSleep + drainTimeout, which are 105")]
+    [InlineData("config.drainTimeout=300", "give drainTimeout of the chart")]
+    [InlineData("env[0].name=SERVE_DRAIN_TIMEOUT,env[0].value=300s", "give drainTimeout of the chart")]
     [InlineData("tls.enabled=true", "give tls.secretName")]
     [InlineData("ingress.enabled=true", "give ingress.hosts")]
     [InlineData("prometheusRule.runbookBase=docs", "does not match pattern")]

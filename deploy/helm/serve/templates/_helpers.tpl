@@ -104,6 +104,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if and .Values.tls.enabled (not .Values.tls.secretName) -}}
 {{- fail "tls is enabled; give tls.secretName, a kubernetes.io/tls secret" -}}
 {{- end -}}
+{{- $drain := hasKey .Values.config "drainTimeout" -}}
+{{- range .Values.env }}{{ if eq .name "SERVE_DRAIN_TIMEOUT" }}{{ $drain = true }}{{ end }}{{ end -}}
+{{- if $drain -}}
+{{- fail "drainTimeout is in config or env; give drainTimeout of the chart, from which terminationGracePeriodSeconds is made" -}}
+{{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
 {{- fail "ingress is enabled; give ingress.hosts, the names that it serves" -}}
 {{- end -}}
@@ -116,15 +121,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ max 60 (mul 4 $seconds) }}s
 {{- end -}}
 
-{{/* Mean seconds in the queue over the last minute: 0 without requests. */}}
+{{/* Mean seconds in the queue over the last minute: 0 without requests, and nothing where Prometheus has no data, which is not no load. */}}
 {{- define "serve.queueWaitQuery" -}}
 {{- $of := printf "namespace=%q,service=%q" .Release.Namespace (printf "%s-metrics" (include "serve.fullname" .)) -}}
 {{- $window := include "serve.rateWindow" . -}}
-(sum(rate(serve_stage_duration_seconds_sum{stage="queue",{{ $of }}}[{{ $window }}])) / (sum(rate(serve_stage_duration_seconds_count{stage="queue",{{ $of }}}[{{ $window }}])) > 0)) or vector(0)
+(sum(rate(serve_stage_duration_seconds_sum{stage="queue",{{ $of }}}[{{ $window }}])) / (sum(rate(serve_stage_duration_seconds_count{stage="queue",{{ $of }}}[{{ $window }}])) > 0)) or 0 * sum(serve_stage_duration_seconds_count{stage="queue",{{ $of }}})
 {{- end -}}
 
-{{/* How far headroom is below what is wanted, as a share of the pods: 1.0 is enough of them. NaN (not measured yet) is left out. */}}
+{{/* How far headroom is below what is wanted, as a share of the pods: 1.0 is enough of them. NaN (not measured yet) is left out; nothing without data. */}}
 {{- define "serve.demandQuery" -}}
 {{- $of := printf "namespace=%q,service=%q" .Release.Namespace (printf "%s-metrics" (include "serve.fullname" .)) -}}
-max(avg by (model, version) ((1 - serve_headroom_ratio{{ printf "{%s}" $of }}) >= 0)) or vector(0)
+max(avg by (model, version) ((1 - serve_headroom_ratio{{ printf "{%s}" $of }}) >= 0)) or 0 * count(serve_headroom_ratio{{ printf "{%s}" $of }})
 {{- end -}}
