@@ -14,7 +14,8 @@ export function AboutVersion({ model, version }: { model: string; version: strin
         <h2 id="about">Set-up</h2>
       </div>
       <div class="card-body">
-        {value === undefined ? error === undefined ? <p class="muted">Reading…</p> : <Notice tone="bad">{error}</Notice> : <Body about={value} />}
+        {error !== undefined && <Notice tone="bad">{error}</Notice>}
+        {value !== undefined ? <Body about={value} /> : error === undefined && <p class="muted">Reading…</p>}
       </div>
     </section>
   );

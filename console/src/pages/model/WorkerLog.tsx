@@ -25,6 +25,7 @@ export function WorkerLog({ model, version }: { model: string; version: string }
   const lost = value.lastLost;
   return (
     <>
+      {error !== undefined && <Notice tone="bad">{error}</Notice>}
       {lost !== undefined && <Lines title={`Worker ${lost.id}, process ${lost.pid ?? '–'}, died at ${clock(lost.time)}: ${lost.reason}`} lines={lost.lines} />}
       {value.workers.map(worker => (
         <Lines key={worker.id} title={`Worker ${worker.id}, process ${worker.pid ?? '–'}`} lines={worker.lines} />

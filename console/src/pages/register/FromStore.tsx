@@ -30,29 +30,38 @@ function Body({ store: { value, error }, busy, onRegister }: Props) {
   if (value === undefined) {
     return <div class="card-body">{error === undefined ? <p class="muted">Looking…</p> : <Notice tone="bad">{error}</Notice>}</div>;
   }
+  // The list is that of before.
+  const stale = error !== undefined && (
+    <div class="card-body">
+      <Notice tone="bad">{error}</Notice>
+    </div>
+  );
   if (value.length === 0) {
-    return (
+    return stale || (
       <Empty icon="box" title="All that is in the store is registered.">
         Copy a model into the store, or upload an archive.
       </Empty>
     );
   }
   return (
-    <ul class="rows">
-      {value.map(one => (
-        <li key={one.url}>
-          <span class="grow">
-            <strong>{one.modelName}</strong> {one.modelVersion}
-            <span class="muted detail">
-              {one.url}
-              {one.size !== undefined && `, ${bytes(one.size)}`}
+    <>
+      {stale}
+      <ul class="rows">
+        {value.map(one => (
+          <li key={one.url}>
+            <span class="grow">
+              <strong>{one.modelName}</strong> {one.modelVersion}
+              <span class="muted detail">
+                {one.url}
+                {one.size !== undefined && `, ${bytes(one.size)}`}
+              </span>
             </span>
-          </span>
-          <button type="button" class="small" disabled={busy !== undefined} aria-label={`Register ${one.modelName} ${one.modelVersion}`} onClick={() => onRegister(one.url)}>
-            {busy === one.url ? 'Starting…' : 'Register'}
-          </button>
-        </li>
-      ))}
-    </ul>
+            <button type="button" class="small" disabled={busy !== undefined} aria-label={`Register ${one.modelName} ${one.modelVersion}`} onClick={() => onRegister(one.url)}>
+              {busy === one.url ? 'Starting…' : 'Register'}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }

@@ -18,9 +18,13 @@ export function RegisterPage() {
   const latest = useRef(options);
   latest.current = options;
   const register = async (url: string): Promise<void> => {
-    if (await registration.start({ url, ...latest.current })) setOptions(before => ({ ...before, model_name: '' }));
+    const sent = latest.current;
+    // A name that was typed meanwhile is another model's.
+    if (await registration.start({ url, ...sent })) setOptions(before => (before.model_name === sent.model_name ? { ...before, model_name: '' } : before));
     store.reload();
   };
+  const [isSending, setSending] = useState(false);
+  const busy = registration.busy ?? (isSending ? '' : undefined);
   const { done, error } = registration;
   const result = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -50,10 +54,10 @@ export function RegisterPage() {
       <Options options={options} onChange={setOptions} />
       <div class="columns">
         <div class="stack">
-          <Upload registration={registration} onUploaded={url => register(url)} />
-          <FromUrl busy={registration.busy} onRegister={url => void register(url)} />
+          <Upload registration={registration} onSending={setSending} onUploaded={url => register(url)} />
+          <FromUrl busy={busy} onRegister={url => void register(url)} />
         </div>
-        <FromStore store={store} busy={registration.busy} onRegister={url => void register(url)} />
+        <FromStore store={store} busy={busy} onRegister={url => void register(url)} />
       </div>
     </>
   );

@@ -6,11 +6,13 @@ import type { RegistrationState } from './useRegistration';
 
 interface Props {
   registration: RegistrationState;
+  /** Whether a file is on its way: nothing else is registered meanwhile. */
+  onSending: (isSending: boolean) => void;
   onUploaded: (url: string) => Promise<void>;
 }
 
 /** Sends an archive into the model store, and has it registered when it is there. */
-export function Upload({ registration, onUploaded }: Props) {
+export function Upload({ registration, onSending, onUploaded }: Props) {
   const [sending, setSending] = useState<{ file: File; ratio: number } | null>(null);
   const [isOver, setOver] = useState(false);
   const chooser = useRef<HTMLInputElement>(null);
@@ -24,6 +26,7 @@ export function Upload({ registration, onUploaded }: Props) {
     registration.reset();
     const attempt = (current.current = new AbortController());
     setSending({ file, ratio: 0 });
+    onSending(true);
     try {
       await upload(file, attempt.signal, ratio => setSending({ file, ratio }));
       setSending({ file, ratio: 1 });
@@ -32,6 +35,7 @@ export function Upload({ registration, onUploaded }: Props) {
       registration.fail(error);
     } finally {
       setSending(null);
+      onSending(false);
       if (chooser.current !== null) chooser.current.value = '';
     }
   };
