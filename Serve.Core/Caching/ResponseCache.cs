@@ -154,17 +154,17 @@ internal sealed class ResponseCache(long mostBytes, RunRequest run, TimeProvider
         }
         catch (OperationCanceledException)
         {
-            Leave(flight, isFirst);
+            Leave(flight, isFirst, metrics.RequestCancelled);
             throw new ClientGoneException();
         }
         catch (TimeoutException)
         {
-            Leave(flight, isFirst);
+            Leave(flight, isFirst, () => metrics.RequestExpired(ExpiredPlace.Queue));
             throw new ResponseTimeoutException($"No answer within {left.TotalMilliseconds:0} ms to a request that another one with the same input had under way.");
         }
     }
 
-    private void Leave(Flight flight, bool isFirst)
+    private void Leave(Flight flight, bool isFirst, Action count)
     {
         lock (_gate)
         {
@@ -174,7 +174,7 @@ internal sealed class ResponseCache(long mostBytes, RunRequest run, TimeProvider
                 flight.IsOrphaned |= isFirst;
                 if (flight.Participants > 0)
                 {
-                    metrics.RequestCancelled();
+                    count();
                     return;
                 }
 

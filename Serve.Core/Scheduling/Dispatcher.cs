@@ -43,7 +43,7 @@ public sealed class Dispatcher
         _queue = new LaneQueue(options.Lanes, time.TicksOf(options.StarvationLimit), options.BatchSize);
         _quarantine = new Quarantine(_workers, options.BatchSize, options.MaxSoloDeaths);
         _choice = new WorkerChoice(_workers, options.BatchSize);
-        _prediction = new WaitPrediction(_workers, _choice, options.BatchSize, options.Instances, time.TimestampFrequency);
+        _prediction = new WaitPrediction(_workers, _choice, options.BatchSize, options.Instances, time.TimestampFrequency, time.TicksOf(TimeSpan.FromMilliseconds(2)));
         _limit = new QueueLimit(options.MaxQueueSize, _prediction, time.TicksOf(options.LatencyTarget));
         _placement = new Placement(options, _queue, _quarantine, _choice, _prediction, _limit, time, sink);
         _recalls = new Recalls(_workers, _choice, _quarantine, options.Mode == BatchingMode.Delayed ? long.MaxValue : time.TicksOf(options.MinBatchTimeForRecall), sink);
@@ -160,7 +160,8 @@ public sealed class Dispatcher
         if (request.Worker != worker) throw new InvalidOperationException($"Request {request.Id} is not at this worker.");
 
         var now = _time.GetTimestamp();
-        if (request.Place == RequestPlace.Begun && (!request.AnswerStarted || worker.IsLastOfBatch(request)))
+        // Of a batch that streams one request may be answered whole while others go on: it has run when the last one ends.
+        if (request.Place == RequestPlace.Begun && ((!request.AnswerStarted && !_prediction.IsOff) || worker.IsLastOfBatch(request)))
         {
             if (_choice.Learn(worker, request.Batch, ticks, now)) _limit.Fit();
             _prediction.Learn(request, now, now);

@@ -53,7 +53,8 @@ internal sealed class Placement(DispatcherOptions options, LaneQueue queue, Quar
         var sent = false;
         while (PeekInTime(now) is { } request && choice.Free() is { } worker)
         {
-            var complete = queue.Rows >= _batchSize
+            var complete = request.IsAside // a question to the handler, which is in no batch
+                || queue.Rows >= _batchSize
                 || queue.Rows >= limit.Requests // else it would refuse requests while a worker is free
                 || now >= HeldUntil(request);
             if (!complete) break;
@@ -76,7 +77,7 @@ internal sealed class Placement(DispatcherOptions options, LaneQueue queue, Quar
         {
             queue.Take(request, now);
             room -= request.Rows;
-            var next = PeekInTime(now) is { } peeked && peeked.Rows <= room ? peeked : null;
+            var next = !request.IsAside && PeekInTime(now) is { IsAside: false } peeked && peeked.Rows <= room ? peeked : null;
             Send(worker, request, more: next is not null);
             request = next;
         }
@@ -90,7 +91,7 @@ internal sealed class Placement(DispatcherOptions options, LaneQueue queue, Quar
             while (group.Waiting.First is { } request)
             {
                 quarantine.Take(request);
-                Send(worker, request, more: group.Waiting.Count > 0);
+                Send(worker, request, more: !request.IsAside && group.Waiting.HasRows);
             }
         }
     }

@@ -11,6 +11,20 @@ internal sealed class RequestList
 
     public int Rows { get; private set; }
 
+    /// <summary>Whether there is a request that is in batches.</summary>
+    public bool HasRows
+    {
+        get
+        {
+            for (var request = First; request is not null; request = request.Next)
+            {
+                if (!request.IsAside) return true;
+            }
+
+            return false;
+        }
+    }
+
     public void Append(ScheduledRequest request) => InsertAfter(Last, request);
 
     /// <summary>

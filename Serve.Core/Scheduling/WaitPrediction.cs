@@ -8,7 +8,7 @@ namespace Serve.Core.Scheduling;
 /// It promises too much rather than too little: without enough measurements, without a worker, or while a worker is idle it
 /// says nothing, so a guess or a stale figure never refuses anybody for longer than it takes to measure again.
 /// </remarks>
-internal sealed class WaitPrediction(List<WorkerSlot> workers, WorkerChoice choice, int batchSize, int instances, long marginHalfLife)
+internal sealed class WaitPrediction(List<WorkerSlot> workers, WorkerChoice choice, int batchSize, int instances, long marginHalfLife, long slack)
 {
     /// <summary>Requests that may wait while nothing is measured that says how many should.</summary>
     private const int UnmeasuredQueueSize = 100;
@@ -32,6 +32,9 @@ internal sealed class WaitPrediction(List<WorkerSlot> workers, WorkerChoice choi
             return slots;
         }
     }
+
+    /// <summary>Whether streamed answers have turned it off.</summary>
+    public bool IsOff => _isOff;
 
     /// <summary>By how much answers come later than <see cref="TicksUntilAnswer"/> says, for nearly all of them.</summary>
     public long MarginAt(long now) => _error.MarginAt(now);
@@ -81,8 +84,12 @@ internal sealed class WaitPrediction(List<WorkerSlot> workers, WorkerChoice choi
         return work.ResidualTicks / work.Slots + before / batchSize / work.Slots * full + full;
     }
 
-    /// <summary>When a batch that fills should begin at the latest, so that this request is in time.</summary>
-    public long LatestBegin(ScheduledRequest request, int rows) => request.DeadlineTimestamp - choice.Cost.P99(rows);
+    /// <summary>When a batch that fills should begin at the latest, so that this request is in time: its way there and back takes time too, and the timer a millisecond. Half of its own time where nothing is known yet.</summary>
+    public long LatestBegin(ScheduledRequest request, int rows)
+    {
+        var (takes, own) = (choice.Cost.P99(rows), request.DeadlineTimestamp - request.ArrivalTimestamp);
+        return request.DeadlineTimestamp - (takes == 0 ? own / 2 : takes + Math.Min(own / 4, slack));
+    }
 
     /// <summary>A request of which the answer was predicted has it.</summary>
     /// <param name="request">The request.</param>

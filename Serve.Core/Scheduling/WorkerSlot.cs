@@ -15,6 +15,9 @@ public sealed class WorkerSlot
     /// <summary>Requests that are outstanding.</summary>
     public int OutstandingRequests => Sent.Count + Begun.Count;
 
+    /// <summary>Those of them that somebody still waits for.</summary>
+    public int WantedRequests => Wanted(Sent) + Wanted(Begun);
+
     /// <summary>Rows that it has and that have not begun.</summary>
     public int UnbegunRows => Sent.Rows;
 
@@ -129,6 +132,17 @@ public sealed class WorkerSlot
         }
 
         Progress.Add((batch, now));
+    }
+
+    private static int Wanted(RequestList requests)
+    {
+        var count = 0;
+        for (var request = requests.First; request is not null; request = request.Next)
+        {
+            if (!request.IsAbandoned) count++;
+        }
+
+        return count;
     }
 
     private long ProgressOf(long batch)

@@ -232,12 +232,12 @@ internal sealed class InferenceScheduler : IDisposable
         {
             failed = [];
             if (worker.Slot is not { } slot) return false;
-            var running = slot.OutstandingRequests;
+            var wanted = slot.WantedRequests;
             _failed.Clear();
             isExplained = _dispatcher.RemoveWorker(slot, reason, _failed);
             worker.Slot = null;
             failed = [.. _failed];
-            for (var i = failed.Length; _refusal is null && i < running; i++) _metrics.RequestRetried();
+            for (var i = failed.Length; _refusal is null && i < wanted; i++) _metrics.RequestRetried();
             after = EndTurn();
         }
 

@@ -17,6 +17,7 @@ internal sealed class LineQueue : IDisposable
     private const int MostKept = 1 << 20;
 
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LastPatience = TimeSpan.FromSeconds(2);
 
     private readonly ManualResetEventSlim _wake = new(false, spinCount: 0);
     private readonly ManualResetEventSlim _ends = new(false, spinCount: 0);
@@ -80,12 +81,12 @@ internal sealed class LineQueue : IDisposable
         }
     }
 
-    /// <summary>Writes what is waiting, then ends.</summary>
+    /// <summary>Writes what is waiting, then ends. An output that takes nothing any more, a pipe that nobody reads, is left to the end of the process.</summary>
     public void Dispose()
     {
         _ends.Set();
         _wake.Set();
-        _writer.Join();
+        if (!_writer.Join(LastPatience)) return;
         _output.Dispose();
         _wake.Dispose();
         _ends.Dispose();

@@ -46,8 +46,8 @@ public sealed class BatchHandlerWorkerTests : IDisposable
     }
 
     [Theory]
-    [InlineData("header", "The handler set the header X-Broken to a value with control characters.")]
-    [InlineData("status", "The handler set the status 42; HTTP has 100 to 599.")]
+    [InlineData("header", "The handler set the header X-Broken to a value with letters that are not printable ASCII, or one that is too long.")]
+    [InlineData("status", "The handler set the status 42; an answer has 200 to 599.")]
     public void What_HTTP_cannot_carry_is_an_error_of_that_request(string body, string message)
     {
         using var worker = StartReady("FailingHandler");

@@ -13,23 +13,24 @@ internal static class ResponseCheck
     /// <returns>What is wrong; null if nothing is.</returns>
     public static string? Problem(HandlerResponse response)
     {
-        if (response.Status is < 100 or > 599) return $"The handler set the status {response.Status}; HTTP has 100 to 599.";
+        // To a client 1xx is a word before the answer: it would wait for another.
+        if (response.Status is < 200 or > 599) return $"The handler set the status {response.Status}; an answer has 200 to 599.";
         if (response.Status == ClientGone) return $"The handler set the status {ClientGone}, which says to the server that the client is gone; use another.";
         if (response.ContentType == OutputFrame.ErrorContentType) return $"The handler set the content type {OutputFrame.ErrorContentType}, which is of the server's own errors; use another, or throw a ServeException.";
-        if (response.ContentType is { } contentType && IsBroken(contentType)) return "The handler set a content type with control characters, or one that is too long.";
+        if (response.ContentType is { } contentType && IsBroken(contentType)) return "The handler set a content type with letters that are not printable ASCII, or one that is too long.";
         if (response.Headers.Count > MaxHeaders) return $"The handler set {response.Headers.Count} headers; {MaxHeaders} can be sent.";
 
         for (var i = 0; i < response.Headers.Count; i++)
         {
             var (name, value) = response.Headers[i];
             if (string.IsNullOrEmpty(name) || name.Length > MaxHeaderCharacters || !name.AsSpan().ContainsOnlyTokenCharacters()) return $"The handler set a header whose name '{name}' is none.";
-            if (value is null || IsBroken(value)) return $"The handler set the header {name} to a value with control characters.";
+            if (value is null || IsBroken(value)) return $"The handler set the header {name} to a value with letters that are not printable ASCII, or one that is too long.";
         }
 
         return null;
     }
 
-    private static bool IsBroken(string text) => text.Length > MaxHeaderCharacters || text.AsSpan().ContainsAnyInRange('\0', '\u001f');
+    private static bool IsBroken(string text) => text.Length > MaxHeaderCharacters || text.AsSpan().ContainsAnyExceptInRange(' ', '~');
 
     // RFC 9110, 5.6.2.
     private static bool ContainsOnlyTokenCharacters(this ReadOnlySpan<char> name)

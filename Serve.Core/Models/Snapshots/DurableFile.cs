@@ -40,7 +40,8 @@ internal static partial class DurableFile
     }
 
     /// <summary>A new name is only safe when its folder is on the disk too. Windows writes it through by itself.</summary>
-    private static void FlushFolder(string folder)
+    /// <exception cref="IOException">It could not be written.</exception>
+    public static void FlushFolder(string folder)
     {
         if (OperatingSystem.IsWindows()) return;
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
 using Serve.Core.Models.Archives;
+using Serve.Core.Models.Snapshots;
 using Serve.Core.Onnx;
 
 namespace Serve.Core.Models.Sources;
@@ -123,6 +124,7 @@ internal sealed partial class StoreUploads(string store, long mostBytes, TimePro
         try
         {
             File.Move(temporary, path, overwrite: false);
+            DurableFile.FlushFolder(Path.GetDirectoryName(path)!);
         }
         catch (IOException) when (Path.Exists(path))
         {

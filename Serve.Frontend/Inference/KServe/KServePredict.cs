@@ -45,7 +45,7 @@ internal sealed class KServePredict(ModelLookup models, long maxRequestBytes, Sh
     {
         var started = Stopwatch.GetTimestamp();
         using var left = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
-        using var predictions = new Predictions();
+        using var predictions = new Predictions(maxRequestBytes);
         var underWay = new Queue<Task<InferenceResponse>>();
         try
         {

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Serve.Core.Errors;
 using Serve.Core.Models;
 
 namespace Serve.Frontend.Inference.KServe;
@@ -11,10 +12,13 @@ internal sealed class Predictions : IDisposable
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly ArrayBufferWriter<byte> _text = new();
+    private readonly long _mostBytes;
     private readonly Utf8JsonWriter _json;
 
-    public Predictions()
+    /// <param name="mostBytes">The most that it may have.</param>
+    public Predictions(long mostBytes)
     {
+        _mostBytes = mostBytes;
         _json = new Utf8JsonWriter(_text, Options);
         _json.WriteStartObject();
         _json.WriteStartArray("predictions"u8);
@@ -24,8 +28,10 @@ internal sealed class Predictions : IDisposable
     /// Adds what the handler answered for the next instance: JSON as it is, other text as a string, anything else as
     /// <c>{"b64": "..."}</c>, which is how KServe's clients send bytes.
     /// </summary>
+    /// <exception cref="OutOfResourcesException">All answers together are too large.</exception>
     public void Add(InferenceResponse answer)
     {
+        if (_json.BytesCommitted + _json.BytesPending + answer.Body.Length > _mostBytes) throw new OutOfResourcesException($"The answers of all instances have more than {_mostBytes} bytes (maxRequestSize), too many to give them together; send fewer instances in a call.");
         var body = answer.Body.Span;
         if (IsJson(body)) _json.WriteRawValue(body, skipInputValidation: true);
         else if (IsText(body)) _json.WriteStringValue(body);

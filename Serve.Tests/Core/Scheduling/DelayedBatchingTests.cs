@@ -43,6 +43,41 @@ public sealed class DelayedBatchingTests
     }
 
     [Fact]
+    public void A_question_to_the_handler_waits_for_no_batch_and_is_announced_as_nobodys_successor()
+    {
+        var bench = NewBench();
+        bench.Dispatcher.AddWorker("w", credit: 8);
+        bench.Admit();
+        var question = bench.New(0, 1, null);
+        question.IsAside = true;
+        Assert.True(bench.Dispatcher.Admit(question).IsAdmitted);
+        bench.Time.Advance(Delay);
+        bench.Dispatcher.Wake();
+        Assert.Equal((1UL, false), (bench.Sent[0].Id, bench.Sent[0].More));
+
+        var alone = NewBench();
+        alone.Dispatcher.AddWorker("w", credit: 8);
+        var first = alone.New(0, 1, null);
+        first.IsAside = true;
+        Assert.True(alone.Dispatcher.Admit(first).IsAdmitted);
+        Assert.Single(alone.Sent);
+    }
+
+    [Fact]
+    public void A_batch_of_which_nothing_is_known_leaves_at_half_of_its_first_requests_time()
+    {
+        var bench = NewBench();
+        bench.Dispatcher.AddWorker("w", credit: 8);
+        bench.Admit(deadline: Delay / 2);
+        bench.Time.Advance(Delay / 4 - TimeSpan.FromTicks(1));
+        bench.Dispatcher.Wake();
+        Assert.Empty(bench.Sent);
+        bench.Time.Advance(TimeSpan.FromTicks(1));
+        bench.Dispatcher.Wake();
+        Assert.Single(bench.Sent);
+    }
+
+    [Fact]
     public void What_waited_while_the_worker_was_busy_goes_when_it_is_free()
     {
         var bench = NewBench();

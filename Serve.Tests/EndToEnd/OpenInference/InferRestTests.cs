@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Net;
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace Serve.Tests.EndToEnd.OpenInference;
@@ -110,6 +111,21 @@ public sealed class InferRestTests
             var result = InferClient.Read(answer with { Body = Unpack(answer.Body, coding) });
             Assert.Equal(Enumerable.Range(0, 128).Select(number => 3 * number), result["OUTPUT0"].Elements<int>());
         }
+    }
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("deflate")]
+    public async Task A_packed_body_that_breaks_off_is_refused_whatever_is_missing(string coding)
+    {
+        using var request = InferClient.Request("simple", InferServer.Simple(rows: 1), Form.Json, null);
+        var plain = await request.Content!.ReadAsStringAsync(TestContext.Current.CancellationToken);
+
+        // Spaces behind the document: without the last of them it is as good.
+        var random = new Random(1);
+        var packed = Pack(Encoding.ASCII.GetBytes(plain + string.Concat(Enumerable.Range(0, 50_000).Select(_ => random.Next(2) == 0 ? ' ' : '\t'))), coding);
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync("simple", new ByteArrayContent(packed), ("Content-Encoding", coding))).Answer.Status);
+        (await SendAsync("simple", new ByteArrayContent(packed[..^1000]), ("Content-Encoding", coding))).Error(HttpStatusCode.BadRequest);
     }
 
     [Fact]

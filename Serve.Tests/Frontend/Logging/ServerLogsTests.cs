@@ -114,6 +114,19 @@ public sealed class ServerLogsTests : IDisposable
     }
 
     [Fact]
+    public void An_output_that_takes_nothing_any_more_does_not_hold_up_the_end()
+    {
+        var output = new GatedOutput();
+        var queue = new LineQueue(output, "test", (text, line) => line.Append(text));
+        queue.Add("first"u8);
+        output.Entered.Wait(TestContext.Current.CancellationToken);
+
+        // Returns, which is what is tested; the thread is one of the background.
+        queue.Dispose();
+        output.Gate.Set();
+    }
+
+    [Fact]
     public void A_few_lines_that_are_very_long_are_dropped_too()
     {
         var output = new GatedOutput();
