@@ -143,7 +143,7 @@ internal sealed class TuneCommand
             foreach (var (key, value) in changes) screen.Line($"  {key}: {value}");
         }
 
-        if (arguments.GetValue(_write) && !isWritten) throw new CommandException(ExitCode.Failed, report.WasInterrupted ? "Nothing was written: the tuning was interrupted." : "Nothing was written: no setting is within the bound.");
+        if (arguments.GetValue(_write) && !isWritten) throw new CommandException(ExitCode.Failed, report.WasInterrupted ? "Nothing was written: the tuning was interrupted." : best?.Errors > 0 ? "Nothing was written: requests fail under each setting that was measured." : "Nothing was written: no setting is within the bound.");
         return report.IsBestWithinBound ? ExitCode.Success : ExitCode.Failed;
     }
 
@@ -176,6 +176,7 @@ internal sealed class TuneCommand
         var bound = report.P99BoundMilliseconds is { } most ? string.Create(CultureInfo.InvariantCulture, $" within p99 {most:0.#} ms") : "";
         screen.Line(report.IsBestWithinBound
             ? string.Create(CultureInfo.InvariantCulture, $"Best{bound}: {TuneTexts.Describe(best.Setting)}: {best.PerSecond:#,0.##} answers/s, p99 {best.P99Milliseconds:0.#} ms.")
+            : best.Errors > 0 ? $"Under no setting{bound} were all requests answered. Nearest: {TuneTexts.Describe(best.Setting)}, {TuneTexts.Errors(best)}."
             : string.Create(CultureInfo.InvariantCulture, $"No setting is{bound}. Nearest: {TuneTexts.Describe(best.Setting)}, p99 {best.P99Milliseconds:0.#} ms."));
         screen.Line($"What limits it: {TuneTexts.Bottleneck(best)}.");
         screen.Line(string.Create(CultureInfo.InvariantCulture, $"{rows.Count} of {report.GridSize} settings were measured, in {TuneSession.Time(report.Seconds)}."));

@@ -31,7 +31,7 @@ internal sealed record TuneRanking(double? BoundMilliseconds)
         if (IsWithin(one) != IsWithin(other)) return IsWithin(one);
         if (IsWithin(one)) return one.PerSecond > other.PerSecond * (1 + margin);
         if (one.Failure is not null || other.Failure is not null) return one.Failure is null && other.Failure is not null;
-        if (one.Errors == 0 != (other.Errors == 0)) return one.Errors == 0;
+        if ((one.Errors == 0) != (other.Errors == 0)) return one.Errors == 0;
         return one.P99Milliseconds < other.P99Milliseconds * (1 - margin);
     }
 }

@@ -49,6 +49,11 @@ internal sealed partial class StoreUploads(string store, long mostBytes, TimePro
             if (bytes == 0) throw new BadRequestException($"The request has no body: send the bytes of {name}.");
             Check(name, temporary, mayHaveCode, cancellation);
             Publish(name, temporary, path);
+            Writing(name, () =>
+            {
+                DurableFile.FlushFolder(store);
+                return true;
+            });
             Log.Saved(log, name, bytes);
             return path;
         }
@@ -124,7 +129,6 @@ internal sealed partial class StoreUploads(string store, long mostBytes, TimePro
         try
         {
             File.Move(temporary, path, overwrite: false);
-            DurableFile.FlushFolder(Path.GetDirectoryName(path)!);
         }
         catch (IOException) when (Path.Exists(path))
         {
