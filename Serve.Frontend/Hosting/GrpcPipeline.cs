@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Serve.Core.Errors;
 using Serve.Core.Observability;
+using Serve.Frontend.Hosting.Http2;
 using Serve.Frontend.Logging;
 using Serve.Frontend.Tracing;
 using Serve.Management.Grpc;
@@ -52,17 +53,41 @@ internal sealed class GrpcPipeline : IDisposable
     {
         // Kestrel begins a stream of HTTP/2 on a thread of the pool. Should it once be the socket's own, all that follows would stall others.
         if (!Thread.CurrentThread.IsThreadPoolThread) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        var body = StreamBodies.Take(context);
+        try
+        {
+            await AnswerCallAsync(context);
+        }
+        finally
+        {
+            if (body is not null) await body.EndAsync();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_built.IsValueCreated) _built.Value.Services.Dispose();
+    }
+
+    private Task AnswerCallAsync(HttpContext context)
+    {
         var started = Stopwatch.GetTimestamp();
         CommonHeaders.ApplyId(context);
         if (_listener.Guard is { } guard && !guard.Allows(context))
         {
             Refuse(context.Response);
             Answered(context, StatusCode.Unauthenticated, started);
-            return;
+            return Task.CompletedTask;
         }
 
         var (services, answer) = _built.Value;
         context.RequestServices = services;
+        return AnswerCallAsync(context, answer, started);
+    }
+
+    private async Task AnswerCallAsync(HttpContext context, RequestDelegate answer, long started)
+    {
         var trace = _tracing?.BeginCall(context);
         try
         {
@@ -75,12 +100,6 @@ internal sealed class GrpcPipeline : IDisposable
             if (trace is not null) ServerTracing.EndCall(trace, code ?? StatusCode.Unknown);
             Answered(context, code, started);
         }
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        if (_built.IsValueCreated) _built.Value.Services.Dispose();
     }
 
     private (ServiceProvider Services, RequestDelegate Answer) Build(int mostBytes, ILoggerFactory loggers, Action<IServiceCollection> register, Action<IEndpointRouteBuilder> map)

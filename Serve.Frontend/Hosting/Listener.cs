@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Serve.Core.Configuration;
 using Serve.Core.Observability;
+using Serve.Frontend.Hosting.Http2;
 using Serve.Frontend.Hosting.Tls;
 using Serve.Management.Authorization;
 
@@ -71,6 +72,9 @@ internal sealed class Listener : IDisposable
     /// <summary>What it answers; set before the server starts.</summary>
     public RequestDelegate Pipeline { get; set; } = static _ => Task.CompletedTask;
 
+    /// <summary>Of gRPC: where messages go as they arrive; null: Kestrel receives them. Set before the server starts.</summary>
+    public MessagePlace? Place { get; set; }
+
     /// <summary>Its routes, for tests.</summary>
     internal IEnumerable<EndpointDataSource> Routes { get; set; } = [];
 
@@ -104,7 +108,9 @@ internal sealed class Listener : IDisposable
             options.UseHttps(Tls.For(Name, _protocols == HttpProtocols.Http2));
         }
 
-        if (_protocols == HttpProtocols.Http2) Begin(options, FirstBytes.OfHttp2(patience));
+        if (_protocols != HttpProtocols.Http2) return;
+        Begin(options, FirstBytes.OfHttp2(patience));
+        options.Use(next => connection => Place is { } place ? StreamBodies.ServeAsync(connection, next, kestrel.Limits.Http2, kestrel.Limits.MinRequestBodyDataRate, place) : next(connection));
     });
 
     /// <summary>

@@ -250,6 +250,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 routes.MapGrpcService<OpenInferenceService>();
                 routes.MapOpenInferenceInfer();
             });
+        listeners[3].Place = new TensorPlaces(registry).Place;
         var management = PipelineOf(
             listeners[4],
             services => services.AddSingleton(new ManagementService(registry, Exposure.AllowsModelApi(configuration, listeners[4].Key, configuration.GrpcManagementAddress))),

@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Grpc.Core;
 using Serve.Frontend.OpenInference.Messages;
 using InputMessage = Serve.Frontend.OpenInference.Messages.ModelInferRequest.Types.InferInputTensor;
@@ -62,6 +63,52 @@ public sealed class InferGrpcTests
 
         var tooLarge = WireTensor.Random(new Random(1), "x", "FP32", [1, 5_000_000], isForJson: false);
         await FailsAsync(StatusCode.ResourceExhausted, "", InferServer.Request("dynamic", tooLarge));
+    }
+
+    [Fact]
+    public async Task Calls_of_all_sizes_go_through_at_once_on_one_connection_and_some_are_taken_back()
+    {
+        using var channel = global::Grpc.Net.Client.GrpcChannel.ForAddress(_models.Server.GrpcInference);
+        var client = new GRPCInferenceService.GRPCInferenceServiceClient(channel);
+        await Task.WhenAll(Enumerable.Range(0, 120).Select(async i =>
+        {
+            var random = new Random(i);
+            var row = WireTensor.Random(random, "x", "FP32", [1, random.Next(4) switch { 0 => 1, 1 => random.Next(1, 5_000), 2 => random.Next(1, 200_000), _ => random.Next(1, 900_000) }], isForJson: false);
+            using var leaving = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+            var call = client.ModelInferAsync(InferServer.Request("dynamic", row), cancellationToken: leaving.Token);
+            if (i % 10 == 0) await leaving.CancelAsync();
+            try
+            {
+                var output = Assert.Single(InferServer.Outputs(await call));
+                Assert.True(row.Data.AsSpan().SequenceEqual(output.Data), $"the answer to call {i} is another one");
+            }
+            catch (RpcException e) when (e.StatusCode == StatusCode.Cancelled && i % 10 == 0)
+            {
+                // It was taken back before it was answered.
+            }
+        }));
+    }
+
+    [Fact]
+    public async Task A_client_that_announces_the_length_of_a_call_is_answered()
+    {
+        using var handler = new SocketsHttpHandler();
+        using var client = new HttpMessageInvoker(handler);
+        foreach (var elements in (int[])[1, 200_000])
+        {
+            var row = WireTensor.Random(new Random(elements), "x", "FP32", [1, elements], isForJson: false);
+            var message = InferServer.Request("dynamic", row).ToByteArray();
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"{_models.Server.GrpcInference}/inference.GRPCInferenceService/ModelInfer") { Version = new Version(2, 0), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+            request.Content = new ByteArrayContent([0, (byte)(message.Length >> 24), (byte)(message.Length >> 16), (byte)(message.Length >> 8), (byte)message.Length, .. message]) { Headers = { ContentType = new("application/grpc") } };
+            request.Content.Headers.ContentLength = message.Length + 5;
+            request.Headers.TE.Add(new("trailers"));
+
+            using var response = await client.SendAsync(request, Cancellation);
+            var answer = await response.Content.ReadAsByteArrayAsync(Cancellation);
+
+            Assert.Equal("0", Assert.Single(response.TrailingHeaders.GetValues("grpc-status")));
+            Assert.True(row.Data.AsSpan().SequenceEqual(Assert.Single(InferServer.Outputs(ModelInferResponse.Parser.ParseFrom(answer.AsSpan(5)))).Data));
+        }
     }
 
     [Fact]

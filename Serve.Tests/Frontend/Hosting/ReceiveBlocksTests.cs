@@ -1,9 +1,14 @@
+using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Serve.Core.Configuration;
 using Serve.Core.Observability;
 using Serve.Frontend.Hosting;
+using Serve.Frontend.Hosting.Http2;
+using Serve.Frontend.OpenInference.Messages;
 
 namespace Serve.Tests.Frontend.Hosting;
 
@@ -12,7 +17,32 @@ public sealed class ReceiveBlocksTests
     // Kestrel registers blocks of 4 KiB itself: whoever comes last counts, and a large upload costs ten times the system
     // calls if it is not us.
     [Fact]
-    public async Task Kestrel_is_given_the_large_blocks_and_not_its_own()
+    public Task Kestrel_is_given_the_large_blocks_and_not_its_own() => WithHostAsync(static host =>
+    {
+        var pool = host.Services.GetRequiredService<IMemoryPoolFactory<byte>>().Create();
+        using var block = pool.Rent();
+        Assert.Equal(LargeBlockPool.BlockBytes, block.Memory.Length);
+        return Task.CompletedTask;
+    });
+
+    // Everything works without it too, and costs more.
+    [Fact]
+    public Task Bodies_over_gRPC_go_past_Kestrel() => WithHostAsync(static async host =>
+    {
+        var taken = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        host.GrpcInference.Pipeline = async context =>
+        {
+            var body = StreamBodies.Take(context);
+            taken.SetResult(body is not null);
+            if (body is not null) await body.EndAsync();
+        };
+        using var channel = GrpcChannel.ForAddress(host.GrpcInference.Url);
+        var large = new ModelInferRequest { ModelName = "m", RawInputContents = { ByteString.CopyFrom(new byte[100_000]) } };
+        await Assert.ThrowsAsync<RpcException>(async () => await new GRPCInferenceService.GRPCInferenceServiceClient(channel).ModelInferAsync(large));
+        Assert.True(await taken.Task);
+    });
+
+    private static async Task WithHostAsync(Func<ServeHost, Task> test)
     {
         var store = Directory.CreateTempSubdirectory("serve-test-");
         try
@@ -30,10 +60,7 @@ public sealed class ReceiveBlocksTests
                 WorkerExecutable = Environment.ProcessPath,
             };
             await using var host = await ServeHost.StartAsync(configuration, NullLoggerFactory.Instance, shutdown, new LogLevelSwitch("information"));
-
-            var pool = host.Services.GetRequiredService<IMemoryPoolFactory<byte>>().Create();
-            using var block = pool.Rent();
-            Assert.Equal(LargeBlockPool.BlockBytes, block.Memory.Length);
+            await test(host);
         }
         finally
         {

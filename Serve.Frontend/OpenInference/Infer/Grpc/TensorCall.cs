@@ -3,17 +3,18 @@ using System.Text;
 using Google.Protobuf;
 using Serve.Core.Memory;
 using Serve.Core.Protocol;
+using Serve.Frontend.Hosting.Http2;
 using Serve.Frontend.OpenInference.Messages;
 
 namespace Serve.Frontend.OpenInference.Infer.Grpc;
 
 /// <summary>
-/// A ModelInferRequest as it is read here: raw contents go from the connection's buffers straight into the payload that the
-/// worker gets, one copy as with REST; the generated parser reads the rest, which is small. It would put each tensor into an
-/// array of its own first.
+/// A ModelInferRequest as it is read here: raw contents lie in the payload that the worker gets since they arrived
+/// (<see cref="TensorPlaces"/>), or go there now, one copy more; the generated parser reads the rest, which is small. It would
+/// put each tensor into an array of its own first.
 /// </summary>
 /// <param name="Message">Everything but the raw contents.</param>
-/// <param name="Payload">Their bytes, one after the other; who takes the call takes it over.</param>
+/// <param name="Payload">Their bytes, among others of the message or one after the other; who takes the call takes it over.</param>
 /// <param name="Raw">Where each of them is.</param>
 internal sealed record TensorCall(ModelInferRequest Message, RequestPayload Payload, List<(int Offset, int Length)> Raw)
 {
@@ -29,6 +30,7 @@ internal sealed record TensorCall(ModelInferRequest Message, RequestPayload Payl
     public static TensorCall Read(in ReadOnlySequence<byte> message, Func<string, string, SharedBodies?>? bodiesOf = null)
     {
         RequestPayload? payload = null;
+        var isPlaced = false;
         var (model, version) = (ReadOnlySequence<byte>.Empty, ReadOnlySequence<byte>.Empty);
         using var rest = new PooledBuffer(1024);
         try
@@ -47,10 +49,12 @@ internal sealed record TensorCall(ModelInferRequest Message, RequestPayload Payl
 
                 if (field == RawField)
                 {
+                    if (payload is null && PlacedMessage.Hold(message) is { } placed) (payload, isPlaced) = (placed, true);
+
                     // Writers write fields in the order of their numbers: whose they are has come.
                     payload ??= RequestPayload.Rent(MostOf(message), bodiesOf?.Invoke(Encoding.UTF8.GetString(model), Encoding.UTF8.GetString(version))?.TryTake(message.Length));
-                    raw.Add((payload.Body.Length, (int)content.Length));
-                    CopyTo(content, payload);
+                    raw.Add((isPlaced ? (int)(reader.Consumed - content.Length) : payload.Body.Length, (int)content.Length));
+                    if (!isPlaced) CopyTo(content, payload);
                 }
                 else
                 {
