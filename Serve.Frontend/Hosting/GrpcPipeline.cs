@@ -5,6 +5,7 @@ using Grpc.AspNetCore.Server;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -51,11 +52,15 @@ internal sealed class GrpcPipeline : IDisposable
     /// <summary>Answers a call.</summary>
     public async Task AnswerAsync(HttpContext context)
     {
-        // Kestrel begins a stream of HTTP/2 on a thread of the pool. Should it once be the socket's own, all that follows would stall others.
-        if (!Thread.CurrentThread.IsThreadPoolThread) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         var body = StreamBodies.Take(context);
         try
         {
+            if (SocketThread.IsCurrent && !BriefCalls.Contain(context, body))
+            {
+                if (body is null) context.Features.Set<IRequestBodyPipeFeature>(new PoolBody(context.Request.BodyReader));
+                await SocketThread.LeaveAsync();
+            }
+
             await AnswerCallAsync(context);
         }
         finally

@@ -67,7 +67,7 @@ internal sealed partial class ListenerPipeline(Listener listener, bool inline, A
         try
         {
             // On the socket's own thread one slow call would stall every connection that the thread serves.
-            if (inline) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            if (inline) await SocketThread.LeaveAsync();
             await handler(context);
             answers.Answered(context, context.Response.StatusCode, started, Stopwatch.GetTimestamp(), ServerTracing.Of(context));
         }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -14,6 +15,7 @@ using Serve.Core.Models;
 using Serve.Core.Observability;
 using Serve.Core.Security;
 using Serve.Frontend.Grpc;
+using Serve.Frontend.Hosting.Http2;
 using Serve.Frontend.Hosting.Tls;
 using Serve.Frontend.Inference;
 using Serve.Frontend.Inference.KServe;
@@ -347,7 +349,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
         // After UseKestrelCore, which adds a factory of its own: the last one counts.
         builder.Services.Replace(ServiceDescriptor.Singleton<IMemoryPoolFactory<byte>>(
             _ => new LargeBlockPoolFactory(configuration.MaxConnections, TimeProvider.System)));
-        return builder.Build();
+        var app = builder.Build();
+        if (IsInline(configuration) && !InlineStreams.TryApply(app.Services.GetRequiredService<IServer>())) LogOnPool(loggers.CreateLogger<ServeHost>());
+        return app;
     }
 
     [LoggerMessage(10, LogLevel.Information, "Listening: inference {Inference}, management {Management}, metrics {Metrics}, gRPC inference {GrpcInference}, gRPC management {GrpcManagement}")]
@@ -355,6 +359,9 @@ internal sealed partial class ServeHost : IAsyncDisposable
 
     [LoggerMessage(13, LogLevel.Warning, "{Why} The server goes on without it; give it another address if it is needed")]
     private static partial void LogWithout(ILogger log, string why);
+
+    [LoggerMessage(14, LogLevel.Warning, "This version of ASP.NET Core serves gRPC on the thread pool; fastPath: inline holds for REST alone")]
+    private static partial void LogOnPool(ILogger log);
 
     [LoggerMessage(11, LogLevel.Information, "Stopping: new requests are refused, accepted ones are finished")]
     private partial void LogStopping();

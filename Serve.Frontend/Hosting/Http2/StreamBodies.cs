@@ -36,9 +36,9 @@ internal sealed class StreamBodies : IDuplexPipe
     private readonly MinDataRate? _slowest;
     private readonly MessagePlace _place;
     private readonly PipeOptions _bodies;
-    private readonly Pipe _frames = new(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.ThreadPool, useSynchronizationContext: false));
-    private readonly CreditWriter _output;
     private readonly Lock _gate = new();
+    private readonly KestrelInput _kestrel;
+    private readonly CreditWriter _output;
     private readonly Dictionary<int, StreamBody> _open = [];
     private readonly Queue<StreamBody> _unknown = new();
     private readonly Queue<StreamBody> _dropped = new();
@@ -61,13 +61,13 @@ internal sealed class StreamBodies : IDuplexPipe
     private long _window;
     private long _reserved;
     private int _highest;
-    private bool _hasForwarded;
-    private bool _isKestrelBehind;
+    private int _begun;
     private bool _isClosed;
 
     private StreamBodies(ConnectionContext connection, Http2Limits limits, MinDataRate? slowest, MessagePlace place)
     {
         (_connection, _transport, _limits, _slowest, _place) = (connection, connection.Transport, limits, slowest, place);
+        _kestrel = new KestrelInput(_gate);
         _window = Math.Max(limits.InitialConnectionWindowSize, LeastWindow);
         _output = new CreditWriter(_transport.Output, (int)_window);
         _bodies = new PipeOptions(connection.Features.Get<IMemoryPoolFeature>()?.MemoryPool, PipeScheduler.ThreadPool, PipeScheduler.Inline, pauseWriterThreshold: 0, resumeWriterThreshold: 0, minimumSegmentSize: LargeBlockPool.BlockBytes, useSynchronizationContext: false);
@@ -76,8 +76,11 @@ internal sealed class StreamBodies : IDuplexPipe
     /// <summary>What one stream may send before it is allowed more.</summary>
     public int WindowBytes => _limits.InitialStreamWindowSize;
 
+    /// <summary>Whether more has come behind the request that Kestrel begins now: it would wait for what that does on this thread.</summary>
+    public bool IsMoreWaiting { get; private set; }
+
     /// <inheritdoc/>
-    public PipeReader Input => _frames.Reader;
+    public PipeReader Input => _kestrel.Reader;
 
     /// <inheritdoc/>
     public PipeWriter Output => _output;
@@ -106,18 +109,21 @@ internal sealed class StreamBodies : IDuplexPipe
         finally
         {
             connection.Transport = transport;
-            bodies._frames.Reader.Complete();
+            bodies.Input.Complete();
             transport.Input.CancelPendingRead();
             await pump;
             await bodies._output.StopAsync(connection.ConnectionClosed);
         }
     }
 
+    /// <summary>Those of a request's connection; null: Kestrel has them all.</summary>
+    public static StreamBodies? Of(HttpContext context) => context.Features.Get<StreamBodies>();
+
     /// <summary>Has a request read its body from here, where that is possible.</summary>
     /// <returns>Its <see cref="StreamBody.EndAsync"/> is to be called when the request is answered. Null: Kestrel has the body, or there is none.</returns>
     public static StreamBody? Take(HttpContext context)
     {
-        if (context.Features.Get<StreamBodies>() is not { } bodies || context.Features.Get<IHttp2StreamIdFeature>() is not { } stream) return null;
+        if (Of(context) is not { } bodies || context.Features.Get<IHttp2StreamIdFeature>() is not { } stream) return null;
 
         // A length is compared with what comes, by Kestrel.
         if (bodies.Take(stream.StreamId, isForKestrel: context.Request.ContentLength is not null) is not { } body) return null;
@@ -178,9 +184,10 @@ internal sealed class StreamBodies : IDuplexPipe
 
     private StreamBody? Take(int stream, bool isForKestrel)
     {
+        StreamBody? body;
         lock (_gate)
         {
-            if (!_open.TryGetValue(stream, out var body) || body.ReadBy != BodyReader.Unknown) return null;
+            if (!_open.TryGetValue(stream, out body) || body.ReadBy != BodyReader.Unknown) return null;
             if (isForKestrel)
             {
                 Release(body);
@@ -192,9 +199,11 @@ internal sealed class StreamBodies : IDuplexPipe
                 if (body.HasEnded) AddDue(body);
             }
 
-            Flush();
-            return isForKestrel ? null : body;
+            _kestrel.Flush();
         }
+
+        _kestrel.GoOn();
+        return isForKestrel ? null : body;
     }
 
     private async Task PumpAsync()
@@ -215,7 +224,7 @@ internal sealed class StreamBodies : IDuplexPipe
                 }
 
                 input.AdvanceTo(sorted, read.Buffer.End);
-                if (!await FlushAsync() || read.IsCompleted) break;
+                if (!await _kestrel.FlushAsync() || read.IsCompleted) break;
             }
         }
         catch (Exception e)
@@ -227,24 +236,27 @@ internal sealed class StreamBodies : IDuplexPipe
         lock (_gate)
         {
             _isClosed = true;
-            _frames.Writer.Complete(error);
+            _kestrel.Complete(error);
             foreach (var body in _open.Values) body.End(isBroken: true);
             foreach (var body in _open.Values.Concat(_due).Where(static body => body.ReadBy is BodyReader.Unknown or BodyReader.Kestrel)) body.BeDropped();
         }
+
+        _kestrel.GoOn();
     }
 
     // Returns how far it came.
     private SequencePosition Sort(ReadOnlySequence<byte> arrived)
     {
+        _begun = 0;
         while (!arrived.IsEmpty)
         {
             if (_prefaceLeft > 0)
             {
-                _prefaceLeft -= Forward(ref arrived, _prefaceLeft);
+                _prefaceLeft -= _kestrel.Forward(ref arrived, _prefaceLeft);
             }
             else if (_payloadLeft > 0)
             {
-                _payloadLeft -= _body is { } body ? WriteTo(body, ref arrived) : _isHoldingBack ? HoldBack(ref arrived, _payloadLeft) : Forward(ref arrived, _payloadLeft);
+                _payloadLeft -= _body is { } body ? WriteTo(body, ref arrived) : _isHoldingBack ? HoldBack(ref arrived, _payloadLeft) : _kestrel.Forward(ref arrived, _payloadLeft);
                 if (_payloadLeft + _paddingLeft == 0) EndFrame();
             }
             else if (_paddingLeft > 0)
@@ -262,6 +274,7 @@ internal sealed class StreamBodies : IDuplexPipe
 
         // Nothing is on its way, or cannot be before somebody reads.
         if (_headOf is { } first && (!first.IsPlacing || first.Missing - (_body == first ? _payloadLeft : 0) > _window)) ForwardHead();
+        IsMoreWaiting = _begun > 1 || _payloadLeft > 0 || !arrived.IsEmpty;
         return arrived.Start;
     }
 
@@ -297,7 +310,7 @@ internal sealed class StreamBodies : IDuplexPipe
         if (_frame.Type == FrameHead.Headers && !_isInHeaders) BeginHeaders(arrived);
         _payloadLeft = _frame.Length;
         if (_isHoldingBack) HoldBack(ref arrived, FrameHead.Bytes);
-        else Forward(ref arrived, FrameHead.Bytes);
+        else _kestrel.Forward(ref arrived, FrameHead.Bytes);
         if (_payloadLeft == 0) EndFrame();
         return true;
     }
@@ -326,7 +339,12 @@ internal sealed class StreamBodies : IDuplexPipe
 
         if (_frame.Stream <= _highest) return;
         _highest = _frame.Stream;
-        if (_frame.EndsStream || IsWhole(arrived)) return;
+        if (_frame.EndsStream || IsWhole(arrived))
+        {
+            _begun++;
+            return;
+        }
+
         ReleaseOldest();
 
         var body = new StreamBody(this, _frame.Stream, _pipes.TryPop(out var pipe) ? pipe : new Pipe(_bodies));
@@ -334,6 +352,7 @@ internal sealed class StreamBodies : IDuplexPipe
         _unknown.Enqueue(body);
         _isHoldingBack = _frame.EndsHeaders && _frame.Length <= MostHeadBytes;
         if (_isHoldingBack) _headOf = body;
+        else _begun++;
     }
 
     // All of a small request is there: Kestrel deals with it in one go.
@@ -437,7 +456,7 @@ internal sealed class StreamBodies : IDuplexPipe
         {
             if (_isClosed) break;
             if (body.ReadBy == BodyReader.Kestrel) Replay(body);
-            else Write(FrameHead.OfData(body.Stream, 0, endsStream: true));
+            else _kestrel.Write(FrameHead.OfData(body.Stream, 0, endsStream: true));
         }
 
         _due.Clear();
@@ -455,8 +474,8 @@ internal sealed class StreamBodies : IDuplexPipe
         {
             var length = (int)Math.Min(left.Length, _limits.MaxFrameSize);
             var isLast = length == left.Length;
-            if (length > 0 || (isLast && body.HasEnded)) Write(FrameHead.OfData(body.Stream, length, isLast && body.HasEnded));
-            Forward(ref left, length);
+            if (length > 0 || (isLast && body.HasEnded)) _kestrel.Write(FrameHead.OfData(body.Stream, length, isLast && body.HasEnded));
+            _kestrel.Forward(ref left, length);
         }
         while (!left.IsEmpty);
 
@@ -464,7 +483,7 @@ internal sealed class StreamBodies : IDuplexPipe
         if (!isUnderWay) return;
         _body = null;
         _window += _payloadLeft;
-        if (_payloadLeft > 0 || _frame.EndsStream) Write(FrameHead.OfData(body.Stream, _payloadLeft, _frame.EndsStream));
+        if (_payloadLeft > 0 || _frame.EndsStream) _kestrel.Write(FrameHead.OfData(body.Stream, _payloadLeft, _frame.EndsStream));
     }
 
     private int WriteTo(StreamBody body, ref ReadOnlySequence<byte> arrived)
@@ -473,22 +492,6 @@ internal sealed class StreamBodies : IDuplexPipe
         body.Write(arrived.Slice(0, length));
         if (body.ReadBy == BodyReader.Nobody) Allow(body.PayAll());
         arrived = arrived.Slice(length);
-        return length;
-    }
-
-    private void Write(FrameHead head)
-    {
-        head.Write(_frames.Writer.GetSpan(FrameHead.Bytes));
-        _frames.Writer.Advance(FrameHead.Bytes);
-        _hasForwarded = true;
-    }
-
-    private int Forward(ref ReadOnlySequence<byte> arrived, int most)
-    {
-        var length = (int)Math.Min(most, arrived.Length);
-        foreach (var segment in arrived.Slice(0, length)) _frames.Writer.Write(segment.Span);
-        arrived = arrived.Slice(length);
-        _hasForwarded = true;
         return length;
     }
 
@@ -505,37 +508,9 @@ internal sealed class StreamBodies : IDuplexPipe
     {
         if (_headOf is null || _isHoldingBack || IsForwarding) return;
         _headOf = null;
-        _frames.Writer.Write(_head.WrittenSpan);
+        _begun++;
+        _kestrel.Write(_head.WrittenSpan);
         _head.ResetWrittenCount();
-        _hasForwarded = true;
-    }
-
-    // Waits until Kestrel has kept up; false: it reads no more.
-    private async ValueTask<bool> FlushAsync()
-    {
-        while (true)
-        {
-            ValueTask<FlushResult> keptUp;
-            lock (_gate)
-            {
-                if (!_hasForwarded) return true;
-                _hasForwarded = false;
-                keptUp = _frames.Writer.FlushAsync();
-                _isKestrelBehind = !keptUp.IsCompleted;
-            }
-
-            if ((await keptUp).IsCompleted) return false;
-            lock (_gate) _isKestrelBehind = false;
-        }
-    }
-
-    // Under the gate. Who waits for Kestrel does it afterwards: a flush while another one is under way would make it wait again.
-    private void Flush()
-    {
-        if (!_hasForwarded || _isClosed || _isKestrelBehind) return;
-        _hasForwarded = false;
-        var flushed = _frames.Writer.FlushAsync();
-        if (flushed.IsCompleted) flushed.GetAwaiter().GetResult();
     }
 
     private void Allow(long bytes)
@@ -563,9 +538,11 @@ internal sealed class StreamBodies : IDuplexPipe
                 if (body.IsTooSlow(mayBeSent)) (slow ??= []).Add(body);
             }
 
-            Flush();
+            _kestrel.Flush();
         }
 
+        // Kestrel's clock has no time for requests.
+        _kestrel.GoOnElsewhere();
         _output.Beat();
         foreach (var body in slow ?? []) body.Reset();
     }

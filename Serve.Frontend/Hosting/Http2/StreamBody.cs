@@ -81,6 +81,9 @@ internal sealed class StreamBody(StreamBodies owner, int stream, Pipe pipe) : Pi
     /// <summary>Whether its first message is on its way to where it will lie.</summary>
     public bool IsPlacing => _isPlacing && !HasEnded;
 
+    /// <summary>Its first message, whole, where it was placed; else empty. For its request, before that reads.</summary>
+    public ReadOnlyMemory<byte> Placed => _isPlacing ? default : _place?.Body ?? default;
+
     /// <summary>Bytes that it may take of its owner's for messages of which nobody knows yet whether anybody wants them.</summary>
     public int Reserved { get; set; }
 

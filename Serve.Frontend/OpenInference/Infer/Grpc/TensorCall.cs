@@ -83,6 +83,20 @@ internal sealed record TensorCall(ModelInferRequest Message, RequestPayload Payl
         }
     }
 
+    /// <summary>How much of a message the generated parser gets: all but the raw contents.</summary>
+    /// <param name="message">Its bytes.</param>
+    public static long BytesToParse(in ReadOnlySequence<byte> message)
+    {
+        var raw = 0L;
+        var reader = new SequenceReader<byte>(message);
+        while (!reader.End && TryReadField(ref reader, out var field, out var content))
+        {
+            if (field == RawField) raw += content.Length;
+        }
+
+        return message.Length - raw;
+    }
+
     private static int MostOf(in ReadOnlySequence<byte> message) => (int)Math.Min(message.Length, 64 << 20);
 
     // The number is 0 for fields that are not of raw contents' wire type.
