@@ -1,13 +1,15 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Serve.Frontend.Hosting.Http2;
 using Serve.Frontend.OpenInference.Infer.Grpc;
 
 namespace Serve.Frontend.Hosting;
 
 /// <summary>
-/// Which calls stay on the thread of their socket: those that run a model, where looking at their message takes no longer than
-/// waking another thread would, and nothing waits behind them. docs/decisions/0007 has the rule for REST.
+/// Which calls stay on the thread that reads their connection: those that run a model, whose whole message is there and is
+/// looked at in less time than it takes to wake another thread, and behind which nothing waits. docs/decisions/0007 has the
+/// rule for REST.
 /// </summary>
 internal static class BriefCalls
 {
@@ -20,15 +22,16 @@ internal static class BriefCalls
     /// <param name="body">Its body, where Kestrel does not have it.</param>
     public static bool Contain(HttpContext context, StreamBody? body)
     {
-        if (StreamBodies.Of(context) is not { IsMoreWaiting: false }) return false;
-        var path = context.Request.Path.Value;
-        var message = body is null ? default : body.Placed;
-        return path switch
-        {
-            // The parser's part of the message is small unless the tensors are typed.
-            Tensors => message.Length <= BriefBytes || TensorCall.BytesToParse(new ReadOnlySequence<byte>(message)) <= BriefBytes,
-            Predictions => message.Length <= BriefBytes,
-            _ => false,
-        } && context.Request.ContentLength is null or <= BriefBytes;
+        if (StreamBodies.Of(context) is not { } bodies || context.Features.Get<IHttp2StreamIdFeature>() is not { } stream || bodies.OnlyStream != stream.StreamId) return false;
+
+        // What is packed may be of any size.
+        if (context.Request.Headers.GrpcEncoding is { Count: > 0 } coding && coding != "identity") return false;
+        var isTensors = context.Request.Path.Value == Tensors;
+        if (!isTensors && context.Request.Path.Value != Predictions) return false;
+        if (body is null) return bodies.IsOnlyWhole && context.Request.ContentLength is null;
+
+        // The parser's part of tensors is small unless they are typed.
+        var message = body.Placed;
+        return !message.IsEmpty && (message.Length <= BriefBytes || (isTensors && TensorCall.BytesToParse(new ReadOnlySequence<byte>(message)) <= BriefBytes));
     }
 }

@@ -5,7 +5,6 @@ using Grpc.AspNetCore.Server;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -31,6 +30,7 @@ internal sealed class GrpcPipeline : IDisposable
 
     private readonly Listener _listener;
     private readonly bool _accessLog;
+    private readonly bool _inline;
     private readonly ServerTracing? _tracing;
     private readonly ILogger _log;
     private readonly Lazy<(ServiceProvider Services, RequestDelegate Answer)> _built;
@@ -38,13 +38,14 @@ internal sealed class GrpcPipeline : IDisposable
     /// <param name="listener">The listener.</param>
     /// <param name="maxRequestBytes">The most that one request's inputs may have.</param>
     /// <param name="accessLog">Whether each call is logged.</param>
+    /// <param name="inline">Whether brief calls run on the threads that read their connections.</param>
     /// <param name="tracing">Traces calls that run models; null: none.</param>
     /// <param name="loggers">Where it logs.</param>
     /// <param name="register">Adds the services, as singletons.</param>
     /// <param name="map">Maps them.</param>
-    public GrpcPipeline(Listener listener, long maxRequestBytes, bool accessLog, ServerTracing? tracing, ILoggerFactory loggers, Action<IServiceCollection> register, Action<IEndpointRouteBuilder> map)
+    public GrpcPipeline(Listener listener, long maxRequestBytes, bool accessLog, bool inline, ServerTracing? tracing, ILoggerFactory loggers, Action<IServiceCollection> register, Action<IEndpointRouteBuilder> map)
     {
-        (_listener, _accessLog, _tracing) = (listener, accessLog, tracing);
+        (_listener, _accessLog, _inline, _tracing) = (listener, accessLog, inline, tracing);
         _log = loggers.CreateLogger($"Serve.{listener.Name}");
         _built = new(() => Build((int)maxRequestBytes + MessageOverheadBytes, loggers, register, map));
     }
@@ -52,15 +53,12 @@ internal sealed class GrpcPipeline : IDisposable
     /// <summary>Answers a call.</summary>
     public async Task AnswerAsync(HttpContext context)
     {
+        if (_inline) InlineStreams.Apply(context);
         var body = StreamBodies.Take(context);
         try
         {
-            if (SocketThread.IsCurrent && !BriefCalls.Contain(context, body))
-            {
-                if (body is null) context.Features.Set<IRequestBodyPipeFeature>(new PoolBody(context.Request.BodyReader));
-                await SocketThread.LeaveAsync();
-            }
-
+            // Building what answers takes long, too.
+            if ((FrameScheduler.IsReading || SocketThread.IsCurrent) && !(_inline && _built.IsValueCreated && BriefCalls.Contain(context, body))) await SocketThread.LeaveAsync();
             await AnswerCallAsync(context);
         }
         finally

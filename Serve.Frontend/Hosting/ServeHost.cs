@@ -265,6 +265,8 @@ internal sealed partial class ServeHost : IAsyncDisposable
                 listener,
                 configuration.MaxRequestSize,
                 configuration.AccessLog,
+                // A region of shared memory, of which a brief call may tell, is copied, however large it is.
+                IsInline(configuration) && !control.SharedMemory.IsEnabled,
                 tracing,
                 loggers,
                 services =>
@@ -350,7 +352,7 @@ internal sealed partial class ServeHost : IAsyncDisposable
         builder.Services.Replace(ServiceDescriptor.Singleton<IMemoryPoolFactory<byte>>(
             _ => new LargeBlockPoolFactory(configuration.MaxConnections, TimeProvider.System)));
         var app = builder.Build();
-        if (IsInline(configuration) && !InlineStreams.TryApply(app.Services.GetRequiredService<IServer>())) LogOnPool(loggers.CreateLogger<ServeHost>());
+        if (IsInline(configuration) && !FrameScheduler.TryApply(app.Services.GetRequiredService<IServer>())) LogOnPool(loggers.CreateLogger<ServeHost>());
         return app;
     }
 

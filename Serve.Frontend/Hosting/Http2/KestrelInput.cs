@@ -98,7 +98,7 @@ internal sealed class KestrelInput
     public void GoOn()
     {
         var (action, state) = _kestrel.Take();
-        action?.Invoke(state);
+        if (action is not null) FrameScheduler.Give(action, state);
     }
 
     /// <summary>Outside the gate: Kestrel goes on on a thread of the pool.</summary>

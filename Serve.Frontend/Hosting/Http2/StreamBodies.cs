@@ -76,8 +76,14 @@ internal sealed class StreamBodies : IDuplexPipe
     /// <summary>What one stream may send before it is allowed more.</summary>
     public int WindowBytes => _limits.InitialStreamWindowSize;
 
-    /// <summary>Whether more has come behind the request that Kestrel begins now: it would wait for what that does on this thread.</summary>
-    public bool IsMoreWaiting { get; private set; }
+    /// <summary>Whether Kestrel was told to begin requests on the thread that reads.</summary>
+    public bool AreStreamsInline { get; set; }
+
+    /// <summary>The one stream that what arrived last lets Kestrel begin; 0: there are more, or none, or more has come behind it.</summary>
+    public int OnlyStream { get; private set; }
+
+    /// <summary>Whether all of that one's request came with it, and lies with Kestrel; it is small then.</summary>
+    public bool IsOnlyWhole { get; private set; }
 
     /// <inheritdoc/>
     public PipeReader Input => _kestrel.Reader;
@@ -274,7 +280,7 @@ internal sealed class StreamBodies : IDuplexPipe
 
         // Nothing is on its way, or cannot be before somebody reads.
         if (_headOf is { } first && (!first.IsPlacing || first.Missing - (_body == first ? _payloadLeft : 0) > _window)) ForwardHead();
-        IsMoreWaiting = _begun > 1 || _payloadLeft > 0 || !arrived.IsEmpty;
+        if (_begun != 1 || _payloadLeft > 0 || !arrived.IsEmpty) OnlyStream = 0;
         return arrived.Start;
     }
 
@@ -341,7 +347,7 @@ internal sealed class StreamBodies : IDuplexPipe
         _highest = _frame.Stream;
         if (_frame.EndsStream || IsWhole(arrived))
         {
-            _begun++;
+            Begin(_frame.Stream, isWhole: true);
             return;
         }
 
@@ -352,7 +358,13 @@ internal sealed class StreamBodies : IDuplexPipe
         _unknown.Enqueue(body);
         _isHoldingBack = _frame.EndsHeaders && _frame.Length <= MostHeadBytes;
         if (_isHoldingBack) _headOf = body;
-        else _begun++;
+        else Begin(body.Stream, isWhole: false);
+    }
+
+    private void Begin(int stream, bool isWhole)
+    {
+        _begun++;
+        (OnlyStream, IsOnlyWhole) = (stream, isWhole);
     }
 
     // All of a small request is there: Kestrel deals with it in one go.
@@ -507,8 +519,8 @@ internal sealed class StreamBodies : IDuplexPipe
     private void ForwardHead()
     {
         if (_headOf is null || _isHoldingBack || IsForwarding) return;
+        Begin(_headOf.Stream, isWhole: false);
         _headOf = null;
-        _begun++;
         _kestrel.Write(_head.WrittenSpan);
         _head.ResetWrittenCount();
     }

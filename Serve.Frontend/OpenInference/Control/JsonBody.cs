@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Serve.Core.Errors;
+using Serve.Frontend.Hosting;
 using Serve.Management.Http;
 
 namespace Serve.Frontend.OpenInference.Control;
@@ -78,6 +79,9 @@ internal static class JsonBody
             {
                 var body = result.Buffer.ToArray();
                 reader.AdvanceTo(result.Buffer.End);
+
+                // Its last bytes may have come to it on a socket's thread.
+                if (SocketThread.IsCurrent) await SocketThread.LeaveAsync();
                 return body;
             }
 

@@ -42,22 +42,25 @@ public sealed class ReceiveBlocksTests
         Assert.True(await taken.Task);
     });
 
-    // Likewise. Kestrel has no option for it: a version that it has moved in is to be noticed here, by what calls a request.
+    // Likewise. Kestrel has no option for it: a version that it has moved in is to be noticed here, by what calls a request. The
+    // first one of a connection is what the others learn it from.
     [Theory]
     [InlineData("inline", true)]
     [InlineData("pool", false)]
     public Task Calls_over_gRPC_run_where_they_were_received(string fastPath, bool isInline) => WithHostAsync(
         async host =>
         {
-            var callers = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+            var callers = new List<bool>();
+            var answer = host.GrpcInference.Pipeline!;
             host.GrpcInference.Pipeline = context =>
             {
-                callers.SetResult(Environment.StackTrace);
-                return Task.CompletedTask;
+                callers.Add(Environment.StackTrace.Contains("Http2Connection", StringComparison.Ordinal));
+                return answer(context);
             };
             using var channel = GrpcChannel.ForAddress(host.GrpcInference.Url);
-            await Assert.ThrowsAsync<RpcException>(async () => await new GRPCInferenceService.GRPCInferenceServiceClient(channel).ModelInferAsync(new ModelInferRequest()));
-            Assert.Equal(isInline, (await callers.Task).Contains("Http2Connection", StringComparison.Ordinal));
+            var client = new GRPCInferenceService.GRPCInferenceServiceClient(channel);
+            for (var i = 0; i < 2; i++) await Assert.ThrowsAsync<RpcException>(async () => await client.ModelInferAsync(new ModelInferRequest()));
+            Assert.Equal([false, isInline], callers);
         },
         fastPath);
 

@@ -1,0 +1,60 @@
+using System.IO.Pipelines;
+using Serve.Frontend.Hosting.Http2;
+
+namespace Serve.Tests.Frontend.Hosting.Http2;
+
+public sealed class FrameSchedulerTests
+{
+    private readonly PipeScheduler _scheduler = new FrameScheduler();
+
+    [Fact]
+    public async Task The_first_that_is_woken_by_what_is_given_runs_there_and_all_else_on_the_pool()
+    {
+        var (first, second) = (0, new TaskCompletionSource<Thread>(TaskCreationOptions.RunContinuationsAsynchronously));
+        FrameScheduler.Give(
+            _ => _scheduler.Schedule(
+                _ =>
+                {
+                    first = Environment.CurrentManagedThreadId;
+                    _scheduler.Schedule(_ => second.SetResult(Thread.CurrentThread), null);
+                },
+                null),
+            null);
+        Assert.Equal(Environment.CurrentManagedThreadId, first);
+        Assert.True((await second.Task).IsThreadPoolThread);
+
+        var outside = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        FrameScheduler.Give(static _ => { }, null);
+        var thread = new Thread(() => _scheduler.Schedule(_ => outside.SetResult(Thread.CurrentThread.IsThreadPoolThread), null));
+        thread.Start();
+        thread.Join();
+        Assert.True(await outside.Task);
+    }
+
+    [Fact]
+    public async Task A_thread_knows_whether_it_may_be_reading_frames()
+    {
+        Assert.False(FrameScheduler.IsReading);
+        var seen = new List<bool>();
+        FrameScheduler.Give(
+            _ =>
+            {
+                FrameScheduler.Give(_ => seen.Add(FrameScheduler.IsReading), null);
+                seen.Add(FrameScheduler.IsReading);
+            },
+            null);
+        Assert.Equal([true, true], seen);
+        Assert.False(FrameScheduler.IsReading);
+
+        var later = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _scheduler.Schedule(_ => later.SetResult(FrameScheduler.IsReading), null);
+        Assert.True(await later.Task);
+    }
+
+    [Fact]
+    public void What_fails_leaves_nothing_behind()
+    {
+        Assert.Throws<InvalidOperationException>(() => FrameScheduler.Give(static _ => throw new InvalidOperationException(), null));
+        Assert.False(FrameScheduler.IsReading);
+    }
+}
