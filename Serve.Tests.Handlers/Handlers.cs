@@ -117,7 +117,7 @@ public sealed class ThrowsInConstructorHandler : TestHandler
 }
 
 /// <summary>
-/// A body <c>bad</c> is refused with 400, <c>broken</c> fails with 500, <c>teapot</c> is answered with a status of its own,
+/// A body <c>bad</c> is refused with 400, <c>broken</c> fails with 500, <c>mute</c> with an exception that cannot be described, <c>teapot</c> is answered with a status of its own,
 /// <c>513</c> and <c>507</c> likewise, <c>200</c>, <c>499</c> and <c>1000</c> fail with a status that no error has, <c>memory</c> with its lack, <c>header</c> and <c>status</c> with what HTTP does not have, each alone; <c>throw</c> takes its whole batch with it. Others are echoed.
 /// </summary>
 public sealed class FailingHandler : TestHandler
@@ -131,6 +131,9 @@ public sealed class FailingHandler : TestHandler
                 break;
             case "broken":
                 call.Fail(new InvalidOperationException("Something broke."));
+                break;
+            case "mute":
+                call.Fail(new MuteException());
                 break;
             case "teapot":
                 call.Response.Status = 418;
@@ -161,6 +164,11 @@ public sealed class FailingHandler : TestHandler
                 call.Response.Body.Write(call.Request.Input.Data.Span);
                 break;
         }
+    }
+
+    private sealed class MuteException : Exception
+    {
+        public override string Message => throw new NotSupportedException();
     }
 }
 

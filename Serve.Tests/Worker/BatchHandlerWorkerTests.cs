@@ -58,6 +58,18 @@ public sealed class BatchHandlerWorkerTests : IDisposable
     }
 
     [Fact]
+    public void An_exception_that_cannot_be_described_fails_its_request_alone()
+    {
+        using var worker = StartReady("FailingHandler");
+
+        worker.Run(1, "mute");
+        Assert.Equal((500, "The handler failed with MuteException, which cannot be described: that failed with NotSupportedException."), StatusAndMessage(worker.ReadAnswer()));
+
+        worker.Run(2, "fine");
+        Assert.Equal("fine", worker.ReadAnswer().Text);
+    }
+
+    [Fact]
     public void An_exception_of_a_batch_handler_answers_every_call_of_its_batch()
     {
         using var worker = StartReady("FailingHandler");

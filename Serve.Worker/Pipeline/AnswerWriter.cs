@@ -126,11 +126,25 @@ internal sealed class AnswerWriter(FrameSender sender, IModelWork work, TimeProv
 
     private void WriteError(ulong id, Exception error, in OutputTimes times)
     {
-        var answer = ToAnswer(error);
-        var body = JsonSerializer.SerializeToUtf8Bytes(new ErrorMessage(answer.Type, answer.Message, DetailOf(answer, error)), ProtocolJson.Default.ErrorMessage);
+        var (status, message) = Describe(error);
+        var body = JsonSerializer.SerializeToUtf8Bytes(message, ProtocolJson.Default.ErrorMessage);
         var head = Head(OutputFrame.HeadBytes(OutputFrame.ErrorContentType, []));
-        var length = OutputFrame.WriteHead(head, answer.Status, times, OutputFrame.ErrorContentType, []);
+        var length = OutputFrame.WriteHead(head, status, times, OutputFrame.ErrorContentType, []);
         sender.Enqueue(FrameType.Output, FrameHeader.Last, id, head.AsSpan(0, length), body);
+    }
+
+    private static (int Status, ErrorMessage Message) Describe(Exception error)
+    {
+        try
+        {
+            var answer = ToAnswer(error);
+            return (answer.Status, new ErrorMessage(answer.Type, answer.Message, DetailOf(answer, error)));
+        }
+        catch (Exception e)
+        {
+            // What an exception of a handler says is the handler's code.
+            return (500, new ErrorMessage(nameof(InternalServerException), $"The handler failed with {error.GetType().Name}, which cannot be described: that failed with {e.GetType().Name}."));
+        }
     }
 
     // The frontend logs it, since it knows by which id the client can ask about the request.
