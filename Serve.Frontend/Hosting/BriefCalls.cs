@@ -28,10 +28,9 @@ internal static class BriefCalls
         if (context.Request.Headers.GrpcEncoding is { Count: > 0 } coding && coding != "identity") return false;
         var isTensors = context.Request.Path.Value == Tensors;
         if (!isTensors && context.Request.Path.Value != Predictions) return false;
-        if (body is null) return bodies.IsOnlyWhole && context.Request.ContentLength is null;
 
-        // The parser's part of tensors is small unless they are typed.
-        var message = body.Placed;
-        return !message.IsEmpty && (message.Length <= BriefBytes || (isTensors && TensorCall.BytesToParse(new ReadOnlySequence<byte>(message)) <= BriefBytes));
+        // What Kestrel has is not read before Kestrel goes on. The parser's part of tensors is small unless they are typed.
+        var message = body?.Placed ?? default;
+        return !message.IsEmpty && (message.Length <= BriefBytes || (isTensors && !TensorCall.IsMoreToParse(new ReadOnlySequence<byte>(message), BriefBytes)));
     }
 }

@@ -53,12 +53,14 @@ internal sealed class GrpcPipeline : IDisposable
     /// <summary>Answers a call.</summary>
     public async Task AnswerAsync(HttpContext context)
     {
+        // Then frames may wait for what this does, on whatever thread it is.
+        var isInline = StreamBodies.Of(context) is { AreStreamsInline: true } || SocketThread.IsCurrent;
         if (_inline) InlineStreams.Apply(context);
         var body = StreamBodies.Take(context);
         try
         {
             // Building what answers takes long, too.
-            if ((FrameScheduler.IsReading || SocketThread.IsCurrent) && !(_inline && _built.IsValueCreated && BriefCalls.Contain(context, body))) await SocketThread.LeaveAsync();
+            if (isInline && !(_inline && _built.IsValueCreated && BriefCalls.Contain(context, body))) await SocketThread.LeaveAsync();
             await AnswerCallAsync(context);
         }
         finally

@@ -8,6 +8,6 @@ internal static class SocketThread
     /// <summary>Whether this is one, or at least no thread of the pool.</summary>
     public static bool IsCurrent => !Thread.CurrentThread.IsThreadPoolThread;
 
-    /// <summary>Goes on on a thread of the pool.</summary>
-    public static ConfiguredTaskAwaitable LeaveAsync() => Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+    /// <summary>Goes on on a thread of the pool, behind what waits there.</summary>
+    public static YieldAwaitable LeaveAsync() => Task.Yield();
 }

@@ -21,10 +21,6 @@ internal sealed class FrameScheduler : PipeScheduler
     [ThreadStatic]
     private static bool _isGiving;
 
-    /// <summary>Whether this thread may be reading a connection's frames: those behind wait for what it does.</summary>
-    [field: ThreadStatic]
-    public static bool IsReading { get; private set; }
-
     /// <summary>Sets it, before the server starts.</summary>
     /// <param name="kestrel">The server.</param>
     /// <returns>False: this Kestrel has it no longer, and goes on as it is.</returns>
@@ -41,15 +37,14 @@ internal sealed class FrameScheduler : PipeScheduler
     /// <param name="state">For it.</param>
     public static void Give(Action<object?> take, object? state)
     {
-        var isReading = IsReading;
-        (IsReading, _isGiving) = (true, true);
+        _isGiving = true;
         try
         {
             take(state);
         }
         finally
         {
-            (IsReading, _isGiving) = (isReading, false);
+            _isGiving = false;
         }
     }
 
@@ -58,28 +53,11 @@ internal sealed class FrameScheduler : PipeScheduler
     {
         if (!_isGiving)
         {
-            System.Threading.ThreadPool.UnsafeQueueUserWorkItem(new Later(action, state), preferLocal: false);
+            System.Threading.ThreadPool.UnsafeQueueUserWorkItem(action, state, preferLocal: false);
             return;
         }
 
         _isGiving = false;
         action(state);
-    }
-
-    /// <summary>What goes on on the pool; it may be the reader of frames there, too.</summary>
-    private sealed class Later(Action<object?> action, object? state) : IThreadPoolWorkItem
-    {
-        public void Execute()
-        {
-            IsReading = true;
-            try
-            {
-                action(state);
-            }
-            finally
-            {
-                IsReading = false;
-            }
-        }
     }
 }

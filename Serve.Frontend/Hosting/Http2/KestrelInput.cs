@@ -70,7 +70,7 @@ internal sealed class KestrelInput
                 _isBehind = !keptUp.IsCompleted;
             }
 
-            GoOn();
+            GoOn(reads: true);
             if ((await keptUp).IsCompleted) return false;
             lock (_gate) _isBehind = false;
         }
@@ -95,10 +95,12 @@ internal sealed class KestrelInput
     }
 
     /// <summary>Outside the gate: Kestrel goes on here, if it has been given something.</summary>
-    public void GoOn()
+    /// <param name="reads">Whether it also reads the frames here, and begins requests; else a thread of the pool does.</param>
+    public void GoOn(bool reads)
     {
         var (action, state) = _kestrel.Take();
-        if (action is not null) FrameScheduler.Give(action, state);
+        if (reads && action is not null) FrameScheduler.Give(action, state);
+        else action?.Invoke(state);
     }
 
     /// <summary>Outside the gate: Kestrel goes on on a thread of the pool.</summary>

@@ -82,9 +82,6 @@ internal sealed class StreamBodies : IDuplexPipe
     /// <summary>The one stream that what arrived last lets Kestrel begin; 0: there are more, or none, or more has come behind it.</summary>
     public int OnlyStream { get; private set; }
 
-    /// <summary>Whether all of that one's request came with it, and lies with Kestrel; it is small then.</summary>
-    public bool IsOnlyWhole { get; private set; }
-
     /// <inheritdoc/>
     public PipeReader Input => _kestrel.Reader;
 
@@ -208,7 +205,8 @@ internal sealed class StreamBodies : IDuplexPipe
             _kestrel.Flush();
         }
 
-        _kestrel.GoOn();
+        // A request does not wait for those behind it.
+        _kestrel.GoOn(reads: false);
         return isForKestrel ? null : body;
     }
 
@@ -247,7 +245,7 @@ internal sealed class StreamBodies : IDuplexPipe
             foreach (var body in _open.Values.Concat(_due).Where(static body => body.ReadBy is BodyReader.Unknown or BodyReader.Kestrel)) body.BeDropped();
         }
 
-        _kestrel.GoOn();
+        _kestrel.GoOn(reads: true);
     }
 
     // Returns how far it came.
@@ -347,7 +345,7 @@ internal sealed class StreamBodies : IDuplexPipe
         _highest = _frame.Stream;
         if (_frame.EndsStream || IsWhole(arrived))
         {
-            Begin(_frame.Stream, isWhole: true);
+            Begin(_frame.Stream);
             return;
         }
 
@@ -358,13 +356,13 @@ internal sealed class StreamBodies : IDuplexPipe
         _unknown.Enqueue(body);
         _isHoldingBack = _frame.EndsHeaders && _frame.Length <= MostHeadBytes;
         if (_isHoldingBack) _headOf = body;
-        else Begin(body.Stream, isWhole: false);
+        else Begin(body.Stream);
     }
 
-    private void Begin(int stream, bool isWhole)
+    private void Begin(int stream)
     {
         _begun++;
-        (OnlyStream, IsOnlyWhole) = (stream, isWhole);
+        OnlyStream = stream;
     }
 
     // All of a small request is there: Kestrel deals with it in one go.
@@ -519,7 +517,7 @@ internal sealed class StreamBodies : IDuplexPipe
     private void ForwardHead()
     {
         if (_headOf is null || _isHoldingBack || IsForwarding) return;
-        Begin(_headOf.Stream, isWhole: false);
+        Begin(_headOf.Stream);
         _headOf = null;
         _kestrel.Write(_head.WrittenSpan);
         _head.ResetWrittenCount();

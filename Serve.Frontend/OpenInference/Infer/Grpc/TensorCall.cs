@@ -21,6 +21,7 @@ internal sealed record TensorCall(ModelInferRequest Message, RequestPayload Payl
     private const uint ModelField = ModelInferRequest.ModelNameFieldNumber;
     private const uint VersionField = ModelInferRequest.ModelVersionFieldNumber;
     private const uint RawField = ModelInferRequest.RawInputContentsFieldNumber;
+    private const int FieldBytes = 16;
     private const int LengthDelimited = 2;
 
     /// <summary>Reads a message.</summary>
@@ -83,18 +84,22 @@ internal sealed record TensorCall(ModelInferRequest Message, RequestPayload Payl
         }
     }
 
-    /// <summary>How much of a message the generated parser gets: all but the raw contents.</summary>
+    /// <summary>Whether the generated parser gets more than so much of a message; raw contents are not for it.</summary>
     /// <param name="message">Its bytes.</param>
-    public static long BytesToParse(in ReadOnlySequence<byte> message)
+    /// <param name="most">So many bytes; a field counts for no less than <see cref="FieldBytes"/>, so that this ends soon.</param>
+    public static bool IsMoreToParse(in ReadOnlySequence<byte> message, long most)
     {
-        var raw = 0L;
+        var (parsed, seen) = (0L, 0L);
         var reader = new SequenceReader<byte>(message);
         while (!reader.End && TryReadField(ref reader, out var field, out var content))
         {
-            if (field == RawField) raw += content.Length;
+            var bytes = reader.Consumed - seen - (field == RawField ? content.Length : 0);
+            seen = reader.Consumed;
+            parsed += Math.Max(bytes, FieldBytes);
+            if (parsed > most) return true;
         }
 
-        return message.Length - raw;
+        return parsed + reader.Remaining > most;
     }
 
     private static int MostOf(in ReadOnlySequence<byte> message) => (int)Math.Min(message.Length, 64 << 20);

@@ -21,7 +21,7 @@ public sealed class KestrelInputTests
             Assert.Equal(0, thread);
         }
 
-        _input.GoOn();
+        _input.GoOn(reads: true);
         Assert.True(reading.IsCompletedSuccessfully);
         Assert.Equal(Environment.CurrentManagedThreadId, thread);
     }
@@ -65,7 +65,7 @@ public sealed class KestrelInputTests
             Assert.False(reading.IsCompleted);
         }
 
-        _input.GoOn();
+        _input.GoOn(reads: true);
         Assert.IsType<IOException>(reading.Exception?.InnerException);
     }
 
