@@ -76,13 +76,20 @@ internal sealed class FrameStand : IAsyncDisposable
     /// <param name="length">Its Content-Length.</param>
     public (StreamBody? Body, HttpContext Context) Take(int stream, PipeReader? ofKestrel = null, long? length = null)
     {
+        var context = Begin(stream, ofKestrel, length);
+        return (StreamBodies.Take(context), context);
+    }
+
+    /// <summary>A request as Kestrel begins it; nobody has asked for its body yet.</summary>
+    public HttpContext Begin(int stream, PipeReader? ofKestrel = null, long? length = null)
+    {
         var context = new DefaultHttpContext();
         context.Features.Set(_connection.Features.Get<StreamBodies>());
         context.Features.Set<IHttp2StreamIdFeature>(new StreamId(stream));
         context.Features.Set<IRequestBodyPipeFeature>(new Body(ofKestrel ?? PipeReader.Create(ReadOnlySequence<byte>.Empty)));
         context.Features.Set<IHttpResetFeature>(new Resetting(() => Ended.Add(stream)));
         context.Request.ContentLength = length;
-        return (StreamBodies.Take(context), context);
+        return context;
     }
 
     /// <summary>All that is left of a body.</summary>
